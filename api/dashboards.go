@@ -105,13 +105,15 @@ type Change struct {
 	// The change is made only if the dashboard still has this ETag, weak (as compressing proxies make
 	// it) or not.
 	IfMatch Match      `header:"If-Match"`
-	Body    updateBody `body:"required"`
+	Body    UpdateBody `body:"required"`
 }
 
 func (in Change) change() domain.UpdateDashboard {
-	change := in.Body.Change
-	change.Primary, change.IfMatch = string(in.SubAccount.SubAccount), in.IfMatch.versions
-	return change
+	return domain.UpdateDashboard{
+		Primary: string(in.SubAccount.SubAccount), IfMatch: in.IfMatch.versions,
+		AllowClientDashboard: in.Body.AllowClientDashboard, SubAccountIDs: in.Body.SubAccountIDs,
+		Users: in.Body.Users, Scopes: in.Body.Scopes, Unlink: in.Body.Unlink != nil && *in.Body.Unlink,
+	}
 }
 
 // PutInput is the input of a change of a dashboard.
@@ -143,25 +145,23 @@ func (d dashboards) preview(ctx context.Context, c Caller, in Change) (shown his
 }
 
 // decodeMembers reads the members of a PUT. As in the old system, null means absent.
-func (u *updateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
-	u.Change = domain.UpdateDashboard{
+func (u *UpdateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
+	*u = UpdateBody{
 		AllowClientDashboard: member[bool](members, "allow_client_dashboard", "true or false", bad),
 		SubAccountIDs:        hexMember(members, "sub_account_ids", bad),
 		Users:                hexMember(members, "users", bad),
 		Scopes:               stringsMember(members, "scopes", bad),
-	}
-	if unlink := member[bool](members, "unlink", "true or false", bad); unlink != nil {
-		u.Change.Unlink = *unlink
+		Unlink:               member[bool](members, "unlink", "true or false", bad),
 	}
 }
 
 // check converts ids to lower case. The error lists every malformed value (400); the domain checks
 // whether ids are known (422).
-func (u *updateBody) check(d *decoder) {
-	u.Change.SubAccountIDs = hexIDs("sub_account_ids", u.Change.SubAccountIDs, &d.bad)
-	u.Change.Users = hexIDs("users", u.Change.Users, &d.bad)
-	if u.Change.Scopes != nil {
-		for _, e := range domain.ScopeErrors(*u.Change.Scopes) {
+func (u *UpdateBody) check(d *decoder) {
+	u.SubAccountIDs = hexIDs("sub_account_ids", u.SubAccountIDs, &d.bad)
+	u.Users = hexIDs("users", u.Users, &d.bad)
+	if u.Scopes != nil {
+		for _, e := range domain.ScopeErrors(*u.Scopes) {
 			d.bad.Addf(e.Field, "%s", e.Detail)
 		}
 	}
@@ -224,12 +224,12 @@ func hexIDs(name string, given *[]string, bad *domain.FieldErrors) *[]string {
 }
 
 // updateDigest returns the hex SHA-256 of the length-prefixed method, path and canonical body. The
-// canonical body has only the known members in the order of their names (as in [updateBody]), ids
+// canonical body has only the known members in the order of their names (as in [UpdateBody]), ids
 // in lower case, and lists as sorted sets, so that equivalent bodies have the same digest. The path
 // has no mount prefix, so that the same request under another prefix has the same digest. If-Match
 // is a precondition and not part of the digest.
 func updateDigest(c domain.UpdateDashboard) string {
-	canonical := updateBody{
+	canonical := UpdateBody{
 		AllowClientDashboard: c.AllowClientDashboard,
 		Scopes:               sortedSet(c.Scopes), SubAccountIDs: sortedSet(c.SubAccountIDs), Users: sortedSet(c.Users),
 	}
@@ -255,8 +255,8 @@ func sortedSet(list *[]string) *[]string {
 	return new(slices.Compact(set))
 }
 
-// updateBody is the body of a PUT. Every member is optional; null means absent.
-type updateBody struct {
+// UpdateBody is the body of a PUT. Every member is optional; null means absent.
+type UpdateBody struct {
 	// AllowClientDashboard opens (true) or closes (false) the linked dashboards to their clients.
 	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty"`
 	// Scopes replaces the scopes of every linked dashboard.
@@ -268,6 +268,4 @@ type updateBody struct {
 	Unlink *bool `json:"unlink,omitempty"`
 	// Users replaces the list of users of every linked dashboard. 24 hex digits each.
 	Users *[]string `json:"users,omitempty"`
-
-	Change domain.UpdateDashboard `json:"-"`
 }

@@ -103,11 +103,10 @@ var (
 // ParseUpdate decodes the members of a change to a dashboard.
 func ParseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
 	var d decoder
-	var body updateBody
-	body.decodeMembers(members, &d.bad)
-	body.check(&d)
-	body.Change.Primary = subAccount
-	return body.Change, d.bad.Err()
+	in := Change{SubAccount: SubAccount{SubAccount: HexID(subAccount)}}
+	in.Body.decodeMembers(members, &d.bad)
+	in.Body.check(&d)
+	return in.change(), d.bad.Err()
 }
 
 // IfMatch decodes If-Match.

@@ -11,99 +11,142 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-// boardEdit is a submitted edit of a board, together with the state that the page showed.
-type boardEdit struct {
-	Version  string // of the board that the page showed
-	Accounts picks  // linked accounts, without the account of the board itself
-	Users    picks  // on the list
-	Scopes   picks
-	WasOpen  bool
+// boardForm is the state that a board should have, and the version of the board that the form showed.
+type boardForm struct {
+	Version  string
 	Open     bool
-	Find     string // search for clients to link
-	Seen     string // version of the agency's stream at the preview; "": no preview yet
+	Accounts []string // linked accounts, without the account of the board itself
+	Users    []string // on the list
+	Scopes   []string
+	Offered  []string // people whom the form listed; the others on the list of a newly linked client join
+	Find     string   // search for clients to link
+	Seen     string   // version of the agency's stream at the preview; "": no preview yet
 }
 
-// picks are the selected ids of a list: Before when the page was rendered, After as submitted.
-type picks struct{ Before, After []string }
+func readForm(form url.Values) boardForm {
+	return boardForm{
+		Version: form.Get("version"), Open: form.Get("open") != "", Accounts: form["account"], Users: form["user"],
+		Scopes: form["scope"], Offered: strings.Fields(form.Get("offered")), Find: form.Get("find"), Seen: form.Get("seen"),
+	}
+}
 
-func (p picks) added() []string { return without(p.After, p.Before...) }
+// formOf returns the form of a board as it is.
+func formOf(board readmodels.DashboardView, id, version string) boardForm {
+	f := boardForm{Version: version, Open: board.AllowClientDashboard, Scopes: board.Scopes}
+	for _, a := range board.SubAccountIDs {
+		if a.ID != id {
+			f.Accounts = append(f.Accounts, a.ID)
+		}
+	}
+	for _, u := range board.Users {
+		f.Users = append(f.Users, u.ID)
+	}
+	for _, u := range board.UsersNotShown {
+		f.Users = append(f.Users, u.ID)
+	}
+	return f
+}
 
-func (p picks) removed() []string { return without(p.Before, p.After...) }
+// formBefore returns the form of a board as it was before a change.
+func formBefore(change history.HistoryEntry) (f boardForm) {
+	if was := change.Before; was != nil {
+		f = boardForm{Open: was.AllowClientDashboard, Scopes: was.Scopes, Users: idsOf(was.Users)}
+		f.Accounts = without(idsOf(was.SubAccountIDs), was.SubAccountID)
+	}
+	return f
+}
 
-func (p picks) all() []string {
-	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.Before, p.After))))
+// links returns the accounts that the form links with a board, and unlinks from it.
+func (f boardForm) links(board boardForm) (added, removed []string) {
+	return without(f.Accounts, board.Accounts...), without(board.Accounts, f.Accounts...)
 }
 
 func without(list []string, others ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return slices.Contains(others, id) })
 }
 
-func (p picks) changed() bool { return len(p.added()) > 0 || len(p.removed()) > 0 }
+func sameIDs(a, b []string) bool { return len(without(a, b...))+len(without(b, a...)) == 0 }
 
-func (p picks) applyTo(list []string) []string {
-	out := without(slices.Concat(list, p.added()), p.removed()...)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func readEdit(form url.Values) boardEdit {
-	read := func(name string) picks { return picks{Before: form["was_"+name], After: form[name]} }
-	return boardEdit{
-		Version: form.Get("version"), Accounts: read("account"), Users: read("user"), Scopes: read("scope"),
-		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "",
-		Find: form.Get("find"), Seen: form.Get("seen"),
+// differences describes how the form differs from a board.
+func (f boardForm) differences(board boardForm, named func([]string) []history.Named) *history.Differences {
+	linked, unlinked := f.links(board)
+	d := history.Differences{
+		AccountsLinked: named(linked), AccountsUnlinked: named(unlinked),
+		UsersAdded: named(without(f.Users, board.Users...)), UsersRemoved: named(without(board.Users, f.Users...)),
+		ScopesAdded: without(f.Scopes, board.Scopes...), ScopesRemoved: without(board.Scopes, f.Scopes...),
 	}
-}
-
-type boardChange struct {
-	Allow    *bool     `json:"allow_client_dashboard,omitempty"`
-	Accounts *[]string `json:"sub_account_ids,omitempty"`
-	Users    *[]string `json:"users,omitempty"`
-	Scopes   *[]string `json:"scopes,omitempty"`
-	Unlink   bool      `json:"unlink,omitempty"`
-}
-
-func (c boardChange) update() domain.UpdateDashboard {
-	return domain.UpdateDashboard{
-		AllowClientDashboard: c.Allow, SubAccountIDs: c.Accounts, Users: c.Users, Scopes: c.Scopes, Unlink: c.Unlink,
+	if f.Open != board.Open {
+		d.AllowClientDashboard = &history.Flip{Before: board.Open, After: f.Open}
 	}
+	if nothingDiffers(d) {
+		return nil
+	}
+	return &d
 }
 
 var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
 	"You selected clients to link and cleared others. "+
 		"Linking and unlinking are separate changes: save one, then make the other.")
 
-// change returns the edit without the changes to the list of people: only a preview says who is on
-// the list after links have changed.
-func (e boardEdit) change() (c boardChange, err error) {
-	added, removed := e.Accounts.added(), e.Accounts.removed()
+// change returns the change of a board that leads to the state of the form.
+func (f boardForm) change(v *visit, id string, board boardForm) (c api.UpdateBody, err error) {
+	added, removed := f.links(board)
 	switch {
 	case len(added) > 0 && len(removed) > 0:
 		return c, errLinkAndUnlink
 	case len(added) > 0:
-		c.Accounts = &added
+		c.SubAccountIDs = &added
 	case len(removed) > 0:
-		c.Unlink, c.Accounts = true, new(e.Accounts.applyTo(e.Accounts.Before))
+		c.Unlink, c.SubAccountIDs = new(true), new(append([]string{}, f.Accounts...))
 	}
-	if e.Open != e.WasOpen {
-		c.Allow = &e.Open
+	if f.Open != board.Open {
+		c.AllowClientDashboard = &f.Open
 	}
-	if e.Scopes.changed() {
-		c.Scopes = new(append([]string{}, e.Scopes.After...))
+	if !sameIDs(f.Scopes, board.Scopes) {
+		c.Scopes = new(append([]string{}, f.Scopes...))
 	}
-	return c, nil
+	if !sameIDs(f.Users, board.Users) { // else the list follows the links
+		var list []string
+		_, list, err = f.listAfter(v, id, board, c)
+		c.Users = &list
+	}
+	return c, err
+}
+
+// listAfter returns a client's board after a change of its links, and the list that it should have
+// then: the people in the form who are not removed by the links, and those whom the links add and
+// whom the form did not offer.
+func (f boardForm) listAfter(
+	v *visit, id string, board boardForm, change api.UpdateBody,
+) (after history.PreviewedDashboard, list []string, err error) {
+	linked := board.Users
+	if change.SubAccountIDs != nil {
+		p, err := askPreview(v, id, board.Version, change)
+		if err != nil {
+			return after, nil, err
+		}
+		if at := slices.IndexFunc(p.Dashboards, func(d history.PreviewedDashboard) bool { return d.Dashboard.ID == id }); at >= 0 {
+			after = p.Dashboards[at]
+			linked = idsOf(after.Users)
+		}
+	}
+	left, joined := without(board.Users, linked...), without(linked, board.Users...)
+	list = append(without(f.Users, left...), without(joined, f.Offered...)...)
+	slices.Sort(list)
+	return after, slices.Compact(list), nil
 }
 
 // naming replaces the index of a person or client in an error about the change by the id.
-func (c boardChange) naming(err error) error {
+func naming(c api.UpdateBody, err error) error {
 	why, known := errors.AsType[*domain.Error](err)
 	for i := 0; known && i < len(why.Fields); i++ {
 		name, index, _ := strings.Cut(strings.TrimSuffix(why.Fields[i].Field, "]"), "[")
-		ids := map[string]*[]string{"users": c.Users, "sub_account_ids": c.Accounts}[name]
+		ids := map[string]*[]string{"users": c.Users, "sub_account_ids": c.SubAccountIDs}[name]
 		if at, err := strconv.Atoi(index); err == nil && ids != nil && at < len(*ids) {
 			why.Fields[i].Field = name + "[" + (*ids)[at] + "]"
 		}
@@ -114,11 +157,12 @@ func (c boardChange) naming(err error) error {
 type boardPreviewView struct {
 	directory.Account
 
-	Edit   boardEdit
-	Body   string
-	Key    string // idempotency key: submitting the form twice changes the board once
-	Result history.DashboardPreview
-	Does   effects
+	Form    boardForm
+	Offered string
+	Body    string
+	Key     string // idempotency key: submitting the form twice changes the board once
+	Result  history.DashboardPreview
+	Does    effects
 }
 
 var boardWords = map[string]fieldWords{
@@ -130,52 +174,41 @@ var boardWords = map[string]fieldWords{
 }
 
 func changeBoard(v *visit, client directory.Account) (view, error) {
-	edit := readEdit(v.form)
+	form := readForm(v.form)
 	var shown view
 	var err error
 	switch v.form.Get("do") {
 	case "save":
-		shown, err = saveBoard(v, client, edit)
+		shown, err = saveBoard(v, client, form)
 	case "preview":
-		shown, err = previewBoard(v, client, edit)
+		shown, err = previewBoard(v, client, form)
 	default: // a search for clients, or back from the preview
-		return editBoard(v, client, &edit, formFaults{})
+		return editBoard(v, client, &form, formFaults{})
 	}
 	inForm := []domain.Code{
 		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict,
 		domain.CodeInvalid, domain.CodeUnavailable,
 	}
 	if faults, taken := faultsOf(err, boardWords); taken && slices.Contains(inForm, domain.CodeOf(err)) {
-		return editBoard(v, client, &edit, faults)
+		return editBoard(v, client, &form, faults)
 	}
 	return shown, err
 }
 
-// previewBoard applies the changes to the list of people after the links have changed. People whom
-// a link adds then stay on the list, and people of a client that is no longer selected are not
-// added.
-func previewBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
-	change, err := edit.change()
+func previewBoard(v *visit, client directory.Account, form boardForm) (view, error) {
+	board, version, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
-	if edit.Users.changed() {
-		after, err := boardAfter(v, client.ID, edit.Version, change)
-		if err != nil {
-			return nil, err
-		}
-		list := idsOf(after.Users)
-		if after.Dashboard.ID == "" {
-			now, version, err := boardAt(v, client.ID)
-			if err != nil {
-				return nil, err
-			}
-			list = editOf(now, client.ID, version).Users.Before
-		}
-		change.Users = new(edit.Users.applyTo(list))
+	if version != form.Version {
+		return editBoard(v, client, &form, formFaults{})
 	}
-	shown := boardPreviewView{Account: client, Edit: edit, Key: rand.Text()}
-	if shown.Result, err = askPreview(v, client.ID, edit.Version, change); err != nil {
+	change, err := form.change(v, client.ID, formOf(board, client.ID, version))
+	if err != nil {
+		return nil, err
+	}
+	shown := boardPreviewView{Account: client, Form: form, Offered: strings.Join(form.Offered, " "), Key: rand.Text()}
+	if shown.Result, err = askPreview(v, client.ID, form.Version, change); err != nil {
 		return nil, err
 	}
 	shown.Does = effectsOfPreview(shown.Result.Access)
@@ -194,25 +227,11 @@ func idsOf(list []history.Named) (all []string) {
 	return all
 }
 
-func askPreview(v *visit, id, version string, change boardChange) (p history.DashboardPreview, err error) {
+func askPreview(v *visit, id, version string, change api.UpdateBody) (p history.DashboardPreview, err error) {
 	given := onBoard(id)
 	given.Set("If-Match", tag(version))
-	p, err = api.PostDashboardPreview.Call(v.r.Context(), v.deps.API, v.who, given, func(in *api.Change) {
-		in.Body.Change = change.update()
-	})
-	return p, change.naming(err)
-}
-
-// boardAfter returns a client's board after a change, or the zero value if the change does not
-// affect that board.
-func boardAfter(v *visit, id, version string, change boardChange) (after history.PreviewedDashboard, err error) {
-	p, err := askPreview(v, id, version, change)
-	for _, d := range p.Dashboards {
-		if d.Dashboard.ID == id {
-			after = d
-		}
-	}
-	return after, err
+	p, err = api.PostDashboardPreview.Call(v.r.Context(), v.deps.API, v.who, given, func(in *api.Change) { in.Body = change })
+	return p, naming(change, err)
 }
 
 func onBoard(id string) url.Values { return url.Values{"sub_account_id": {id}} }
@@ -226,22 +245,24 @@ func tag(version string) string {
 	return `"` + version + `"`
 }
 
-func saveBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
-	var change boardChange
+// saveBoard sends the change of the preview. Sending the form twice sends the same change twice, with
+// its key, even if the board has changed because of it.
+func saveBoard(v *visit, client directory.Account, form boardForm) (view, error) {
+	var change api.UpdateBody
 	if json.Unmarshal([]byte(v.form.Get("body")), &change) != nil {
 		return nil, errForm
 	}
 	given := onBoard(client.ID)
-	given.Set("If-Match", tag(edit.Version))
+	given.Set("If-Match", tag(form.Version))
 	given.Set("If-Preview", v.form.Get("preview"))
 	given.Set("Idempotency-Key", v.form.Get("key"))
-	saved, err := once(v, api.PutDashboard, given, func(in *api.PutInput) { in.Body.Change = change.update() })
+	saved, err := once(v, api.PutDashboard, given, func(in *api.PutInput) { in.Body = change })
 	if open, ok := errors.AsType[*domain.Error](err); ok && open.CommandID != "" {
 		open.Message = "It is not yet known whether the board was saved. " +
 			"Reload this page to send the same change again. The change is not applied twice."
 	}
 	if err != nil {
-		return nil, change.naming(err)
+		return nil, naming(change, err)
 	}
 	version := url.Values{"saved": {strconv.FormatInt(saved.Version, 10)}}
 	return redirect(clientPath(client.ID, "board") + "?" + version.Encode()), nil

@@ -1,90 +1,70 @@
 package console_test
 
 import (
-	"encoding/json"
-	"io"
-	"maps"
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
-	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
 	mill  = "b00000000000000000000002"
+	yard  = "b00000000000000000000003"
 	jonas = "d0000000000000000000000a"
-	board = "/api/projects/dashboard/" + bakery
+	edda  = "d0000000000000000000000b"
 	edits = "/console/clients/" + bakery + "/board"
 )
 
-// boardStage is a stage with the bakery's board, whose list contains Clara, and a mill that can be
-// linked.
-type boardStage struct {
-	*stage
-	*browser
-
-	version string
-	view    readmodels.DashboardView
-	bodies  []string // bodies of previews and changes, with method and conditions
-	preview func(body string) history.DashboardPreview
+// newBoards has the bakery's board, whose list contains Clara and Alice, who is staff; a mill with
+// Jonas, and a yard with Edda.
+func newBoards(t *testing.T, change ...func(*api.Deps)) (*real, *browser) {
+	t.Helper()
+	r := newReal(t, change...)
+	r.log.Put(t,
+		domain.DirectoryAccount{ID: yard, RowID: 13, ParentAccount: agency, Name: "Brick Yard", Active: true},
+		domain.DirectoryUser{ID: clara, AccountID: bakery, Name: "Clara Holm", Email: "clara@bakery.example.com", Active: true},
+		domain.DirectoryUser{ID: jonas, AccountID: mill, Name: "Jonas Weber", Email: "jonas@mill.example.com", Active: true},
+		domain.DirectoryUser{ID: edda, AccountID: yard, Name: "Edda Quill", Active: true})
+	r.share(bakery, []string{bakery}, clara, alice)
+	return r, r.signedIn("agency")
 }
 
-func newBoardStage(t *testing.T) *boardStage {
-	t.Helper()
-	s := newStage(t)
-	b := &boardStage{stage: s, version: "7", view: readmodels.DashboardView{
-		SubAccountID: bakery, SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}},
-		Users: []readmodels.DashboardUser{{ID: clara, Name: "Clara Holm", Account: bakery, Active: true}}, AllowClientDashboard: true,
-		Scopes: []string{"analytics", "posts"}, UsersNotShown: []readmodels.UserNotShown{{ID: alice, Reason: "agency_staff"}},
-	}}
-	accounts := []directory.Account{{ID: agency, Name: "North Star", IsAgency: true}, {ID: bakery, Name: "Harbour Bakery", Active: true}, {ID: mill, Name: "Old Mill", Active: true}}
-	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
-		data := accounts
-		if id := r.URL.Query().Get("account"); id != "" {
-			data = []directory.Account{{ID: id, Name: map[string]string{bakery: "Harbour Bakery", mill: "Old Mill"}[id], Active: true}}
-		}
-		return http.StatusOK, map[string]any{"data": data}
+// boardOf returns a board as the agency sees it.
+func (r *real) boardOf(client string) readmodels.DashboardView {
+	r.t.Helper()
+	shown, err := r.log.Queries().Dashboard(r.t.Context(), readmodels.DashboardRequest{ParentAccount: agency, SubAccount: client})
+	require.NoError(r.t, err)
+	return shown
+}
+
+// onList are the people on a board's list.
+func (r *real) onList(client string) (ids []string) {
+	of := r.boardOf(client)
+	for _, u := range of.Users {
+		ids = append(ids, u.ID)
 	}
-	s.answer("GET /api/users", []directory.User{
-		{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true, Email: "clara@bakery.example.com"},
-		{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Active: true},
-	}, nil)
-	s.answers["GET "+board] = func(api.Principal, *http.Request) (int, any) {
-		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{b.view}, "etag": `"` + b.version + `"`}
+	for _, u := range of.UsersNotShown {
+		ids = append(ids, u.ID)
 	}
-	b.preview = func(string) (nothing history.DashboardPreview) { return nothing }
-	note := func(r *http.Request) string {
-		raw, _ := io.ReadAll(r.Body)
-		b.bodies = append(b.bodies, strings.Join([]string{r.Method, r.Header.Get("If-Match"), r.Header.Get("If-Preview"), r.Header.Get("Idempotency-Key"), string(raw)}, " "))
-		return string(raw)
-	}
-	changed := map[string]any{"code": "precondition_failed", "message": "The dashboard has changed since you read it."}
-	s.answers["POST "+board+"/preview"] = func(_ api.Principal, r *http.Request) (int, any) {
-		body := note(r)
-		if r.Header.Get("If-Match") != `"`+b.version+`"` {
-			return http.StatusPreconditionFailed, changed
-		}
-		return http.StatusOK, map[string]any{"data": b.preview(body)}
-	}
-	s.answers["PUT "+board] = func(_ api.Principal, r *http.Request) (int, any) {
-		note(r)
-		if r.Header.Get("If-Match") != `"`+b.version+`"` {
-			return http.StatusPreconditionFailed, changed
-		}
-		return http.StatusOK, map[string]any{"data": map[string]any{}, "etag": `"8"`}
-	}
-	b.browser = s.signedIn("agency")
-	return b
+	return ids
+}
+
+// form returns what the bakery's form would submit to a button.
+func (b *browser) form(do string) url.Values {
+	b.t.Helper()
+	form := fields(b.t, b.get(edits).says(http.StatusOK).Body.String())
+	form.Set("do", do)
+	return form
 }
 
 // fields returns what the form of a page would submit, without its buttons.
@@ -108,289 +88,224 @@ func fields(t *testing.T, body string) url.Values {
 	return form
 }
 
+// saving returns what Save on the preview of a form submits.
+func (b *browser) saving(form url.Values, words ...string) url.Values {
+	b.t.Helper()
+	form.Set("do", "preview")
+	saving := fields(b.t, b.post(edits, form).says(http.StatusOK, words...).Body.String())
+	saving.Set("do", "save")
+	return saving
+}
+
 // The preview of a link shows who gains and who loses access. Saving is bound to the preview.
 func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	page := b.get(edits).says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber",
-		"staff of your agency; can open every board", "Preview changes").
-		lacks("North Star</label>") // an agency cannot be linked
-	form := fields(t, page.Body.String())
-	require.Equal(t, "7", form.Get("version"))
+	r, b := newBoards(t)
+	r.share(mill, []string{mill}, jonas)
+	b.get(edits).says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "staff of your agency; can open every board", "Preview changes").
+		lacks("North</label>", "Other client") // neither the agency nor a client of another one can be linked
+	form := b.form("preview")
 	require.ElementsMatch(t, []string{clara, alice}, form["user"], "people who are not shown to clients stay on the list, too")
+	b.post(edits, form).says(http.StatusOK, "This changes nothing").lacks(`value="save"`)
 
 	form.Add("account", mill)
-	form.Set("do", "preview")
-	b.preview = func(string) history.DashboardPreview {
-		return history.DashboardPreview{
-			Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []history.PreviewedDashboard{{
-				Dashboard: named(bakery, "Harbour Bakery"), Changes: history.Differences{AccountsLinked: []history.Named{named(mill, "Old Mill")}},
-			}},
-			Access: []history.PreviewedAccess{
-				{User: named(clara, "Clara Holm"), Gains: []history.Named{named(mill, "Old Mill")}},
-				{User: named(jonas, "Jonas Weber")},
-				{User: named(alice, "Alma Roth"), Gains: []history.Named{named(mill, "Old Mill")}},
-			},
-		}
-	}
-	preview := b.post(edits, form).says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill.", "Whose access does not change", "Jonas Weber", "Linked with",
-		"2 people gain access:")
-	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth now sees"), strings.Index(preview.Body.String(), "Clara Holm now sees"), "by name")
-	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
+	preview := b.post(edits, form).says(http.StatusOK, "No one loses access.", "2 people gain access:", "Linked with", "Old Mill")
+	requireInOrder(t, preview.Body.String(), "Clara Holm now sees Old Mill.", "Jonas Weber now sees Harbour Bakery.")
+	require.ElementsMatch(t, []string{clara, alice}, r.onList(bakery), "a preview changes nothing")
+	saving := b.saving(form)
+	saved := b.post(edits, saving).Header().Get("Location")
+	require.Regexp(t, `^`+edits+`\?saved=\d+$`, saved)
+	require.ElementsMatch(t, []string{clara, alice, jonas}, r.onList(mill))
+	records := len(r.log.Records(domain.TopicDashboards))
+	b.post(edits, saving).leadsTo(saved)
+	require.Len(t, r.log.Records(domain.TopicDashboards), records, "the form changes the board once")
 
-	saving := fields(t, preview.Body.String())
-	saving.Set("do", "save")
-	b.post(edits, saving).leadsTo(edits + "?saved=8")
-	key := saving.Get("key")
-	require.NotEmpty(t, key)
-	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
-	b.get(edits+"?saved=7").says(http.StatusOK, `<p class="good" role="status">Saved <time`, "The history records who changed it.")
-	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved. The board has been changed again since then.")
-	for _, saved := range []string{"99", "abc", ""} {
-		require.NotContains(t, b.get(edits+"?saved="+saved).Body.String(), "Your change was saved", saved)
+	b.get(saved).says(http.StatusOK, `<p class="good" role="status">Saved <time`, "The history records who changed it.")
+	b.post(edits, b.saving(url.Values{"version": form["version"]}, "This board was changed while you were editing it."))
+	r.share(bakery, []string{bakery, mill}, clara)
+	b.get(saved).says(http.StatusOK, "Your change was saved. The board has been changed again since then.")
+	for _, never := range []string{"99", "abc", ""} {
+		require.NotContains(t, b.get(edits+"?saved="+never).Body.String(), "Your change was saved", never)
 	}
-	b.answers["PUT "+board] = func(api.Principal, *http.Request) (int, any) {
-		return http.StatusServiceUnavailable, map[string]any{"code": domain.CodeUnavailable, "message": "Repeat the request.", "command_id": key}
-	}
-	b.post(edits, saving).says(http.StatusServiceUnavailable, "send the same change again. The change is not applied twice")
-	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
-	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below")
+}
+
+// lost is a service that does not know whether a change was recorded.
+type lost struct{ api.DashboardCommands }
+
+func (lost) Update(context.Context, commands.UpdateDashboard) (r commands.Result, err error) {
+	open := domain.NewError(domain.CodeUnavailable, "Repeat the request.")
+	open.CommandID = "K"
+	return r, open
+}
+
+func TestAChangeWithAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	_, b := newBoards(t, func(d *api.Deps) { d.DashboardCommands = lost{d.DashboardCommands} })
+	form := b.form("preview")
+	form.Add("account", mill)
+	b.post(edits, b.saving(form)).says(http.StatusServiceUnavailable, "send the same change again. The change is not applied twice")
 }
 
 // Linking can remove a scope from others: the preview, the page after saving and the history show
 // it.
 func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	form := fields(t, b.get(edits).Body.String())
+	r, b := newBoards(t)
+	const hugo = "d0000000000000000000000c"
+	r.log.Put(t, domain.DirectoryUser{ID: hugo, AccountID: mill, Name: "Hugo Brandt", Active: true})
+	r.share(mill, []string{mill}, jonas, hugo)
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"connect", "reports"}})
+	form := b.form("preview")
 	form.Add("account", mill)
-	form.Set("do", "preview")
-	atMill := []history.Named{named(mill, "Old Mill")}
-	figures := []history.PreviewedScope{{Scope: "analytics", Accounts: atMill}}
-	b.preview = func(string) history.DashboardPreview {
-		return history.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Access: []history.PreviewedAccess{
-			{User: named(clara, "Clara Holm"), GainsScopes: []history.PreviewedScope{{Scope: "connect", Accounts: atMill}, {Scope: "reports.export", Accounts: atMill}}},
-			{User: named(jonas, "Jonas Weber"), LosesScopes: figures},
-			{User: named(adam, "Adam Nowak"), LosesScopes: figures},
-		}}
+	saving := b.saving(form, "2 people will no longer see Figures:", "Hugo Brandt, on Old Mill", "Jonas Weber, on Old Mill",
+		"2 people with earlier access will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Hugo Brandt</li>",
+		"2 people with earlier access will be able to see Reports:")
+	saving["user"] = nil // the preview counts, not the rest of the form
+	saved := b.post(edits, saving).Header().Get("Location")
+	for _, at := range []string{saved, "/console/history"} {
+		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Old Mill")
 	}
-	b.post(edits, form).says(http.StatusOK, "2 people will no longer see Figures:", "Adam Nowak, on Old Mill", "Jonas Weber, on Old Mill",
-		"1 person with earlier access will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Clara Holm</li>",
-		"1 person with earlier access will be able to see Reports export:", "Clara Holm, on Old Mill").lacks("No one loses access", "Whose access does not change")
-
-	entry := func(id, name string, access history.AccessEffect) history.HistoryEntry {
-		return history.HistoryEntry{
-			Record: history.Record{Version: 7, Time: b.now}, Dashboard: new(named(id, name)), After: &history.DashboardState{}, Access: access,
-			Changes: history.Differences{ScopesRemoved: []string{"analytics"}},
-		}
-	}
-	entries := []history.HistoryEntry{
-		entry(mill, "Old Mill", history.AccessEffect{ScopesChanged: []history.Named{named(jonas, "Jonas Weber"), named(adam, "Adam Nowak")}}),
-		entry(bakery, "Harbour Bakery", history.AccessEffect{
-			ScopesChanged: []history.Named{named(jonas, "Jonas Weber")}, Lost: []history.Named{named(clara, "Clara Holm"), named(alice, "Alice")},
-			CannotOpen: []history.Named{named(alice, "Alice")},
-		}),
-	}
-	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
-	for _, at := range []string{edits + "?saved=7", "/console/history"} {
-		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Harbour Bakery, Old Mill", "1 person lost access:",
-			"Clara Holm no longer sees Harbour Bakery.")
-	}
-	changes := b.get("/console/history").says(http.StatusOK, "Not counted, because they are inactive or not in the directory today, or their client was not linked:")
-	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, changes.Body.String(), "by name, not by id")
-	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
-	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // matches people whose access changed, and clients
-	entries[0].Actor = named(alice, "Alice Reed")
-	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
-	for _, q := range []string{"alice+R", "actor:alice", "action:unlinked"} { // all boards of a change have its actor and type
+	// A search may find only some boards of a change, but all of them have its actor and type.
+	b.get("/console/history?q=user:"+jonas).says(http.StatusOK, "2 people can no longer see Figures on these boards:")
+	for _, q := range []string{"alice", "actor:" + alice, "action:accounts_linked"} {
 		b.get("/console/history?q="+q).says(http.StatusOK, "2 people can no longer see Figures:")
 	}
-	b.answer("GET /api/audit/history", entries[1:], history.EntriesMeta{})
-	b.get("/console/history?q=user:jonas").says(http.StatusOK, "1 person can no longer see Figures on this board:", "1 person lost access on this board:")
-	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
-	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "someone else has changed it since")
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{jonas}})
+	b.get("/console/history").says(http.StatusOK, "2 people lost access:", "Clara Holm no longer sees Harbour Bakery, Old Mill.")
+	require.NotContains(t, b.get(saved).Body.String(), "can no longer", "someone else has changed it since")
 }
 
-// Changes to the list apply to the list after linking.
+// Changes to the list apply to the list after linking: people whom the form did not offer join.
 func TestListChangesApplyAfterLinks(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	form := fields(t, b.get(edits).Body.String())
+	r, b := newBoards(t)
+	r.share(mill, []string{mill}, jonas)
+	form := b.form("preview")
 	form.Add("account", mill)
 	form["user"] = []string{alice} // Clara is removed
-	form.Set("do", "preview")
-	b.preview = func(body string) history.DashboardPreview {
-		p := history.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []history.PreviewedDashboard{
-			{Dashboard: named(bakery, "Harbour Bakery"), Users: []history.Named{named(alice, "Alice"), named(clara, "Clara Holm"), named(jonas, "Jonas Weber")}},
-		}}
-		if strings.Contains(body, "users") {
-			p.Access = []history.PreviewedAccess{{User: named(clara, "Clara Holm"), Loses: []history.Named{named(bakery, "Harbour Bakery")}}}
-			p.LostAccess = []history.Named{named(jonas, "Jonas Weber"), named(clara, "Clara Holm")}
-			p.Dashboards = append([]history.PreviewedDashboard{{Dashboard: named(mill, "Old Mill")}}, p.Dashboards...)
-		}
-		return p
-	}
-	page := b.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified: Clara Holm, Jonas Weber.")
-	require.Regexp(t, `(?s)<h3>Harbour Bakery</h3>.*<h3>Old Mill</h3>`, page.Body.String(), "by name, not by id")
-	require.Len(t, b.bodies, 2)
-	var sent struct{ Users []string }
-	_, body, _ := strings.Cut(b.bodies[1], "{")
-	require.NoError(t, json.Unmarshal([]byte("{"+body), &sent))
-	require.Equal(t, []string{alice, jonas}, sent.Users)
+	saving := b.saving(form, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified: Clara Holm.", "Jonas Weber now sees Harbour Bakery")
+	b.post(edits, saving)
+	require.ElementsMatch(t, []string{alice, jonas}, r.onList(bakery))
+
+	form = b.form("preview")
+	form["account"], form["user"] = nil, []string{alice, jonas, clara}
+	b.post(edits, b.saving(form, "No longer linked with", "Clara Holm now sees Harbour Bakery"))
+	require.ElementsMatch(t, []string{alice, clara}, r.onList(bakery), "a person of a client that is unlinked leaves")
 }
 
-// Back from the preview and after a conflict, people added by a link are selected. The preview adds
-// them unless they are cleared.
+// Back from the preview, people added by a link are selected. The preview adds them unless they are
+// cleared.
 func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	form := fields(t, b.get(edits).Body.String())
+	r, b := newBoards(t)
+	r.share(mill, []string{mill, yard}, jonas, edda)
+	form := b.form("back")
 	form.Add("account", mill)
-	const yard, edda = "b00000000000000000000003", "d0000000000000000000000b"
-	b.preview = func(string) history.DashboardPreview {
-		return history.DashboardPreview{Dashboards: []history.PreviewedDashboard{{
-			Dashboard:     named(bakery, "Harbour Bakery"),
-			SubAccountIDs: []history.Named{named(bakery, "Harbour Bakery"), named(mill, "Old Mill"), named(yard, "Brick Yard")},
-			Users:         []history.Named{named(alice, ""), named(clara, "Clara Holm"), named(jonas, "Jonas Weber"), named(edda, "Edda Quill")},
-		}}}
-	}
-	form.Set("do", "back")
-	for _, version := range []string{"7", "8"} {
-		b.version = version
-		page := b.post(edits, form).says(http.StatusOK, "Edda Quill <span class=\"quiet\">will be added", "Jonas Weber <span class=\"quiet\">will be added",
-			"because a selected client is linked with them: Brick Yard.", "Old Mill <span class=\"quiet\">will be linked")
-		again := fields(t, page.Body.String())
-		require.Equal(t, []string{mill}, again["account"], "only what was selected is submitted again")
-		require.ElementsMatch(t, []string{alice, clara, jonas, edda}, again["user"])
-	}
-	require.Contains(t, b.asked, "GET /api/accounts?active=true&limit=24", "20 to offer, without the board's, the selected, and the one that it brings along")
-	again := fields(t, b.post(edits, form).Body.String())
-	again["user"] = []string{alice, clara, jonas}
-	again.Set("do", "preview")
-	b.post(edits, again).says(http.StatusOK)
-	require.Contains(t, b.bodies[len(b.bodies)-1], `"users":["`+strings.Join([]string{alice, clara, jonas}, `","`)+`"]`)
+	page := b.post(edits, form).says(http.StatusOK, "Edda Quill <span class=\"quiet\">will be added", "Jonas Weber <span class=\"quiet\">jonas@mill.example.com, will be added",
+		"because a selected client is linked with them: Brick Yard.", "Old Mill <span class=\"quiet\">will be linked")
+	again := fields(t, page.Body.String())
+	require.Equal(t, []string{mill}, again["account"], "only what was selected is submitted again")
+	require.ElementsMatch(t, []string{alice, clara, jonas, edda}, again["user"])
 	again["user"] = []string{alice, jonas}
 	again.Set("do", "back")
-	page := b.post(edits, again)
-	require.NotContains(t, fields(t, page.Body.String())["user"], edda)
-	page.says(http.StatusOK, "Edda Quill", "clara@bakery.example.com, will be removed")
+	b.post(edits, again).says(http.StatusOK, "clara@bakery.example.com, will be removed")
+	b.post(edits, b.saving(again, "Clara Holm no longer sees Harbour Bakery", "Edda Quill no longer sees Brick Yard"))
+	require.ElementsMatch(t, []string{alice, jonas}, r.onList(bakery), "Edda was cleared")
 
-	// Another client that is unlinked stays cleared. The change is refused, but shown in full.
-	b.view.SubAccountIDs = append(b.view.SubAccountIDs, readmodels.LinkedAccount{ID: yard, Name: "Brick Yard"})
-	form["was_account"], form["version"] = []string{yard}, []string{b.version}
-	form.Set("do", "preview")
-	page = b.post(edits, form).says(http.StatusOK, "Linking and unlinking are separate changes", "Brick Yard <span class=\"quiet\">will be unlinked")
-	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
-	require.ElementsMatch(t, []string{alice, clara, jonas, edda}, fields(t, page.Body.String())["user"])
-
-	// Without the link, its people do not join the list.
-	again["account"], again["user"] = nil, []string{clara, jonas, edda}
-	again.Set("do", "preview")
-	b.preview = func(string) (nothing history.DashboardPreview) { return nothing }
-	b.post(edits, again).says(http.StatusOK)
-	require.NotContains(t, b.bodies[len(b.bodies)-1], edda)
-	require.Contains(t, b.bodies[len(b.bodies)-1], clara)
+	// A change that links and unlinks is refused, but shown in full.
+	const quay = "b00000000000000000000004"
+	r.log.Put(t, domain.DirectoryAccount{ID: quay, RowID: 14, ParentAccount: agency, Name: "Quay", Active: true})
+	form = b.form("preview")
+	form["account"] = []string{mill, quay}
+	page = b.post(edits, form).says(http.StatusOK, "Linking and unlinking are separate changes", "Brick Yard <span class=\"quiet\">will be unlinked", "Quay <span class=\"quiet\">will be linked")
+	require.ElementsMatch(t, []string{mill, quay}, fields(t, page.Body.String())["account"])
 }
 
-// If two managers edit a board at the same time, the second one sees the changes of the first and
-// keeps their input.
+// If two managers edit a board at the same time, the second one sees the board as the first left it,
+// what the first changed, and what they wanted themselves.
 func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	form := fields(t, b.get(edits).Body.String())
+	r, b := newBoards(t)
+	form := b.form("preview")
 	form.Add("account", mill)
-	form.Set("do", "save")
-	form.Set("body", `{"sub_account_ids":["`+mill+`"]}`)
+	form["user"] = []string{alice}
+	saving := b.saving(form)
 
-	b.version, b.view.Users = "8", append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
-	b.answer("GET "+board+"/history", []history.HistoryEntry{
-		{Record: history.Record{Version: 8, Time: time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), Actor: named(adam, "Adam Nowak")}, Changes: history.Differences{
-			UsersAdded: []history.Named{named(jonas, "Jonas Weber")},
-		}},
-		{Record: history.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: history.Differences{Created: true}},
-	}, nil)
-	page := b.post(edits, form).says(http.StatusOK, "This board was changed while you were editing it.", "Adam Nowak", "Added to the list").
-		lacks("Alice Long") // that was known
-	again := fields(t, page.Body.String())
-	require.Equal(t, "8", again.Get("version"))
-	require.Equal(t, []string{mill}, again["account"], "what was entered stays")
-	require.Contains(t, again["user"], jonas, "what the first changed stays, too")
-	require.Empty(t, again["was_account"])
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, edda}})
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	for _, sent := range []url.Values{form, saving} {
+		page := b.post(edits, sent).says(http.StatusOK, "This board was changed while you were editing it.", "by Alice", "<ins>Added to the list</ins> Edda Quill",
+			"<del>Closed to its clients</del>", "You wanted:</strong>", "<ins>Linked with</ins> Old Mill", "<del>Removed from the list</del> Clara Holm").
+			lacks("<del>Removed from the list</del> Edda", "Opened to its clients") // these the visitor has not touched
+		now := fields(t, page.Body.String())
+		require.ElementsMatch(t, []string{alice, clara, edda}, now["user"], "the board as it is")
+		require.Empty(t, now["account"])
+		require.Empty(t, now["open"])
+		require.Contains(t, page.Body.String(), `value="`+mill+`"`, "what was wanted is offered")
+	}
+	require.NotContains(t, r.onList(bakery), jonas)
+	now := b.form("preview")
+	now.Add("account", mill)
+	require.Equal(t, http.StatusSeeOther, b.post(edits, b.saving(now)).Code)
+}
 
-	b.refuse("GET "+board+"/history", http.StatusServiceUnavailable, domain.CodeUnavailable, "Try again shortly.")
-	b.post(edits, form).says(http.StatusOK, "This board was changed while you were editing it.", "What was changed cannot be shown right now.")
+// While the history cannot be read, the conflict is shown all the same.
+func TestAConflictWithoutTheHistory(t *testing.T) {
+	t.Parallel()
+	r, b := newBoards(t, func(d *api.Deps) { d.Audit = nil })
+	form := b.form("preview")
+	form["user"] = []string{alice}
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	b.post(edits, form).says(http.StatusOK, "This board was changed while you were editing it.", "What was changed cannot be shown right now.",
+		"Compared with the board now, you wanted:", "Opened to its clients", "Clara Holm")
 }
 
 // If a change of another board makes the preview outdated, the page shows that change.
 func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	b.preview = func(string) history.DashboardPreview { return history.DashboardPreview{Type: "t", AsOf: 20} }
-	form := fields(t, b.get(edits).Body.String())
+	r, b := newBoards(t)
+	r.share(mill, []string{mill}, jonas)
+	form := b.form("preview")
 	form.Add("account", mill)
-	form.Set("do", "preview")
-	form = fields(t, b.post(edits, form).Body.String())
-	form.Set("do", "save")
-	b.refuse("PUT "+board, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "Another board has changed.")
-	b.answer("GET /api/users", []directory.User{{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Email: "jonas@mill.example.com"}}, nil)
-	change := func(version int64, who history.Named) history.HistoryEntry {
-		return history.HistoryEntry{
-			Record: history.Record{Version: version, Actor: who}, Dashboard: new(named(mill, "Old Mill")),
-			Changes: history.Differences{UsersAdded: []history.Named{named(jonas, "Jonas Weber")}},
-		}
-	}
-	b.answer("GET /api/projects/dashboard/"+mill+"/history", []history.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
-	form.Add("user", jonas)
-	b.post(edits, form).says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list",
-		"inactive; cannot open the board, will be added").
-		lacks("Alice Long") // the preview showed that
+	saving := b.saving(form)
+	r.log.Put(t, domain.DirectoryUser{ID: edda, AccountID: yard, Name: "Edda Quill"})
+	r.change(agency, domain.UpdateDashboard{Primary: mill, Users: &[]string{jonas, edda}})
+	page := b.post(edits, saving).says(http.StatusOK, "Preview the change again.", "by Alice", ", on Old Mill:", "<ins>Added to the list</ins> Edda Quill")
+	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"], "what was entered stays")
+	require.Equal(t, 1, strings.Count(page.Body.String(), "Added to the list"), "the preview showed the others")
 }
 
 // A colleague on the list is shown under the agency, and a person of a client that is not linked
 // under that client.
 func TestOtherPeopleOnTheListHaveNames(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	b.answer("GET /api/me", directory.Me{Roles: []string{"agency"}, Agency: &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}}, nil)
-	b.view.UsersNotShown = nil
-	b.answers["GET /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
-		users := []directory.User{{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}}
-		if strings.Contains(r.URL.Query().Get("account"), agency) {
-			users = append(users, directory.User{ID: alice, Name: "Alice Long", AccountID: agency, AccountName: "North Star", Active: true})
-		}
-		return http.StatusOK, map[string]any{"data": users}
-	}
-	b.answer("GET /api/users/"+jonas, directory.User{ID: jonas, Name: "Jonas Weber", AccountName: "Old Mill"}, nil)
-	b.view.UsersNotShown = []readmodels.UserNotShown{{ID: jonas, Reason: "other_account"}} // not linked
-	form := fields(t, b.get(edits).Body.String())
-	form.Add("user", alice)
-	form.Set("do", "back")
-	b.post(edits, form).says(http.StatusOK, "<h3>North Star</h3>", "Alice Long", "<h3>Old Mill</h3>", "Jonas Weber <span class=\"quiet\">belongs to a client that is not linked").
-		lacks("<h3>Others</h3>")
+	r, b := newBoards(t)
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, jonas}})
+	b.get(edits).says(http.StatusOK, "<h3>North</h3>", "Alice", "<h3>Old Mill</h3>", "Jonas Weber <span class=\"quiet\">belongs to a client that is not linked").
+		lacks("<h3>Others</h3>", "Adam Nowak") // who is not on the list
 }
 
 // The page shows the API's refusal and keeps the input.
 func TestARefusedChangeIsExplained(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	form := fields(t, b.get(edits).Body.String())
-	form.Add("account", mill)
-	form.Set("do", "preview")
-	b.refuse("POST "+board+"/preview", http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-		"The change names something that it may not name.",
-		domain.FieldError{Field: "sub_account_ids[0]", Detail: "is not a sub-account of your agency"})
+	r, b := newBoards(t)
+	form := b.form("preview")
+	form.Add("account", otherClient)
 	page := b.post(edits, form).says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "Your changes are shown below",
-		"will be linked</span><strong class=\"fault\">Is not a sub-account of your agency.")
-	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
+		"will be linked</span><strong class=\"fault\">Is not a sub-account of your agency.").lacks("Other client")
+	require.Equal(t, []string{otherClient}, fields(t, page.Body.String())["account"])
 
-	saving := maps.Clone(form)
-	saving.Set("do", "save")
-	saving.Set("body", `{"users":["`+alice+`","`+clara+`"]}`)
-	b.refuse("PUT "+board, http.StatusUnprocessableEntity, domain.CodeUnprocessable, "See errors.", domain.FieldError{Field: "users[1]", Detail: "is unknown"})
-	b.post(edits, saving).says(http.StatusOK, "clara@bakery.example.com</span><strong class=\"fault\">Is unknown.", "list</legend><strong class=\"fault\">One of these people")
+	form = b.form("preview")
+	form.Add("user", otherUser)
+	b.post(edits, form).says(http.StatusOK, "list</legend><strong class=\"fault\">One of these people", "will be added</span><strong class=\"fault\">Is not a user of your agency or of one of its accounts.")
 
-	b.refuse("POST "+board+"/preview", http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
-	page = b.post(edits, form).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below").
-		lacks("Nothing was changed") // the API says what was changed
+	form = b.form("preview")
+	form.Add("account", mill)
+	saving := b.saving(form)
+	r.log.Fail(domain.NotAppendedError{})
+	page = b.post(edits, saving).says(http.StatusOK, "The log does not accept changes right now.", "Your changes are shown below")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
+	r.log.Fail(nil)
+	require.Equal(t, http.StatusSeeOther, b.post(edits, saving).Code)
+	require.True(t, slices.ContainsFunc(r.boardOf(bakery).SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == mill }))
 }

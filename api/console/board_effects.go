@@ -21,9 +21,9 @@ var scopeWords = []choice{
 	{ID: "reports", Name: "Reports", Note: "for your main application"},
 }
 
-func scopeChoices(edit picks) (all []choice) {
+func scopeChoices(checked, board []string) (all []choice) {
 	all = slices.Clone(scopeWords)
-	for _, id := range slices.Concat(edit.Before, edit.After) {
+	for _, id := range slices.Concat(board, checked) {
 		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
 			all = append(all, choice{
 				ID: id, Name: scopeNames([]string{id})[0],
@@ -32,7 +32,7 @@ func scopeChoices(edit picks) (all []choice) {
 		}
 	}
 	for i := range all {
-		all[i].Before, all[i].After = slices.Contains(edit.Before, all[i].ID), slices.Contains(edit.After, all[i].ID)
+		all[i].Checked = slices.Contains(checked, all[i].ID)
 	}
 	return all
 }

@@ -2,8 +2,6 @@ package console
 
 import (
 	"cmp"
-	"fmt"
-	"hash/fnv"
 	"net/url"
 	"slices"
 	"strconv"
@@ -31,12 +29,15 @@ type boardEditView struct {
 	Does   *effects // effects of the saved change if it is the newest; nil: unknown
 
 	Faults    formFaults             // why the change was not saved, and what to do
-	Stale     bool                   // the board has changed since the page was opened
+	Stale     bool                   // the board has changed since the page was opened; the form shows it as it is now
 	Meanwhile []history.HistoryEntry // changes since then, newest first
 	Unknown   bool                   // changes could not be read
 	Earlier   bool                   // there were more changes, before Meanwhile
-	Edit      boardEdit
-	Names     map[string]string // of clients and people, by id
+	Wanted    *history.Differences   // what the visitor wanted to change, if Stale; nil: nothing
+
+	Form    boardForm
+	Offered string            // the people listed below
+	Names   map[string]string // of clients and people, by id
 
 	Linked []choice        // linked clients, and those selected to be linked
 	Along  []history.Named // clients that the selected ones are linked with
@@ -44,28 +45,13 @@ type boardEditView struct {
 	More   bool
 	People []peopleOf
 	Scopes []choice
-}
 
-// Choices returns a field name that depends on the version of the board and on the checkboxes of
-// the form. If a visitor goes back to a form, browsers restore checkboxes by position if the form's
-// action and first field names are the same. The first field name must therefore change whenever
-// the checkboxes do.
-func (v boardEditView) Choices() string {
-	boxes := fnv.New64a()
-	_, _ = fmt.Fprintln(boxes, v.Edit.Version)
-	groups := [][]choice{v.Linked, v.Others, v.Scopes}
-	for _, of := range v.People {
-		groups = append(groups, of.People)
-	}
-	for _, box := range slices.Concat(groups...) {
-		_, _ = fmt.Fprintln(boxes, box.ID)
-	}
-	return "choices-" + strconv.FormatUint(boxes.Sum64(), 36)
+	now, wanted boardForm // the board; the form that the visitor submitted, if Stale
 }
 
 type choice struct {
 	ID, Name, Note string
-	Before, After  bool // checked when the page was rendered; checked as submitted
+	Checked        bool
 }
 
 type peopleOf struct {
@@ -77,62 +63,84 @@ func clientBoard(v *visit, client directory.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
-// editBoard shows the form of a board with a submitted edit, or without one if edit is nil. If
-// others have changed the board in the meantime, it keeps the edit and shows their changes. Faults
-// are the errors of the edit.
-func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formFaults) (view, error) {
+// editBoard shows the form of a board: as submitted, or as the board is if form is nil or if others
+// have changed the board in the meantime. In that case, it shows their changes and what the visitor
+// wanted. Faults are the errors of the form.
+func editBoard(v *visit, client directory.Account, form *boardForm, faults formFaults) (view, error) {
 	board, version, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
 	saved := v.r.URL.Query().Get("saved")
 	shown := boardEditView{
-		Account: client, Board: board, Saved: edit == nil && isUpTo(saved, version),
-		Edit: editOf(board, client.ID, version), Names: map[string]string{},
+		Account: client, Board: board, Saved: form == nil && isUpTo(saved, version),
+		now: formOf(board, client.ID, version), Names: map[string]string{},
 	}
+	shown.Form = shown.now
 	if shown.Newest = shown.Saved && saved == version; shown.Newest {
 		shown.Does = effectsOfSaved(v, board.UpdatedAt)
 	}
-	if edit != nil {
-		if shown.Stale = edit.Version != version; shown.Stale {
-			addChangesSince(v, &shown, client.ID, edit.Version)
-		} else if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
-			for _, id := range edit.Accounts.all() {
-				addChangesSince(v, &shown, id, edit.Seen)
+	switch {
+	case form == nil:
+	case form.Version != version:
+		shown.Stale, shown.wanted, shown.Form.Find = true, *form, form.Find
+		shown.addChangesSince(v, client.ID, form.Version)
+	default:
+		shown.Form, shown.Faults = *form, faults
+		if faults.Said != "" { // another board may have been changed since the preview
+			for _, id := range distinctIDs(shown.now.Accounts, form.Accounts) {
+				shown.addChangesSince(v, id, form.Seen)
 			}
 		}
-		shown.Edit = applyEdit(v, &shown, *edit, shown.Edit)
+		shown.followLinks(v)
 	}
-	shown.Scopes = scopeChoices(shown.Edit.Scopes)
+	shown.Scopes = scopeChoices(shown.Form.Scopes, shown.now.Scopes)
 	if err := readAccounts(v, &shown); err != nil {
 		return nil, err
 	}
-	err = readPeople(v, &shown)
-	return shown, err
+	if err := readPeople(v, &shown); err != nil {
+		return nil, err
+	}
+	if shown.Stale {
+		was := shown.now
+		if last := len(shown.Meanwhile) - 1; last >= 0 && !shown.Earlier {
+			was = formBefore(shown.Meanwhile[last])
+		}
+		shown.Wanted = shown.wanted.differences(was, shown.named)
+	}
+	return shown, nil
 }
 
-// applyEdit applies an edit to a board, notes the clients that new links add, and selects the people
-// that they add.
-func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
-	next := edit.applyTo(board)
-	links := next.Accounts.added()
-	if len(links) == 0 {
-		return next
+func distinctIDs(lists ...[]string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(lists...))))
+}
+
+func (b *boardEditView) named(ids []string) (list []history.Named) {
+	for _, id := range ids {
+		list = append(list, history.Named{ID: id, Name: new(cmp.Or(b.Names[id], id))})
 	}
-	after, _ := boardAfter(v, shown.ID, board.Version, boardChange{Accounts: &links}) // the preview reports errors
+	return list
+}
+
+// followLinks notes the clients that new links add, and selects the people that they add.
+func (b *boardEditView) followLinks(v *visit) {
+	links, _ := b.Form.links(b.now)
+	if len(links) == 0 {
+		return
+	}
+	after, list, err := b.Form.listAfter(v, b.ID, b.now, api.UpdateBody{SubAccountIDs: &links})
+	if err != nil {
+		return // the preview reports it
+	}
+	b.Form.Users = list
 	for _, n := range slices.Concat(after.SubAccountIDs, after.Users) {
 		if n.Name != nil {
-			shown.Names[n.ID] = *n.Name
+			b.Names[n.ID] = *n.Name
 		}
 	}
-	// Before includes the people whom the links add, so that people whom the visitor has cleared
-	// are not added.
-	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...)
-	next = edit.applyTo(board)
-	shown.Along = slices.DeleteFunc(after.SubAccountIDs, func(n history.Named) bool {
-		return n.ID == shown.ID || slices.Contains(next.Accounts.all(), n.ID)
+	b.Along = slices.DeleteFunc(after.SubAccountIDs, func(n history.Named) bool {
+		return n.ID == b.ID || slices.Contains(b.now.Accounts, n.ID) || slices.Contains(b.Form.Accounts, n.ID)
 	})
-	return next
 }
 
 func boardAt(v *visit, id string) (board readmodels.DashboardView, version string, err error) {
@@ -147,42 +155,9 @@ func boardAt(v *visit, id string) (board readmodels.DashboardView, version strin
 	return board, strconv.FormatInt(got.Version, 10), nil
 }
 
-// editOf returns an edit that changes nothing.
-func editOf(board readmodels.DashboardView, id, version string) boardEdit {
-	same := func(list []string) picks { return picks{Before: list, After: list} }
-	var accounts, users []string
-	for _, a := range board.SubAccountIDs {
-		if a.ID != id {
-			accounts = append(accounts, a.ID)
-		}
-	}
-	for _, u := range board.Users {
-		users = append(users, u.ID)
-	}
-	for _, u := range board.UsersNotShown {
-		users = append(users, u.ID)
-	}
-	return boardEdit{
-		Version: version, Accounts: same(accounts), Users: same(users), Scopes: same(board.Scopes),
-		WasOpen: board.AllowClientDashboard, Open: board.AllowClientDashboard,
-	}
-}
-
-// applyTo applies the same changes to the current board.
-func (e boardEdit) applyTo(now boardEdit) boardEdit {
-	now.Accounts.After = e.Accounts.applyTo(now.Accounts.Before)
-	now.Users.After = e.Users.applyTo(now.Users.Before)
-	now.Scopes.After = e.Scopes.applyTo(now.Scopes.Before)
-	if e.Open != e.WasOpen {
-		now.Open = e.Open
-	}
-	now.Find = e.Find
-	return now
-}
-
 // addChangesSince adds the changes to a board after a version, or notes that they are unknown or that
 // earlier ones are not shown.
-func addChangesSince(v *visit, s *boardEditView, id, version string) {
+func (b *boardEditView) addChangesSince(v *visit, id, version string) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	var read api.Result[[]history.HistoryEntry, history.EntriesMeta]
 	if err == nil {
@@ -191,51 +166,47 @@ func addChangesSince(v *visit, s *boardEditView, id, version string) {
 		})
 	}
 	since := slices.DeleteFunc(slices.Clone(read.Data), func(e history.HistoryEntry) bool { return e.Version <= after })
-	s.Meanwhile = append(s.Meanwhile, since...)
-	s.Unknown = s.Unknown || err != nil
-	s.Earlier = s.Earlier || err == nil && len(since) == len(read.Data) && read.Meta.NextCursor != ""
+	b.Meanwhile = append(b.Meanwhile, since...)
+	b.Unknown = b.Unknown || err != nil
+	b.Earlier = b.Earlier || err == nil && len(since) == len(read.Data) && read.Meta.NextCursor != ""
 }
 
 func readAccounts(v *visit, shown *boardEditView) error {
-	edit, names := shown.Edit.Accounts, shown.Names
-	asked := parameters(map[string]string{
-		"active": "true", "q": shown.Edit.Find,
-		"limit": strconv.Itoa(min(othersOnAPage+2+len(edit.all())+len(shown.Along), api.MaxPageLimit)),
-	})
-	list, err := ask(v, api.GetAccounts, asked)
+	form, now, names := shown.Form.Accounts, shown.now.Accounts, shown.Names
+	all := distinctIDs(now, form, shown.wanted.Accounts)
+	list, err := ask(v, api.GetAccounts, parameters(map[string]string{
+		"active": "true", "q": shown.Form.Find,
+		"limit": strconv.Itoa(min(othersOnAPage+2+len(all)+len(shown.Along), api.MaxPageLimit)),
+	}))
 	if err != nil {
 		return err
 	}
-	found := list.Data
 	for _, a := range shown.Board.SubAccountIDs {
 		names[a.ID] = a.Name
 	}
-	for _, a := range found {
+	for _, a := range list.Data {
 		names[a.ID] = a.Name
 	}
-	for _, id := range edit.all() {
+	for _, id := range all {
 		if names[id] == "" {
 			named, err := ask(v, api.GetAccounts, url.Values{"account": {id}})
 			if err == nil && len(named.Data) == 1 {
 				names[id] = named.Data[0].Name
 			}
 		}
-		linked := choice{
-			ID: id, Name: foreign(names[id], id),
-			Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
-		}
-		switch {
-		case !linked.After:
+		linked := choice{ID: id, Name: foreign(names[id], id), Checked: slices.Contains(form, id)}
+		switch before := slices.Contains(now, id); {
+		case before && !linked.Checked:
 			linked.Note = "will be unlinked"
-		case !linked.Before:
+		case linked.Checked && !before:
 			linked.Note = "will be linked"
 		}
 		shown.Linked = append(shown.Linked, linked)
 	}
 	slices.SortStableFunc(shown.Linked, func(a, b choice) int { return inOrder(a.Name, a.ID, b.Name, b.ID) })
-	for _, a := range found {
+	for _, a := range list.Data {
 		switch {
-		case a.IsAgency, a.ID == shown.ID, slices.Contains(edit.Before, a.ID), slices.Contains(edit.After, a.ID):
+		case a.IsAgency, a.ID == shown.ID, slices.Contains(all, a.ID):
 		case slices.ContainsFunc(shown.Along, func(n history.Named) bool { return n.ID == a.ID }):
 		case len(shown.Others) == othersOnAPage:
 			shown.More = true
@@ -255,10 +226,11 @@ func peopleAround(v *visit, shown *boardEditView) ([]directory.User, error) {
 			accounts = append(accounts, a.ID)
 		}
 	}
+	listed := distinctIDs(shown.now.Users, shown.Form.Users, shown.wanted.Users)
 	notOnBoard := func(id string) bool {
 		return !slices.ContainsFunc(shown.Board.Users, func(u readmodels.DashboardUser) bool { return u.ID == id })
 	}
-	if slices.ContainsFunc(shown.Edit.Users.all(), notOnBoard) && v.me.Agency != nil {
+	if slices.ContainsFunc(listed, notOnBoard) && v.me.Agency != nil {
 		accounts = append(accounts, v.me.Agency.ID)
 	}
 	list, err := ask(v, api.GetUsers, url.Values{"account": {strings.Join(accounts, ",")}, "limit": {peopleOnAPage}})
@@ -277,53 +249,51 @@ func readPeople(v *visit, shown *boardEditView) error {
 	for _, u := range shown.Board.Users {
 		notes[u.ID], shown.Names[u.ID] = u.Email, u.Name
 	}
+	form, listed := shown.Form.Users, distinctIDs(shown.now.Users, shown.Form.Users, shown.wanted.Users)
+	var offered []string
+	add := func(account, id, name, about string) {
+		offered = append(offered, id)
+		note, onBoard := notes[id]
+		c := choice{ID: id, Checked: slices.Contains(form, id)}
+		parts := []string{cmp.Or(note, about)}
+		switch {
+		case c.Checked && !onBoard:
+			parts = append(parts, "will be added")
+		case onBoard && !c.Checked:
+			parts = append(parts, "will be removed")
+		}
+		c.Note = strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ", ")
+		shown.Names[id] = cmp.Or(name, shown.Names[id])
+		c.Name = foreign(shown.Names[id], id)
+		shown.addPerson(account, c)
+	}
 	staff := ""
 	if v.me.Agency != nil {
 		staff = v.me.Agency.ID
 	}
-	edit, added := shown.Edit.Users, map[string]bool{}
-	pick := func(id, name, about string) choice {
-		added[id] = true
-		note, listed := notes[id]
-		parts, selected := []string{cmp.Or(note, about)}, slices.Contains(edit.After, id)
-		switch {
-		case selected && !listed:
-			parts = append(parts, "will be added")
-		case listed && !selected:
-			parts = append(parts, "will be removed")
-		}
-		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-		return choice{
-			ID: id, Name: foreign(name, foreign(shown.Names[id], id)), Note: strings.Join(parts, ", "),
-			Before: slices.Contains(edit.Before, id), After: selected,
-		}
-	}
 	for _, u := range found {
-		listed := slices.Contains(edit.Before, u.ID) || slices.Contains(edit.After, u.ID)
-		if !listed && (!u.Active && !u.ResetPending || u.AccountID == staff) {
+		able := u.Active || u.ResetPending
+		if !slices.Contains(listed, u.ID) && (!able || u.AccountID == staff) {
 			continue
 		}
 		note := string(u.Email)
-		if !u.Active && !u.ResetPending {
+		if !able {
 			note = notShown["inactive"]
 		}
-		addChoice(shown, foreign(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
+		add(foreign(u.AccountName, u.AccountID), u.ID, u.Name, note)
 	}
-	lookups := 0
-	for _, id := range slices.Concat(edit.Before, edit.After) { // of other clients, or beyond the limit of one response
-		if added[id] {
-			continue
-		}
+	for i, id := range without(listed, offered...) { // of other clients, or beyond the limit of one response
 		var u directory.User
-		if lookups++; lookups <= accountsToAsk {
+		if i < accountsToAsk {
 			u, _ = ask(v, api.GetUser, url.Values{"userId": {id}}) // optional: its name
 		}
-		addChoice(shown, foreign(u.AccountName, "Others"), pick(id, u.Name, string(u.Email)))
+		add(foreign(u.AccountName, "Others"), id, u.Name, string(u.Email))
 	}
+	shown.Offered = strings.Join(offered, " ")
 	return nil
 }
 
-func addChoice(b *boardEditView, account string, c choice) {
+func (b *boardEditView) addPerson(account string, c choice) {
 	at := slices.IndexFunc(b.People, func(p peopleOf) bool { return p.Account == account })
 	if at < 0 {
 		at = len(b.People)

@@ -484,24 +484,21 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 
 func TestABoardIsShown(t *testing.T) {
 	t.Parallel()
-	s := newBoardStage(t)
-	b := s.browser
-	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
-	b.get(edits).says(http.StatusOK, "1 person at the client can open it. 1 other person on the list is not included", "Clara Holm", "staff of your agency; can open every board", alice,
-		"Nadia Okafor", "assigned to the client's orders", "Posts")
-	s.view.AllowClientDashboard = false
+	r, b := newBoards(t)
+	r.log.Put(t, domain.DirectoryOrder{ID: "O1", Buyer: bakery, Seller: agency, ProductType: "managed", AssignedUsers: []string{adam}})
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"analytics", "posts"}})
+	b.get(edits).says(http.StatusOK, "1 person at the client can open it. 1 other person on the list is not included", "Clara Holm", "staff of your agency; can open every board", "Alice",
+		"Adam Nowak", "assigned to the client's orders", "Posts")
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.get(edits).says(http.StatusOK, "The board is closed")
-	s.answer("GET /api/users", []directory.User{}, nil)
-	s.view.Users, s.view.UsersNotShown, s.view.AllowClientDashboard = nil, nil, true
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(true), Users: &[]string{}})
 	b.get(edits).says(http.StatusOK, "The board is open, but no client user on its list can open it now.").lacks("0 people")
+	r.log.Put(t, domain.DirectoryUser{ID: clara, AccountID: mill, Name: "Clara Holm", Active: true})
 	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
 
-	s.answer("GET /api/accounts", []directory.Account{{ID: agency, Name: "The agency"}}, nil)
-	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)
 	require.NotContains(t, b.get("/console/clients/"+agency+"/connections").Body.String(), agency+"/board", "it has none")
-	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	for _, path := range []string{"/figures", "/board", "/people", "/connections"} {
-		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such client")
+		b.get("/console/clients/"+otherClient+path).says(http.StatusNotFound, "There is no such client")
 	}
 }
 

@@ -96,16 +96,16 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 		for _, a := range accounts.Data {
 			names[a.ID] = foreign(a.Name, a.ID)
 			chosen := a.ID == shown.Entry.Client
-			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: chosen})
+			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], Checked: chosen})
 		}
 		unnamed := []string{shown.Entry.Client}
 		for _, l := range links {
 			unnamed = append(unnamed, l.AccountID)
 		}
 		nameAccounts(v, names, unnamed)
-		listed := slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.After })
+		listed := slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.Checked })
 		if name := names[shown.Entry.Client]; name != "" && !listed {
-			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, After: true})
+			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, Checked: true})
 		}
 	} else if v.me.Account != nil {
 		names[v.me.Account.ID] = foreign(v.me.Account.Name, v.me.Account.ID)

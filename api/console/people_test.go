@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,161 +14,123 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const folk = "/console/clients/" + bakery + "/people"
 
-// looks stores recorded views.
-type looks struct {
-	by    []commands.Caller
-	reads []domain.AuditRead
-	err   error
-}
-
-func (l *looks) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
-	if l.err == nil {
-		l.by, l.reads = append(l.by, c), append(l.reads, read)
+// views are the recorded views of the history and of the pages of others.
+func (r *real) views() (all []domain.Recorded) {
+	r.t.Helper()
+	for _, record := range r.log.Records(domain.TopicOperations) {
+		view, err := r.log.Decode(record)
+		require.NoError(r.t, err)
+		all = append(all, view)
 	}
-	return l.err
+	return all
 }
 
 func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	b.answer("GET /api/users", []directory.User{
-		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true, LastLogin: new(b.now)},
-	}, nil)
-	b.view.SubAccountIDs = append([]readmodels.LinkedAccount{{ID: mill, Name: "Old Mill"}}, b.view.SubAccountIDs...)
-	b.view.Users = append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
+	r, b := newBoards(t)
+	const ben = "be0000000000000000000001"
+	r.log.Put(t, domain.DirectoryUser{ID: ben, AccountID: bakery, Name: "Ben Holm", Active: true},
+		domain.DirectorySession{ID: "S1", UserID: ben, LoginAt: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)})
+	r.share(bakery, []string{mill}, clara, jonas)
 	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", `data-label="Last sign-in"><span class="quiet">never<`, `data-label="Last sign-in"><time datetime="2026-10-01`, "View as Clara Holm",
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
-	b.view.AllowClientDashboard = false
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.get(folk).says(http.StatusOK, "no one at Harbour Bakery can open it", "nothing: the board is closed").lacks("View as Clara Holm")
 }
 
 func TestAPersonIsAdded(t *testing.T) {
 	t.Parallel()
-	b := newBoardStage(t)
-	b.take("POST /api/users", map[string]any{"id": jonas})
+	r, b := newBoards(t)
 	text := b.get(folk).Body.String()
 	require.Contains(t, text, `method="post" novalidate>`, "a browser would report one field at a time")
 	form := fields(t, text)
-	form.Set("name", "Jonas Weber")
-	form.Set("email", "jonas@bakery.example.com")
-	b.post(folk, form).leadsTo(folk + "?added=" + jonas)
-	require.JSONEq(t, `{"name":"Jonas Weber","email":"jonas@bakery.example.com","account":"`+bakery+`"}`, b.sent[0].body)
-	key := b.sent[0].key
-	require.Equal(t, form.Get("key"), key)
-	require.NotEmpty(t, key)
-	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "To let Jonas Weber open the board, ")
+	form.Set("name", "Nina Park")
+	form.Set("email", "nina@bakery.example.com")
+	records := len(r.log.Records(domain.TopicDirectory))
+	added := b.post(folk, form).Header().Get("Location")
+	require.Regexp(t, "^"+folk+`\?added=[0-9a-f]{24}$`, added)
+	b.post(folk, form).leadsTo(added)
+	require.Len(t, r.log.Records(domain.TopicDirectory), records+1, "the form adds one person")
+	b.get(added).says(http.StatusOK, "Nina Park was added.", "To let Nina Park open the board, ")
 	require.NotContains(t, b.get(folk+"?added="+clara).Body.String(), "was added", "she is on the list")
 
-	b.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "See GET /api/users.",
-		domain.FieldError{Field: "email", Detail: "is taken"})
-	again := b.post(folk+"?added="+jonas, form).says(http.StatusOK, "already has this address", `value="Jonas Weber"`).lacks("was added")
-	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "a corrected form is another request")
+	again := fields(t, b.get(folk).Body.String())
+	again.Set("name", "Nina Parker")
+	again.Set("email", "nina@bakery.example.com")
+	taken := b.post(added, again).says(http.StatusOK, "already has this address", `value="Nina Parker"`).lacks("was added")
+	require.NotEqual(t, again.Get("key"), fields(t, taken.Body.String()).Get("key"), "a corrected form is another request")
 
-	b.refuse("POST /api/users", http.StatusServiceUnavailable, domain.CodeUnavailable, "Read model directory is paused.")
-	again = b.post(folk, form).says(http.StatusOK, "Read model directory is paused.", `value="Jonas Weber"`)
-	require.Equal(t, key, fields(t, again.Body.String()).Get("key"), "the person may have been added")
+	again.Set("email", "parker@bakery.example.com")
+	r.log.Fail(errors.New("the connection is lost"))
+	open := b.post(folk, again).says(http.StatusOK, "may still take effect", `value="Nina Parker"`)
+	require.Equal(t, again.Get("key"), fields(t, open.Body.String()).Get("key"), "the person may have been added")
+	r.log.Fail(nil)
 
-	b.refuseFields("POST /api/users", "name", "email", "phone")
-	b.post(folk, form).says(http.StatusOK, "Enter a name on one line", "Enter an address like", "Enter a number on one line", `value="Jonas Weber"`)
+	b.post(folk, url.Values{"name": {" "}, "email": {"nina"}, "phone": {"1\n2"}, "key": {"k"}}).
+		says(http.StatusOK, "Enter a name on one line", "Enter an address like", "Enter a number on one line", `value="nina"`)
 }
 
 // Viewing as a client user shows the user's own pages, read-only, with a banner, and only if the
 // view is recorded.
 func TestViewAsClientUser(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
-	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
-	s.answer("GET /api/users/"+jonas, directory.User{ID: jonas, Name: "Jonas Weber", AccountID: mill}, nil)
-	open := []directory.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}, {SubAccountID: mill, SubAccountName: "Old Mill"}}
-	var asked []api.Principal
-	inactive := false
-	me := s.answers["GET /api/me"]
-	s.answers["GET /api/me"] = func(p api.Principal, r *http.Request) (int, any) {
-		if p.UserID != clara {
-			return me(p, r)
-		}
-		if inactive {
-			return http.StatusForbidden, map[string]any{"code": domain.CodeForbidden, "message": "This account is inactive."}
-		}
-		asked = append(asked, p)
-		answer := directory.Me{UserID: clara, Roles: []string{"client"}}
-		answer.Opens.Dashboards = open
-		return http.StatusOK, map[string]any{"data": answer}
-	}
-	s.answers["GET "+board] = func(p api.Principal, _ *http.Request) (int, any) {
-		asked = append(asked, p)
-		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{{
-			SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"posts"},
-		}}}
-	}
-	b := s.signedIn("agency")
+	r, b := newBoards(t)
+	r.share(bakery, []string{mill}, clara)
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"posts"}})
+	boards := len(r.log.Records(domain.TopicDashboards))
 	sees := folk + "/" + clara + "/sees"
 	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You are viewing this page as <strong>Clara Holm</strong>", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
-	b.get(sees+"/"+bakery).says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "shows no figures on this board", "Name of "+alice).
+	b.get(sees+"/"+bakery).says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "shows no figures on this board", "Alice").
 		lacks("data-board") // only the client user is notified of the closing
-	for _, p := range asked {
-		require.Equal(t, api.Principal{UserID: clara, AccountID: bakery, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt}, p)
+	views := r.views()
+	require.Len(t, views, 2)
+	for i, view := range views {
+		require.Equal(t, domain.AuditRead{What: domain.AuditAsUser, Dashboard: []string{"", bakery}[i], Filter: domain.AuditFilter{User: clara}}, view.Data)
+		require.Equal(t, alice, view.Envelope.Audit.Actor)
 	}
-	require.Len(t, asked, 2)
-	require.Equal(t, []domain.AuditRead{
-		{What: domain.AuditAsUser, Filter: domain.AuditFilter{User: clara}}, {What: domain.AuditAsUser, Dashboard: bakery, Filter: domain.AuditFilter{User: clara}},
-	}, s.looks.reads)
-	for _, by := range s.looks.by {
-		require.NotEmpty(t, by.RequestID)
-		by.RequestID = ""
-		require.Equal(t, commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency"}, by)
-	}
-	for _, call := range s.asked {
-		require.True(t, strings.HasPrefix(call, "GET "), call)
-	}
+	require.Len(t, r.log.Records(domain.TopicDashboards), boards, "a view changes nothing")
 
 	// A board that is not open to the person is shown as the person sees it.
-	opened := s.answers["GET "+board]
-	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard.")
-	b.get(sees+"/"+bakery).says(http.StatusForbidden, "You are viewing this page as <strong>Clara Holm</strong>", "This board is not open to you", "has closed this dashboard",
-		`href="`+sees+"/"+mill+`">Old Mill`, `href="`+sees+`">Go to the start page`).lacks("Harbour Bakery</a>")
-	s.refuse("GET "+board, http.StatusNotFound, domain.CodeNotFound, "There is no such client.")
-	b.get(sees+"/"+bakery).says(http.StatusNotFound, "This board is not open to you", "There is no such board, or you do not have access to it.").
-		lacks("no such client")
-	inactive = true
-	b.get(sees + "/" + bakery).leadsTo(sees)
-	inactive, s.answers["GET "+board] = false, opened
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, Unlink: true, SubAccountIDs: &[]string{}})
+	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	b.get(sees+"/"+bakery).says(http.StatusForbidden, "You are viewing this page as <strong>Clara Holm</strong>", "This board is not open to you", "You have no access to this dashboard.",
+		`href="`+sees+`">Go to the start page`)
+	b.get(sees+"/"+mill).says(http.StatusNotFound, "This board is not open to you", "There is no such board, or you do not have access to it.").
+		lacks("no such client", "Old Mill")
+	const gone = "c1a4a0000000000000000009"
+	r.log.Put(t, domain.DirectoryUser{ID: gone, AccountID: bakery, Name: "Gerd Holm"})
+	b.get(folk + "/" + gone + "/sees/" + bakery).leadsTo(folk + "/" + gone + "/sees")
+	b.get(folk+"/"+gone+"/sees").says(http.StatusOK, "Gerd Holm cannot sign in")
 
 	// Nothing is shown without the record, or if the person belongs to another client than the one
 	// in the address.
-	before := len(asked)
 	b.get(folk+"/"+jonas+"/sees").says(http.StatusNotFound, "There is no page")
-	s.looks.err = errors.New("the log is away")
-	require.Equal(t, http.StatusInternalServerError, b.get(sees).Code)
-	require.Equal(t, http.StatusInternalServerError, b.get(sees+"/"+bakery).Code)
-	require.Len(t, asked, before)
+	r.log.Fail(errors.New("the log is away"))
+	for _, at := range []string{sees, sees + "/" + bakery} {
+		refused := b.get(at)
+		require.GreaterOrEqual(t, refused.Code, http.StatusInternalServerError)
+		refused.lacks("What Clara Holm sees")
+	}
 }
 
 // A figures page viewed as a client user is not updated automatically, because each update would be
 // recorded as a view. The API logs the client user with the request id of the record of the view.
 func TestViewAsClientUserIsNotUpdated(t *testing.T) {
 	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
-	s.answers["GET "+board] = func(api.Principal, *http.Request) (int, any) {
-		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{{
-			SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
-		}}}
-	}
+	r, b := newBoards(t)
+	r.read(bakery, 70, 3, 1240)
 	page := b.get(folk+"/"+clara+"/sees/"+bakery).says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "1,240").
 		lacks("data-live", "/live.")
-	require.Len(t, s.looks.by, 1)
-	require.Equal(t, page.Header().Get("X-Request-Id"), s.looks.by[0].RequestID)
+	views := r.views()
+	require.Len(t, views, 1)
+	require.Equal(t, page.Header().Get("X-Request-Id"), views[0].Envelope.Audit.RequestID)
 	require.Contains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "/live.")
 }
 

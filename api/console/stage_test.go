@@ -46,7 +46,6 @@ type stage struct {
 	host     string // to which browsers send requests
 	console  *console.Console
 	sessions *memory
-	looks    *looks
 	deps     console.Deps
 	now      time.Time
 	refused  []console.RefusalError
@@ -62,7 +61,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
-		t: t, host: "localhost:6001", looks: &looks{}, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
+		t: t, host: "localhost:6001", now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
@@ -78,7 +77,7 @@ func newStage(t *testing.T) *stage {
 	s.answer("GET /api/accounts/followers", analytics.FollowersByAccount{}, analytics.Meta{})
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
-		API:       s, Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
+		API:       s, Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge),
 		IsTemporary: func(error) bool { return false },
 		Logger:      slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
@@ -197,12 +196,6 @@ func (s *stage) call(ctx context.Context, op api.Operation, p api.Principal, giv
 	if member := input.Elem().FieldByName("Body"); member.IsValid() {
 		body = member.Interface()
 	}
-	switch in := input.Interface().(type) {
-	case *api.PutInput:
-		body = changeOf(in.Body.Change)
-	case *api.Change:
-		body = changeOf(in.Body.Change)
-	}
 	r := s.request(op.Method, path, body).WithContext(ctx)
 	maps.Copy(r.Header, headers)
 	status, answer := s.answered(p, r)
@@ -243,16 +236,6 @@ func (s *stage) call(ctx context.Context, op api.Operation, p api.Principal, giv
 	return output.Interface(), nil
 }
 
-func changeOf(c domain.UpdateDashboard) any {
-	return struct {
-		Allow    *bool     `json:"allow_client_dashboard,omitempty"`
-		Accounts *[]string `json:"sub_account_ids,omitempty"`
-		Users    *[]string `json:"users,omitempty"`
-		Scopes   *[]string `json:"scopes,omitempty"`
-		Unlink   bool      `json:"unlink,omitempty"`
-	}{c.AllowClientDashboard, c.SubAccountIDs, c.Users, c.Scopes, c.Unlink}
-}
-
 // answer sets the API's response at a path.
 func (s *stage) answer(at string, data, meta any) {
 	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
@@ -288,6 +271,8 @@ func (s *stage) refuseFields(at string, fields ...string) {
 	}
 	s.refuse(at, http.StatusBadRequest, domain.CodeInvalid, "The request is not well-formed: words of the API.", errs...)
 }
+
+const board = "/api/projects/dashboard/" + bakery
 
 const (
 	sessionCookie = "__Host-lb_console"
