@@ -21,6 +21,8 @@ import (
 // the root; the patterns here have no prefix. startTime, endTime and pId are query parameters where a
 // pattern does not contain them.
 var analyticsOperations = routes(
+	// Returns follower and engagement totals per platform and overall, with the change from the
+	// previous period.
 	byClients(
 		http.MethodGet, "/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
 		figures[ComparedTotals]((*analytics.Analytics).AccountInsights),
@@ -29,75 +31,104 @@ var analyticsOperations = routes(
 	GetRoiViews,
 	GetAccountStats,
 	GetAccountNetGrowth,
+	// Returns net follower growth per platform and overall.
 	byClients(
 		http.MethodGet, "/reach/getAccountNetGrowth", "getAccountNetGrowth",
 		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
 	),
 	GetActivityMeter,
 	GetLeaderboard,
+	// Returns the posts that gained the most engagement in the range, or have the most in total.
 	byClients(http.MethodGet, "/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
 		figures[TopPosts]((*analytics.Analytics).TopPosts)),
+	// Returns every post with its latest metrics and its gains in the range.
 	byClients(
 		http.MethodGet, "/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
 		figures[Posts]((*analytics.Analytics).PostInsights),
 	),
+	// Returns likes per post and over time.
 	byClients(
 		http.MethodGet, "/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
 		figures[PostsSeries]((*analytics.Analytics).PostsLikes),
 	),
 	GetPostsViews,
+	// Returns likes + comments + shares per post.
 	byClients(http.MethodGet, "/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
 		figures[Posts]((*analytics.Analytics).PostsEngagements)),
 	GetPostsTotalEngagements,
 
+	// Returns the followers of one member by day, week or month, per platform and overall.
 	byClients(http.MethodGet, "/member-followers-graph/{memberId}", "getMemberFollowersGraph",
 		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
+	// Returns the active members of an account and the platforms that they have connected, according to
+	// the current directory. The range in `meta` has no meaning here.
 	byClients(http.MethodGet, "/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
 		figures[ActiveMembers]((*analytics.Analytics).ActiveMembers)),
+	// Returns a member's growth summary.
 	byClients(http.MethodGet, "/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
 		figures[MemberGrowth]((*analytics.Analytics).MemberGrowth)),
+	// Returns every post of one member with its latest metrics and its gains in the range.
 	byClients(http.MethodGet, "/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
 		figures[MemberPosts]((*analytics.Analytics).PostInsights)),
+	// Returns the followers of one member by day, week or month, per platform and overall.
 	byClients(http.MethodGet, "/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
 		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
+	// Returns likes per post of one member, and over time.
 	byClients(http.MethodGet, "/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
 		figures[MemberPostsSeries]((*analytics.Analytics).PostsLikes)),
+	// Returns the video views that the posts of one member gained over time.
 	byClients(http.MethodGet, "/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
 		figures[MemberSeries]((*analytics.Analytics).PostsViews)),
+	// Returns likes + comments + shares per post of one member.
 	byClients(http.MethodGet, "/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
 		figures[MemberPosts]((*analytics.Analytics).PostsEngagements)),
 	// As in the old system, some segments are optional; the number of segments determines which
 	// ones are present.
+
+	// Returns the posts of one member that gained the most engagement in the range.
 	byClients(
 		http.MethodGet, "/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId",
 		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
 	),
+	// Returns the posts of one member that gained the most engagement in the range.
 	byClients(
 		http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
 		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
 	),
+	// Returns the posts of one member that gained the most engagement in the range.
 	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
+	// Returns the posts of one member that gained the most engagement in the range.
 	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
 )
 
 // Operations of figures.
 var (
+	// Returns followers by day, week or month, per platform and overall.
 	GetAccountFollowers = byClients(http.MethodGet, "/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
 		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers))
-	GetRoiViews         = byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews))
-	GetAccountStats     = byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats))
+	// Compares page views per platform and month with the cost of the subscriptions.
+	GetRoiViews = byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews))
+	// Returns reach and impressions as totals and series.
+	GetAccountStats = byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats))
+	// Returns net follower growth per platform and overall.
 	GetAccountNetGrowth = byClients(
 		http.MethodGet, "/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId",
 		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
 	)
+	// Returns posting frequency and an activity score. `meta.as_of` is the time at which the newest
+	// counted post was registered.
 	GetActivityMeter = byClients(http.MethodGet, "/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter))
-	GetLeaderboard   = byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard))
-	GetPostsViews    = byClients(
+	// Returns the best members and the best posts, ranked by engagement. The result has a single page;
+	// limit is the number of members and the number of posts.
+	GetLeaderboard = byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard))
+	// Returns the video views that posts gained over time.
+	GetPostsViews = byClients(
 		http.MethodGet, "/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
 		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
 	)
+	// Returns the likes, comments and shares that all posts gained, as a sum and over time.
 	GetPostsTotalEngagements = byClients(http.MethodGet, "/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
 		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements))
 )
@@ -445,7 +476,7 @@ func figuresOf[I figuresInput, R any](query func(*Server, context.Context, readm
 	})
 	op.plan = tabular.NewPlan(reflect.TypeFor[R]())
 	op.Answer.CSV = op.plan.FirstLine()
-	return op
+	return op.refusing(domain.CodeConflict)
 }
 
 // Workbook returns a workbook with a table of the figures, see [Form].

@@ -44,6 +44,8 @@ const (
 	contentCSV   = mediaCSV + "; charset=utf-8; header=present"
 	mediaXLSX    = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	mediaNDJSON  = "application/x-ndjson"
+	mediaHTML    = "text/html"
+	mediaEvents  = "text/event-stream"
 
 	contentNDJSON = mediaNDJSON + "; charset=utf-8"
 

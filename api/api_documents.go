@@ -158,10 +158,12 @@ type docsOperation struct {
 	Tags         []string        `json:"tags"`
 	Roles        []string        `json:"x-roles"`
 	Parameters   []docsParameter `json:"parameters"`
-	Samples      []struct {
-		Label  string `json:"label"`
-		Source string `json:"source"`
-	} `json:"x-codeSamples"`
+	Public       *[]any          `json:"security"` // empty for operations that need no token
+	Body         struct {
+		Content map[string]struct {
+			Example json.RawMessage `json:"example"`
+		} `json:"content"`
+	} `json:"requestBody"`
 }
 
 type docsParameter struct {
@@ -170,6 +172,7 @@ type docsParameter struct {
 	In          string `json:"in"`
 	Description string `json:"description"`
 	Required    bool   `json:"required"`
+	Example     any    `json:"example"`
 }
 
 func (o docsOperation) resolve(shared map[string]docsParameter) {
@@ -178,6 +181,42 @@ func (o docsOperation) resolve(shared map[string]docsParameter) {
 			o.Parameters[i] = shared[name]
 		}
 	}
+}
+
+// Sample returns a request for a shell in which BASE and TOKEN are set, with the required parameters
+// and those that determine the form of the response; "" if only a client library can send it.
+func (o docsOperation) Sample() string {
+	path, query, flags := o.Path, url.Values{}, ""
+	if path == prefixSocketIO {
+		return ""
+	}
+	for _, p := range o.Parameters {
+		switch {
+		case p.In == InPath:
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", fmt.Sprint(p.Example))
+		case p.In == InQuery && (p.Required || slices.Contains([]string{"tz", "granularity", "limit"}, p.Name)):
+			query.Set(p.Name, fmt.Sprint(p.Example))
+		}
+	}
+	if len(query) > 0 {
+		path += "?" + strings.ReplaceAll(query.Encode(), "%2F", "/")
+	}
+	if o.Method != http.MethodGet {
+		flags = " -X " + o.Method
+	} else if isStream(o.Path) {
+		flags = " -N"
+	}
+	for media, body := range o.Body.Content {
+		data, text := "-d", string(body.Example)
+		if lines := ""; json.Unmarshal(body.Example, &lines) == nil {
+			data, text = "--data-binary", lines // keeps line breaks
+		}
+		flags += fmt.Sprintf(` -H "Content-Type: %s" %s '%s'`, media, data, text)
+	}
+	if o.Public == nil || len(*o.Public) > 0 {
+		flags += ` -H "Authorization: Bearer $TOKEN"`
+	}
+	return fmt.Sprintf(`curl%s "$BASE%s"`, flags, path)
 }
 
 func (d *documents) pageRendered() ([]byte, error) {

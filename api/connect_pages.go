@@ -111,7 +111,7 @@ func browserPage[I any](needsPeople bool, serve func(c connecting, w http.Respon
 		}
 		return c.writeFailure(w, r, name, err)
 	}
-	return operation{serve: page, Input: reflect.TypeFor[I]()}
+	return operation{serve: page, Input: reflect.TypeFor[I](), Answer: Answer{Media: []string{mediaHTML}}}
 }
 
 // writeFailure writes the page that says what went wrong, and what to do.

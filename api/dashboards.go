@@ -41,11 +41,22 @@ type dashboards struct{ *Server }
 
 // Operations of dashboards.
 var (
+	// Returns the dashboard of a sub-account. If the dashboard does not exist, an agency's request
+	// creates it. A client user can see the dashboards of their own account and of linked accounts
+	// while they are open to that user.
 	GetDashboard = route(http.MethodGet, patternDashboard, "getDashboard",
-		[]Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get))
-	PutDashboard         = route(http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put))
+		[]Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get).refusing(domain.CodeConflict).sending([]string{headerETag}))
+	// Updates a dashboard and the dashboards linked to it, atomically. Members that you leave out keep
+	// their values; unknown members are ignored. A request that changes nothing succeeds and is not
+	// recorded.
+	PutDashboard = route(http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put).
+			refusing(domain.CodeConflict, domain.CodePreconditionFailed, domain.CodeUnprocessable).sending([]string{headerETag, headerReplayed}))
+	// Previews a change to a dashboard: who would gain and who would lose access to which accounts. The
+	// request has the same body and If-Match header as a PUT of the dashboard and is validated in the
+	// same way, but changes nothing. To apply the change, send the same body in a PUT with the value of
+	// `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.
 	PostDashboardPreview = route(http.MethodPost, patternDashboard+"/preview", "postDashboardPreview",
-		[]Role{RoleAgency}, does(dashboards.preview))
+		[]Role{RoleAgency}, does(dashboards.preview).refusing(domain.CodePreconditionFailed, domain.CodeUnprocessable))
 )
 
 var dashboardOperations = routes(GetDashboard, PutDashboard, PostDashboardPreview)
@@ -258,14 +269,14 @@ func sortedSet(list *[]string) *[]string {
 // UpdateBody is the body of a PUT. Every member is optional; null means absent.
 type UpdateBody struct {
 	// AllowClientDashboard opens (true) or closes (false) the linked dashboards to their clients.
-	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty"`
+	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty" example:"true"`
 	// Scopes replaces the scopes of every linked dashboard.
-	Scopes *[]string `json:"scopes,omitempty"`
+	Scopes *[]string `json:"scopes,omitempty" format:"scope"`
 	// SubAccountIDs lists accounts to link; with unlink, all accounts that stay linked. 24 hex
 	// digits each.
-	SubAccountIDs *[]string `json:"sub_account_ids,omitempty"`
+	SubAccountIDs *[]string `json:"sub_account_ids,omitempty" format:"hex"`
 	// Unlink makes sub_account_ids the complete linked set; otherwise, accounts are only added.
 	Unlink *bool `json:"unlink,omitempty"`
 	// Users replaces the list of users of every linked dashboard. 24 hex digits each.
-	Users *[]string `json:"users,omitempty"`
+	Users *[]string `json:"users,omitempty" format:"hex" example:"[\"a11ce0000000000000000000\"]"`
 }

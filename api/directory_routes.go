@@ -31,16 +31,35 @@ type directoryWriter struct{ *Server }
 
 // Operations that change the directory.
 var (
+	// Sets the time zone of the agency or of a client. The console shows the days of the account in
+	// this zone. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409, and the main
+	// application sends `time_zone` with the account.
 	PutTimeZone = route(http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
-		[]Role{RoleAgency}, does(directoryWriter.setTimeZone))
-	PostUsers = route(http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite))
+		[]Role{RoleAgency}, does(directoryWriter.setTimeZone).refusing(domain.CodeConflict, domain.CodeUnprocessable))
+	// Invites a colleague or a client user. Requires LEDGERBOARD_DIRECTORY=local; otherwise the
+	// response is 409. The person can sign in immediately: through the identity provider, which matches
+	// the email address; if there is no provider, with a sign-in link from the agency; or with a token.
+	// The client's dashboard determines what client users see.
+	PostUsers = route(http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 )
 
 var directoryOperations = routes(
-	route(http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed)),
+	// Imports entities, erasures and published posts from a main application, as JSON Lines. The body
+	// has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is
+	// {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure is
+	// {"type":…,"id":…,"erase":true,"updated_at":…}; a post is
+	// {"type":"metrics.post_registered.v1","data":{…}}. updated_at is the time at which the entity
+	// was changed; the default is now. A line that is not newer than the stored entity changes nothing,
+	// so you can repeat requests and send them in any order. The response reports the outcome of each
+	// line. When it arrives, reads usually show the accepted entities; published posts appear a moment
+	// later.
+	route(http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed).refusing(domain.CodeUnprocessable)),
+	// Returns the current state of an entity, by kind and id.
 	route(http.MethodGet, patternDirectory+"/{kind}/{entityId}", "getDirectoryEntity",
 		[]Role{RoleMainApp}, does(directoryWriter.entity)),
-	route(http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient)),
+	// Adds a client of the agency. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409.
+	// A request with the same Idempotency-Key returns the client that the first request created.
+	route(http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient).refusing(domain.CodeConflict, domain.CodeUnprocessable)),
 	PutTimeZone,
 	PostUsers,
 )
@@ -83,10 +102,10 @@ func (d directoryWriter) entity(ctx context.Context, _ Caller, in entityInput) (
 
 // newAccountBody is a client to add.
 type newAccountBody struct {
-	Name    string `json:"name"`              // display name, at most 200 characters
-	Email   string `json:"email,omitempty"`   // email address of the client, shown to its users
-	Phone   string `json:"phone,omitempty"`   // telephone number of the client, shown to its users
-	Address string `json:"address,omitempty"` // postal address of the client, shown to its users
+	Name    string `json:"name" format:"name" example:"Corner Bakery"`                         // display name, at most 200 characters
+	Email   string `json:"email,omitempty" format:"email" example:"office@bakery.example.com"` // email address of the client, shown to its users
+	Phone   string `json:"phone,omitempty" format:"line"`                                      // telephone number of the client, shown to its users
+	Address string `json:"address,omitempty" format:"line"`                                    // postal address of the client, shown to its users
 	// TimeZone is the IANA name of the client's time zone; if absent, that of the agency applies.
 	TimeZone string `json:"time_zone,omitempty"`
 }
@@ -134,7 +153,7 @@ func madeAccountOf(a domain.DirectoryAccount) madeAccount {
 
 // timeZoneBody is the time zone of an account.
 type timeZoneBody struct {
-	TimeZone string `json:"time_zone"` // IANA name; empty to use that of the agency, or UTC
+	TimeZone string `json:"time_zone" example:"Europe/Berlin"` // IANA name; empty to use that of the agency, or UTC
 }
 
 // TimeZoneInput is the input of a change of the time zone of an account.
@@ -150,12 +169,12 @@ func (d directoryWriter) setTimeZone(ctx context.Context, c Caller, in TimeZoneI
 
 // newUserBody is a person to invite.
 type newUserBody struct {
-	Name  string `json:"name"`            // name of the person, at most 200 characters
-	Email string `json:"email"`           // email address, which identifies the person at the identity provider
-	Phone string `json:"phone,omitempty"` // telephone number
+	Name  string `json:"name" format:"name" example:"Jonas Weber"`                // name of the person, at most 200 characters
+	Email string `json:"email" format:"email" example:"jonas@bakery.example.com"` // email address, which identifies the person at the identity provider
+	Phone string `json:"phone,omitempty" format:"line"`                           // telephone number
 	// Account is the client that the person belongs to, 24 hex digits; if absent, the person is
 	// agency staff.
-	Account string `json:"account,omitempty"`
+	Account string `json:"account,omitempty" format:"hex" example:"c10000000000000000000001"`
 }
 
 // madeUser is a person who was invited.

@@ -34,8 +34,9 @@
 //     up, not computed: some days have no midnight, and some have two.
 //   - An operation is a function of a [Caller] and a struct with its input. The router and
 //     [Server.Call], which is for callers in this process, make the same checks of caller and input.
-//     [Operations] lists them without a server; tags and comments of the structs
-//     describe them: internal/dev/apidoc writes openapi.json and asyncapi.json (`go generate ./api`).
+//     [Operations] lists them without a server. The comment above its registration, and the tags and
+//     comments of its structs, describe it: internal/dev/apidoc writes openapi.json and asyncapi.json
+//     (`go generate ./api`).
 //   - A query that cannot be decoded, a repeated parameter, one that contradicts the path, and one
 //     without an effect return 400. Unknown parameters are ignored by the old paths and refused by
 //     the newer ones.

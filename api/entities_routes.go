@@ -14,42 +14,70 @@ type entities struct{ *Server }
 
 // Operations about the directory.
 var (
-	GetMe         = route(http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me))
+	// Returns the caller: user, account, agency, roles, scopes, and what the caller can open.
+	GetMe = route(http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me))
+	// Lists the clients of the agency, by name, each with a summary of its dashboard. The request does
+	// not create dashboards: `exists` says whether a client has one. A client user sees only the
+	// dashboards that they may open.
 	GetDashboards = route(
 		http.MethodGet, "/api/dashboards", "getDashboards",
 		[]Role{RoleAgency, RoleClient, RoleAuditor},
 		does(entities.dashboards),
 	)
-	GetAccounts  = byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
+	// Lists the accounts for which the caller may see figures, by name.
+	GetAccounts = byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
+	// Returns the followers of each account over time: for each, the `total` of /getAccountFollowers
+	// with this account alone.
 	GetFollowers = byClients(http.MethodGet, "/api/accounts/followers", "getAccountsFollowers",
 		figures[ComparedSeries]((*analytics.Analytics).FollowersByAccount))
+	// Lists what needs attention at the agency and its clients: sign-ins, dashboards that no one can
+	// open, and pages and profiles that are not read.
 	GetAttention = route(http.MethodGet, "/api/attention", "getAttention", []Role{RoleAgency}, does(entities.attention))
-	GetUsers     = byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
-	GetUser      = byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
+	// Lists the users of the caller's accounts, by name. A client user sees the users on the lists of
+	// their dashboards.
+	GetUsers = byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
+	// Returns a user.
+	GetUser = byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
+	// Lists the connected profiles and pages, each with its state, the reason for its last failure and
+	// its last reading.
 	GetPlatforms = byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms))
-	GetPlatform  = byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform))
-	GetPicture   = byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture))
-	GetStats     = byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
+	// Returns a connected profile or page.
+	GetPlatform = byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform))
+	// Returns a thumbnail of a post's picture. The service re-encodes the picture, at most 320 pixels
+	// in each direction. The response is 404 if the platform provides no picture, or if the URL of the
+	// picture expired before the service fetched it.
+	GetPicture = byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture).refusing(domain.CodeNotFound).sending([]string{headerETag}, mediaJPEG))
+	// Returns followers, follower change, posts, engagement, engagement rate, impressions, reach and
+	// demographics of each platform, by day, week or month.
+	GetStats = byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
 )
 
 var entitiesOperations = routes(
-	GetMe,
-	GetDashboards,
 	GetAccounts,
 	GetFollowers,
 	GetAttention,
+	// Lists the members of the caller's accounts, by name.
 	byClients(http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
+	// Lists the categories of posts, by name.
 	byClients(http.MethodGet, "/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
 	GetUsers,
 	GetUser,
+	// Lists the profiles and pages that a user's members have connected.
 	byClients(http.MethodGet, "/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser)),
 	GetPlatforms,
 	GetPlatform,
+	// Lists the posts of one connected profile or page, newest first.
 	byClients(http.MethodGet, "/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform)),
+	// Returns followers, follower change, posts, engagement, engagement rate, impressions, reach and
+	// demographics of one connected profile or page, by day, week or month.
 	byClients(http.MethodGet, "/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount)),
+	// Lists posts with their latest metrics, newest first, or the posts scheduled in the content
+	// planner.
 	byClients(http.MethodGet, "/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities)),
+	// Returns a post.
 	byClients(http.MethodGet, "/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity)),
 	GetPicture,
+	// Lists the metrics of one post at each reading, newest first.
 	byClients(
 		http.MethodGet, "/api/activities/{activityId}/stats", "getActivitiesStats",
 		scoped(readingsInput.query, (*analytics.Analytics).ActivityStats),

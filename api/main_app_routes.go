@@ -21,20 +21,34 @@ type MainAppDeps struct {
 type mainApp struct{ *Server }
 
 var mainAppOperations = []Operation{
-	{http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register).operation},
-	{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver).operation},
+	// Registers or disconnects a page or profile for which a main application handles the sign-in. This
+	// operation is idempotent: a page is identified by agency, platform and external_id, and keeps its
+	// id. Next, send the tokens with PUT /api/connections/{connection}/tokens, using the connection_id
+	// from the response. If connected is false, the page is no longer read, its tokens are deleted, and
+	// its figures are kept.
+	{http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register).
+		refusing(domain.CodeNotFound, domain.CodeUnprocessable, domain.CodeConflict).operation},
+	// Stores the tokens of a connection after a main application has signed the person in. The service
+	// checks the tokens with the platform before it stores them: tokens that cannot read every account
+	// of the connection are refused, and the error lists the platform's ids of those accounts. For
+	// Facebook pages, and for Instagram accounts linked to a page, a person's token also yields the
+	// tokens of the person's pages; a page's token can read only that page. The tokens are stored
+	// encrypted, replace all stored tokens of the connection, and never appear in responses or logs.
+	// This operation is idempotent, even if the tokens have been renewed since.
+	{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver).
+		refusing(domain.CodeUnprocessable, domain.CodeConflict).operation},
 }
 
 // registrationBody is a page or profile for which the main application handles the sign-in.
 type registrationBody struct {
 	// Account is the id of the account that the page belongs to: a client, or an agency itself.
-	Account  string             `json:"account"`
-	Platform domain.Platform    `json:"platform"`         // {platforms}
-	AType    domain.AccountType `json:"a_type,omitempty"` // {account types}
+	Account  string             `json:"account" format:"hex" example:"c10000000000000000000001"`
+	Platform domain.Platform    `json:"platform" example:"1"` // {platforms}
+	AType    domain.AccountType `json:"a_type,omitempty"`     // {account types}
 	// ExternalID is the platform's id of the page or profile.
-	ExternalID string `json:"external_id"`
-	Name       string `json:"name"`           // The name on the platform, at most 200 characters.
-	User       string `json:"user,omitempty"` // The user of the account who owns the page.
+	ExternalID string `json:"external_id" format:"page" example:"90011"`
+	Name       string `json:"name" format:"name" example:"Corner Bakery"` // The name on the platform, at most 200 characters.
+	User       string `json:"user,omitempty" format:"hex"`                // The user of the account who owns the page.
 	// Connected is true if the page is to be read; false disconnects it. The default is true.
 	Connected bool `json:"connected,omitempty" default:"true"`
 }
@@ -64,10 +78,10 @@ func (m mainApp) register(ctx context.Context, c Caller, in registrationInput) (
 type tokensBody struct {
 	// AccessToken is the person's token. For Facebook pages and for Instagram accounts linked to a
 	// page, it can also be the page's token.
-	AccessToken string `json:"access_token"`
+	AccessToken string `json:"access_token" format:"token" example:"EAAB0example"`
 	// The refresh token; absent if the platform did not issue one.
-	RefreshToken string     `json:"refresh_token,omitempty"`
-	ExpiresAt    *time.Time `json:"expires_at,omitempty"` // When the access token expires; absent if never or unknown.
+	RefreshToken string     `json:"refresh_token,omitempty" format:"maybe token"`
+	ExpiresAt    *time.Time `json:"expires_at,omitempty" example:"2099-12-31T08:00:00Z"` // When the access token expires; absent if never or unknown.
 	// RefreshExpiresAt is when the refresh token expires; absent if never or unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
 	// OwnLogin is true if the token is from Instagram Login, false if it is from Facebook Login. If

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/tabular"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -32,20 +33,24 @@ type operation struct {
 	stream func(s *Server, w http.ResponseWriter, r *http.Request, c Caller, input any) error
 	serve  serveFunc
 
-	Answer Answer
-	Body   reflect.Type // of the request; nil if it has no body
+	Tag     string // the name of its group in the API document, see [Tags]
+	Answer  Answer
+	Refuses []domain.Code // besides those of every operation with roles, and those that follow from its body
+	Body    reflect.Type  // of the request; nil if it has no body
 	// BodyMedia is the media type of the body if it is not JSON.
 	BodyMedia    string
 	BodyOptional bool // whether the body may be absent
 	audit        bool // whether it is part of the audit trail
 }
 
-// Answer contains the types of an operation's successful response. All are nil if it is not JSON.
+// Answer describes an operation's successful response.
 type Answer struct {
-	Data reflect.Type // data of the envelope
-	Meta reflect.Type // meta of the envelope; may be nil
-	Bare reflect.Type // a response without the envelope
-	CSV  string       // the header line of the response as CSV; "" if CSV is not supported
+	Data    reflect.Type // data of the envelope; nil for responses without the envelope
+	Meta    reflect.Type // meta of the envelope; may be nil
+	CSV     string       // the header line of the response as CSV; "" if CSV is not supported
+	Bare    reflect.Type // a response of JSON without the envelope; nil if it has no schema
+	Media   []string     // the media types of a response without the envelope
+	Headers []string
 }
 
 // Caller is a verified caller of an operation, and the request for which it calls.
@@ -199,6 +204,18 @@ func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, 
 	return typed[I, O]{op}
 }
 
+// refusing returns the operation with the codes of the errors that are particular to it.
+func (t typed[I, O]) refusing(codes ...domain.Code) typed[I, O] {
+	t.Refuses = append(t.Refuses, codes...)
+	return t
+}
+
+// sending returns the operation with the headers and the media types of its file.
+func (t typed[I, O]) sending(headers []string, media ...string) typed[I, O] {
+	t.Answer.Headers, t.Answer.Media = headers, media
+	return t
+}
+
 // described returns operations with their parameters.
 func described(all []Operation) []Operation {
 	for i, op := range all {
@@ -275,10 +292,13 @@ func (File) types() Answer { return Answer{} }
 
 // streaming returns the route of a stream, which is a method of a group.
 func streaming[G ~struct{ *Server }, I any](serve func(G, http.ResponseWriter, *http.Request, Caller, I) error) operation {
-	return operation{Input: reflect.TypeFor[I](), stream: func(s *Server, w http.ResponseWriter, r *http.Request, c Caller, input any) error {
-		in, _ := input.(*I)
-		return serve(G(struct{ *Server }{s}), w, r, c, *in)
-	}}
+	return operation{
+		Input: reflect.TypeFor[I](), Answer: Answer{Media: []string{mediaEvents}},
+		stream: func(s *Server, w http.ResponseWriter, r *http.Request, c Caller, input any) error {
+			in, _ := input.(*I)
+			return serve(G(struct{ *Server }{s}), w, r, c, *in)
+		},
+	}
 }
 
 // Refusal returns the response to an error: its status, and its body in both shapes.

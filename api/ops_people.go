@@ -19,14 +19,30 @@ type PersonSession struct {
 }
 
 var operatorPeopleOperations = routes(
+	// Lists the sessions in which people are signed in to the console, newest first. The newest 1,000
+	// sessions are listed. A session has no names of people.
 	opsAt(http.MethodGet, "sessions", "getOpsSessions", does(operators.sessions)),
+	// Ends a session of a person. The person can sign in again.
 	opsAt(http.MethodPost, "sessions/{session}/end", "postOpsSessionEnd", acting(sessionAction.name, withoutResult(OperatorService.EndSession))),
-	opsAt(http.MethodPost, "users/{userId}/sign-in-link", "postOpsSignInLink", does(operators.makeSignInLink)),
-	opsAt(http.MethodPost, "users/{userId}/sign-in/link", "postOpsSignInSubject", does(operators.linkSignIn)),
+	// Creates a link that signs a user in to the console once. Only operators on the machine of the
+	// service are answered, over its socket; a token is refused with 403.
+	opsAt(http.MethodPost, "users/{userId}/sign-in-link", "postOpsSignInLink", does(operators.makeSignInLink).refusing(domain.CodeConflict)),
+	// Links a user to a subject of the identity provider, who can then sign in as this user. Only
+	// operators on the machine of the service are answered, over its socket; a token is refused with
+	// 403.
+	opsAt(http.MethodPost, "users/{userId}/sign-in/link", "postOpsSignInSubject", does(operators.linkSignIn).refusing(domain.CodeConflict)),
+	// Removes a user's links to identity providers, and ends the user's sessions. The next sign-in with
+	// the user's verified email address links the user again.
 	opsAt(http.MethodPost, "users/{userId}/sign-in/unlink", "postOpsSignInUnlink",
 		acting(userAction.name, withoutResult(OperatorService.UnlinkSignIn))),
-	opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser)),
-	opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(operators.exportMember)),
+	// Returns everything that is stored about a user and the user's members, for that person. Only
+	// operators on the machine of the service are answered, over its socket; a token is refused with
+	// 403. The header Export-Summary has the number of rows of each section.
+	opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser).refusing(domain.CodeConflict).sending(ofExports, mediaJSON)),
+	// Returns everything that is stored about a member and, if the member belongs to a user, about the
+	// user. Only operators on the machine of the service are answered, over its socket; a token is
+	// refused with 403. The header Export-Summary has the number of rows of each section.
+	opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(operators.exportMember).refusing(domain.CodeConflict).sending(ofExports, mediaJSON)),
 )
 
 type (
@@ -53,10 +69,10 @@ type (
 	// linkBody is the body of a request of an operator for a sign-in link.
 	linkBody struct {
 		// Reason is CODE or CODE:TICKET, as for other actions.
-		Reason string `json:"reason"`
+		Reason string `json:"reason" format:"reason" example:"maintenance:OPS-17"`
 		// ValidFor is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The
 		// default is 24h.
-		ValidFor string `json:"valid_for,omitempty"`
+		ValidFor string `json:"valid_for,omitempty" format:"duration"`
 
 		reason   domain.Reason
 		validFor time.Duration
@@ -69,10 +85,10 @@ type (
 	// subjectBody is the body of a request to link a user to a subject of the identity provider.
 	subjectBody struct {
 		// Reason is CODE or CODE:TICKET, as for other actions.
-		Reason string `json:"reason"`
+		Reason string `json:"reason" format:"reason" example:"customer_request:OPS-17"`
 		// Subject is the claim sub of the person's tokens. The log shows the subject of a refused
 		// sign-in.
-		Subject string `json:"subject"`
+		Subject string `json:"subject" example:"5be86359-073c-434b-ad2d-a3932222dabe"`
 
 		reason domain.Reason
 	}

@@ -49,8 +49,41 @@ const (
 	patternAsyncAPI = "/asyncapi.json"
 )
 
+// Groups of operations in the API document.
+const (
+	tagService    = "Service"
+	tagDashboards = "Dashboards"
+	tagEntities   = "Users, platforms, activities and stats"
+	tagDirectory  = "Directory"
+	tagAudit      = "Audit"
+	tagStreams    = "Notices and live updates"
+	tagAnalytics  = "Analytics"
+	tagConnecting = "Connecting"
+	tagOperators  = "Operators"
+)
+
+// Tag is a group of operations in the API document.
+type Tag struct{ Name, Text string }
+
+// Tags returns the groups in the order of the document.
+func Tags() []Tag {
+	return []Tag{
+		{tagService, "Health, metrics and this document."},
+		{tagDashboards, "Who sees which client's dashboard, and which clients share one view."},
+		{tagEntities, "Users, connections and posts, and the figures of each platform over time."},
+		{tagDirectory, "The data that a main application sends: accounts, people, connections, subscriptions, planned and published posts. " +
+			"Without a main application, the agency adds its clients and people here."},
+		{tagAudit, "The history of dashboards, for auditors. The service records every read."},
+		{tagStreams, "Events that are pushed to open pages."},
+		{tagAnalytics, "Metrics of the social accounts and posts that the caller may see."},
+		{tagConnecting, "Connects pages and profiles in a browser: the person signs in at the platform, then chooses what to connect."},
+		{tagOperators, "Read models, rebuilds, dead letters and the log. Each action requires a reason and is recorded before it runs."},
+	}
+}
+
 // group is a list of operations that exist together.
 type group struct {
+	tag        string
 	served     func(Deps) bool
 	operations []Operation
 }
@@ -59,26 +92,33 @@ type group struct {
 func groups() []group {
 	always := func(Deps) bool { return true }
 	connects := func(d Deps) bool { return d.Connect != nil }
+	hasEntities := func(d Deps) bool { return d.Entities != nil }
+	operates := func(d Deps) bool { return d.Operators != nil }
 	return []group{
-		{always, serviceOperations},
-		{always, dashboardOperations},
-		{func(d Deps) bool { return d.Entities != nil }, entitiesOperations},
-		{func(d Deps) bool { return d.Directory != nil }, directoryOperations},
-		{func(d Deps) bool { return d.SignIns != nil }, signInOperations},
-		{func(d Deps) bool { return d.Audit != nil }, auditOperations},
-		{func(d Deps) bool { return d.Operators != nil }, slices.Concat(operatorOperations, operatorPeopleOperations)},
-		{connects, connectOperations},
-		{connects, pageOperations},
-		{func(d Deps) bool { return connects(d) && (connect.MetaCalls{Connect: d.Connect}).Configured() }, metaOperations},
-		{func(d Deps) bool { return d.MainApp != nil }, mainAppOperations},
-		{func(d Deps) bool { return d.Metrics != nil }, []Operation{
-			{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
-				s.deps.Metrics.ServeHTTP(w, r)
-				return nil
-			}}},
+		{tagService, always, serviceOperations},
+		{tagService, func(d Deps) bool { return d.Metrics != nil }, []Operation{
+			// Returns metrics for Prometheus.
+			{http.MethodGet, "/metrics", "getMetrics", nil, operation{
+				Answer: Answer{Media: []string{mediaText}},
+				serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
+					s.deps.Metrics.ServeHTTP(w, r)
+					return nil
+				},
+			}},
 		}},
-		{always, underAuth(analyticsOperations)},
-		{func(d Deps) bool { return d.Streams != nil }, streamOperations()},
+		{tagService, hasEntities, routes(GetMe)},
+		{tagDashboards, always, dashboardOperations},
+		{tagDashboards, hasEntities, routes(GetDashboards)},
+		{tagEntities, hasEntities, entitiesOperations},
+		{tagEntities, func(d Deps) bool { return d.SignIns != nil }, signInOperations},
+		{tagDirectory, func(d Deps) bool { return d.Directory != nil }, directoryOperations},
+		{tagAudit, func(d Deps) bool { return d.Audit != nil }, auditOperations},
+		{tagStreams, func(d Deps) bool { return d.Streams != nil }, streamOperations()},
+		{tagAnalytics, always, underAuth(analyticsOperations)},
+		{tagConnecting, connects, slices.Concat(connectOperations, pageOperations)},
+		{tagConnecting, func(d Deps) bool { return connects(d) && (connect.MetaCalls{Connect: d.Connect}).Configured() }, metaOperations},
+		{tagConnecting, func(d Deps) bool { return d.MainApp != nil }, mainAppOperations},
+		{tagOperators, operates, slices.Concat(operatorOperations, operatorPeopleOperations)},
 	}
 }
 
@@ -91,38 +131,48 @@ func underAuth(operations []Operation) (under []Operation) {
 }
 
 var serviceOperations = []Operation{
+	// Reports whether the process is running. Use /readyz to check whether it can do its work.
 	{http.MethodGet, "/healthz", "getHealthz", nil, operation{
-		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[HealthBody](), Media: []string{mediaJSON}},
 	}},
+	// Reports whether the service can do its work and, if not, why. If status is degraded, reads are
+	// served and something else is wrong; see checks.
 	{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[HealthBody](), Media: []string{mediaJSON}},
 	}},
-	{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: getOpenAPI}},
-	{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: getAsyncAPI}},
-	{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: getDocs}},
-	{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage}},
-	{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript}},
+	// Returns this document.
+	{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: getOpenAPI, Answer: Answer{Media: []string{mediaJSON}}}},
+	// Returns the AsyncAPI document of the log's topics and the streams.
+	{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: getAsyncAPI, Answer: Answer{Media: []string{mediaJSON}}}},
+	// Returns this document as an HTML page.
+	{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: getDocs, Answer: Answer{Media: []string{mediaHTML}}}},
+	// Returns the typed client for browsers and Node that matches this server, as a package for npm
+	// install.
+	{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage, Answer: Answer{Media: []string{"application/gzip"}}}},
+	// Returns the same client as a single module, for pages without a build step.
+	{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript, Answer: Answer{Media: []string{"text/javascript"}}}},
 }
 
 // Operations returns every operation that a server may have.
-func Operations() (all []Operation) {
-	for _, g := range groups() {
-		all = append(all, g.operations...)
+func Operations() []Operation { return operationsOf(groups()) }
+
+func operationsOf(groups []group) (all []Operation) {
+	for _, g := range groups {
+		for _, op := range g.operations {
+			op.Tag = g.tag
+			all = append(all, op)
+		}
 	}
 	return described(all)
 }
 
 // table returns the operations of this server.
-func (s *Server) table() (table []Operation) {
-	for _, g := range groups() {
-		if g.served(s.deps) {
-			table = append(table, g.operations...)
-		}
-	}
+func (s *Server) table() []Operation {
+	served := slices.DeleteFunc(groups(), func(g group) bool { return !g.served(s.deps) })
 	if s.deps.Config.AnalyticsAtRoot {
-		table = append(table, analyticsOperations...)
+		served = append(served, group{tag: tagAnalytics, operations: analyticsOperations})
 	}
-	return described(table)
+	return operationsOf(served)
 }
 
 // handler returns the handler of a route. Streams check their callers themselves, because their

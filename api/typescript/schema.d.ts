@@ -762,7 +762,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Returns a dead letter with its headers and payload. The access is recorded. */
+        /**
+         * Returns a dead letter with its headers and payload.
+         * @description The access is recorded.
+         */
         post: operations["postOpsDeadLetterShow"];
         delete?: never;
         options?: never;
@@ -836,7 +839,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancels the build of a generation and drops its tables. The tables in use do not change. */
+        /**
+         * Cancels the build of a generation and drops its tables.
+         * @description The tables in use do not change.
+         */
         post: operations["postOpsGenerationCancel"];
         delete?: never;
         options?: never;
@@ -1084,7 +1090,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a session of a person. The person can sign in again. */
+        /**
+         * Ends a session of a person.
+         * @description The person can sign in again.
+         */
         post: operations["postOpsSessionEnd"];
         delete?: never;
         options?: never;
@@ -1237,8 +1246,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Disconnects a page or profile. It is no longer read; its figures are kept.
-         * @description The service asks the platform to revoke the person's consent if no agency needs it any more. This operation is idempotent.
+         * Disconnects a page or profile.
+         * @description It is no longer read; its figures are kept. The service asks the platform to revoke the person's consent if no agency needs it any more. This operation is idempotent.
          */
         post: operations["postPlatformsDisconnect"];
         delete?: never;
@@ -1400,7 +1409,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the users of the caller's accounts, by name. A client user sees the users on the lists of their dashboards. */
+        /**
+         * Lists the users of the caller's accounts, by name.
+         * @description A client user sees the users on the lists of their dashboards.
+         */
         get: operations["getUsers"];
         put?: never;
         /**
@@ -2216,7 +2228,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reports whether the service can do its work and, if not, why. */
+        /**
+         * Reports whether the service can do its work and, if not, why.
+         * @description If status is degraded, reads are served and something else is wrong; see checks.
+         */
         get: operations["getReadyz"];
         put?: never;
         post?: never;
@@ -7739,6 +7754,7 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
+            409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
         };
     };
@@ -8007,7 +8023,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The picture. */
+            /** @description Success. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8017,14 +8033,7 @@ export interface operations {
                     "image/jpeg": string;
                 };
             };
-            /** @description The caller's copy of the picture is current. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             404: components["responses"]["not_found"];
             default: components["responses"]["Refused"];
         };
@@ -8401,7 +8410,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -8432,7 +8441,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bundle. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -8717,7 +8726,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -9578,7 +9587,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The stream. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9774,7 +9783,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The stream. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10594,7 +10603,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The stream. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10701,7 +10710,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The file. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -11299,7 +11308,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The file. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -13557,7 +13566,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description AsyncAPI 3. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13577,7 +13586,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A JavaScript module. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13597,7 +13606,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An npm package. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13623,7 +13632,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13710,7 +13719,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13771,7 +13780,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page is shown again and describes what is wrong with the selection. */
+            /** @description A page that says what is wrong with the form. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13806,7 +13815,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13893,7 +13902,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13954,7 +13963,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the link does not allow this platform. */
+            /** @description A page that says what is wrong with the form. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14042,7 +14051,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14129,7 +14138,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14216,7 +14225,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An HTML page. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14297,7 +14306,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description HTML. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -17483,7 +17492,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The process is running. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18136,7 +18145,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Metrics, in the text format that the scraper requests. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18156,7 +18165,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OpenAPI 3.1. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18845,7 +18854,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The service can serve reads. If status is degraded, something else is wrong; see checks. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18915,22 +18924,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Engine.IO packets. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
-                };
-            };
-            /** @description The request is not an Engine.IO packet. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
                 };
             };
         };
@@ -18944,22 +18944,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Engine.IO packets. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
-                };
-            };
-            /** @description The request is not an Engine.IO packet. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
                 };
             };
         };

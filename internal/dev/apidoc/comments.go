@@ -21,6 +21,8 @@ type source struct {
 	root  string
 	read  map[string]bool     // directories of the packages
 	types map[string]declared // by directory.Type
+
+	operations map[string]string // comments of the registrations in package api, by id
 }
 
 // declared is a type in the source.
@@ -70,9 +72,13 @@ func (s source) readFile(dir, name string) error {
 	if err != nil {
 		return fmt.Errorf("read source: %w", err)
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, name, text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return fmt.Errorf("parse source: %w", err)
+	}
+	if dir == "api" {
+		s.readOperations(files, file)
 	}
 	for _, declaration := range file.Decls {
 		group, ok := declaration.(*ast.GenDecl)

@@ -4,13 +4,17 @@
 //
 // The contents of the documents have these sources:
 //
-//   - paths, operation ids, roles, parameters, and types of responses: the route table, through
+//   - paths, operation ids, roles, parameters, errors and types of responses: the route table, through
 //     [api.Operations];
-//   - descriptions of operations and errors: the tables here (operations.go, refusals.go);
-//   - schemas: the Go types of the responses;
-//   - descriptions of parameters: the comments of the fields of the inputs;
-//   - descriptions of types and members: the comments of the types and fields. A Go name at the
-//     start of a comment is removed. Comments refer to other members by their JSON names in
+//   - descriptions of operations: the comments above their registrations, whose first sentences are
+//     the summaries;
+//   - schemas: the Go types of the inputs and responses, with the tags of [api.Parameter] and, in
+//     bodies, format and example (kinds.go);
+//   - descriptions of parameters, types and members: the comments of the fields and types. A Go name
+//     at the start of a comment is removed. Comments refer to other members by their JSON names in
 //     backquotes, and contain {placeholders} for facts about the platforms;
+//   - errors: refusals.go;
 //   - events: the registry of domain, with its frozen samples as examples.
+//
+// Only stream_events.go and success_examples.go name single operations.
 package apidoc

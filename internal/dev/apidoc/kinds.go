@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -70,6 +73,83 @@ var kinds = map[reflect.Type]func(*openapi3.Schema){
 		s.Type, s.Min, s.Max = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit))
 		s.Default = readmodels.DefaultPageLimit
 	},
+}
+
+// Patterns of strings in request bodies.
+const (
+	lineForm = `[^\x00-\x1f\x7f-\x9f]*`
+	// addressChar matches a character of the path, query or fragment of a URL, except a slash.
+	addressChar = `([A-Za-z0-9._~!$&'()*+,;=:@?#-]|%[0-9A-Fa-f]{2})`
+)
+
+// formats sets the schema of members of request bodies, by the tag format. The elements of a list
+// have the format.
+var formats = map[string]func(*openapi3.Schema){
+	"hex":         form(hexForm),
+	"row":         from1To(1<<53 - 1),
+	"line":        named(lineForm),
+	"name":        named(lineForm + `[^\s\x00-\x1f\x7f-\xa0]` + lineForm), // with a visible character
+	"email":       func(s *openapi3.Schema) { s.Format, s.MaxLength = "email", new(uint64(commands.MaxName)) },
+	"scope":       form(strings.Trim(domain.ScopePattern, "^$")),
+	"reason":      form(reasonForm()),
+	"duration":    form("(1[5-9]|[2-9][0-9]|[1-9][0-9]{2,3})m|([1-9][0-9]?|1[0-5][0-9]|16[0-8])h"),
+	"token":       form("[!-~]+"),
+	"maybe token": form("[!-~]*"),
+	// a platform's id, which does not end with a colon: the id of a LinkedIn URN is the part after the last colon
+	"page": named("[!-~]*[!-9;-~]"),
+	// a path of this service or a URL
+	"return": form("(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?(/(" + addressChar + "(/|" + addressChar + ")*)?)?"),
+	"days":   from1To(connect.MaxLinkDays),
+	"some":   func(s *openapi3.Schema) { s.MinItems = 1 },
+}
+
+func named(pattern string) func(*openapi3.Schema) {
+	return func(s *openapi3.Schema) { form(pattern)(s); s.MaxLength = new(uint64(commands.MaxName)) }
+}
+
+func from1To(most float64) func(*openapi3.Schema) {
+	return func(s *openapi3.Schema) { s.Min, s.Max = new(1.0), new(most) }
+}
+
+func reasonForm() string {
+	var codes []string
+	for _, code := range domain.ReasonCodes() {
+		if code != domain.ReasonOther {
+			codes = append(codes, string(code))
+		}
+	}
+	const ticket = "[A-Za-z0-9._#/-]{1,64}"
+	return "(" + strings.Join(codes, "|") + ")(:" + ticket + ")?|" + string(domain.ReasonOther) + ":" + ticket
+}
+
+// format sets the format of a member of a request body.
+func (s *schemas) format(member *openapi3.SchemaRef, name string) {
+	set := formats[name]
+	if set == nil || member.Value == nil {
+		s.faultf("the format %q does not exist, or is that of an object", name)
+		return
+	}
+	if items := member.Value.Items; items != nil && items.Value != nil {
+		member = items
+	}
+	set(member.Value)
+}
+
+// exampleOf returns an example of a request body: the members with the tag example.
+func exampleOf(body reflect.Type) json.RawMessage {
+	var members []string
+	for field := range body.Fields() {
+		example, ok := field.Tag.Lookup("example")
+		if !ok {
+			continue
+		}
+		if field.Type.Kind() == reflect.String || !json.Valid([]byte(example)) {
+			example = strconv.Quote(example)
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		members = append(members, strconv.Quote(name)+":"+example)
+	}
+	return json.RawMessage("{" + strings.Join(members, ",") + "}")
 }
 
 // anyText limits a string as PostgreSQL and the program do.

@@ -1,15 +1,9 @@
 package apidoc
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -23,7 +17,7 @@ const documentVersion = "1.0.0"
 
 const openAPIText = `Dashboards, analytics, audit and live updates of ledgerboard.
 
-Each operation has a sample request. BASE is this server, and TOKEN is a bearer token:
+A request in a shell, with BASE for this server and TOKEN for a bearer token; /docs has one for each operation:
 
     BASE=http://localhost:6001
     curl -H "Authorization: Bearer $TOKEN" "$BASE/auth/reach/getAccountNetGrowth?tz=Europe/Berlin&granularity=week"
@@ -87,14 +81,13 @@ func openAPI(root string, made *schemas) (*openapi3.T, error) {
 			},
 		},
 	}
-	for _, tag := range tags {
-		doc.Tags = append(doc.Tags, &openapi3.Tag{Name: tag.name, Description: tag.text})
+	for _, tag := range api.Tags() {
+		doc.Tags = append(doc.Tags, &openapi3.Tag{Name: tag.Name, Description: tag.Text})
 	}
-	unused := maps.Clone(operations)
 	faults := []error{}
 	var all []*openapi3.Operation
 	for _, op := range api.Operations() {
-		made, err := operation(op, made)
+		described, err := made.operation(op)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
@@ -111,106 +104,11 @@ func openAPI(root string, made *schemas) (*openapi3.T, error) {
 				},
 			}
 		}
-		doc.Paths.Value(path).SetOperation(op.Method, made)
-		all = append(all, made)
-		delete(unused, op.ID)
-	}
-	for id := range unused {
-		faults = append(faults, fmt.Errorf("no route has the id %s: remove it from operations.go", id))
+		doc.Paths.Value(path).SetOperation(op.Method, described)
+		all = append(all, described)
 	}
 	share(doc)
 	return doc, errors.Join(append(faults, made.err(), addExamples(root, all))...)
-}
-
-func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
-	a, known := aboutOf(op.ID)
-	if !known {
-		return nil, fmt.Errorf("operation %s has no description: add it to operations.go", op.ID)
-	}
-	isStream := slices.ContainsFunc(a.answers, func(a answer) bool { return slices.Contains(a.media, mediaEvents) })
-	doc := &openapi3.Operation{
-		OperationID: op.ID, Summary: a.summary, Description: a.text, Tags: []string{a.tag},
-		Responses: openapi3.NewResponsesWithCapacity(0), Extensions: map[string]any{},
-	}
-	if samples := samplesOf(op, isStream); samples != nil {
-		doc.Extensions["x-codeSamples"] = samples
-	}
-	switch {
-	case op.Roles != nil:
-		doc.Extensions["x-roles"] = op.Roles
-	case isStream:
-		doc.Security = &openapi3.SecurityRequirements{{"bearer": {}}, {"ticket": {}}}
-	default:
-		doc.Security = &openapi3.SecurityRequirements{}
-	}
-	for _, declared := range op.Parameters {
-		p, err := made.parameter(declared)
-		if err != nil {
-			return nil, err
-		}
-		doc.Parameters = append(doc.Parameters, p)
-	}
-	if op.Body != nil {
-		media := &openapi3.MediaType{Example: exampleBody(op)}
-		if op.BodyMedia == "" {
-			strict := !strings.HasPrefix(op.Pattern, "/api/projects/dashboard/") // old callers send unknown members
-			media.Schema, media.Example = made.bodyOf(op.Body, strict), json.RawMessage(exampleBody(op))
-		} else {
-			media.Schema = openapi3.NewSchemaRef("", openapi3.NewStringSchema())
-		}
-		content := openapi3.Content{cmp.Or(op.BodyMedia, mediaJSON): media}
-		body := &openapi3.RequestBody{Required: !op.BodyOptional, Content: content}
-		doc.RequestBody = &openapi3.RequestBodyRef{Value: body}
-	}
-	if op.Roles != nil {
-		doc.Responses.Set("default", &openapi3.ResponseRef{Ref: "#/components/responses/" + usualRefusal})
-	}
-	for _, code := range a.refuses {
-		status, _, _ := api.Refusal(refusals[code].example, "")
-		doc.Responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{Ref: "#/components/responses/" + string(code)})
-	}
-	addAnswers(doc.Responses, op, a, made)
-	return doc, nil
-}
-
-// addAnswers adds the responses that are not errors.
-func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *schemas) {
-	add := func(status int, text string, content openapi3.Content, headers ...string) {
-		responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{
-			Value: &openapi3.Response{Description: &text, Headers: headersNamed(headers...), Content: content},
-		})
-	}
-	if data := op.Answer.Data; data != nil {
-		headers := slices.Clone(a.headers)
-		content := openapi3.Content{mediaJSON: {Schema: made.enveloped(data, op.Answer.Meta)}}
-		if op.Answer.CSV != "" {
-			headers = append(headers, "ETag", "Link", "Content-Disposition")
-			content[mediaCSV] = &openapi3.MediaType{Schema: typed("string")}
-			content[mediaXLSX] = &openapi3.MediaType{Schema: typed("string")}
-			responses.Set(
-				strconv.Itoa(http.StatusNotModified),
-				&openapi3.ResponseRef{Ref: "#/components/responses/" + notModified},
-			)
-		}
-		add(http.StatusOK, "Success.", content, headers...)
-	}
-	resumed := slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == "Last-Event-ID" })
-	for _, other := range a.answers {
-		content := openapi3.Content{}
-		for _, media := range other.media {
-			switch {
-			case media == mediaEvents:
-				content[media] = &openapi3.MediaType{Schema: made.sent(eventsOf[op.ID], resumed)}
-			case media != mediaJSON:
-				content[media] = &openapi3.MediaType{Schema: typed("string")}
-			case op.Answer.Bare != nil:
-				content[media] = &openapi3.MediaType{Schema: made.of(op.Answer.Bare)}
-			default:
-				content[media] = &openapi3.MediaType{Schema: typed("object")}
-			}
-		}
-		add(other.status, other.text, content, other.headers...)
-	}
 }
 
 // responseHeaders returns the response headers.

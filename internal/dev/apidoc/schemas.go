@@ -26,7 +26,7 @@ type schemas struct {
 
 func newSchemas(root string) *schemas {
 	return &schemas{
-		source:     source{root, map[string]bool{}, map[string]declared{}},
+		source:     source{root, map[string]bool{}, map[string]declared{}, map[string]string{}},
 		components: openapi3.Schemas{}, types: map[string]reflect.Type{},
 	}
 }
@@ -179,6 +179,9 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 			if schema.Value.Type.Includes("null") {
 				schema.Value.Enum = append(schema.Value.Enum, nil)
 			}
+		}
+		if format := field.Tag.Get("format"); format != "" {
+			s.format(schema, format)
 		}
 		if strings.Contains(text, "YYYY-MM-DD") && schema.Ref == "" && schema.Value.Type.Is("string") {
 			schema.Value.Format = "date"
