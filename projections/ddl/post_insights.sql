@@ -177,6 +177,20 @@ cross join lateral (
   group by post, (captured_at at time zone 'UTC')::date) d
 join post_ids i on i.id = d.post;
 
+-- For people: rankings of posts read a row per week instead of each reading.
+create view weekly_posts as
+select o.parent_account, o.account_id, o.member_id, o.social_account_id, i.external_id,
+       {platform of o.p_id} as platform,
+       (w.begins at time zone 'UTC')::date as week,
+       case when w.likes_n + w.comments_n + w.shares_n > 0 then w.likes + w.comments + w.shares end as engagement_gained,
+       case when w.likes_n > 0 then w.likes end as likes_gained,
+       case when w.comments_n > 0 then w.comments end as comments_gained,
+       case when w.shares_n > 0 then w.shares end as shares_gained,
+       case when w.views_n > 0 then w.views end as views_gained
+from post_owners o
+join post_weeks w on w.owner = o.id
+join post_ids i on i.id = w.post;
+
 -- For people.
 create view gains as
 select o.parent_account, o.account_id, o.member_id, o.social_account_id,
@@ -246,7 +260,7 @@ alter table post_merges add primary key (social_account_id, parent_account, exte
 
 -- +comments
 
-comment on view daily_posts is 'A row per post, client, member and UTC day with a reading. A null is not known, not 0.';
+comment on view daily_posts is 'A row per post, client, member and UTC day with a reading. It reads each reading of the pages that you select: rank posts by weekly_posts. A null is not known, not 0.';
 comment on column daily_posts.parent_account is 'The agency.';
 comment on column daily_posts.account_id is 'The client that owned the page when the post was read.';
 comment on column daily_posts.member_id is 'The member of the client to whom the page belonged.';
@@ -262,6 +276,19 @@ comment on column daily_posts.likes_gained is 'Gained since the reading before. 
 comment on column daily_posts.comments_gained is 'Gained since the reading before. Can be added up.';
 comment on column daily_posts.shares_gained is 'Gained since the reading before. Can be added up.';
 comment on column daily_posts.views_gained is 'Gained since the reading before. Can be added up.';
+comment on view weekly_posts is 'What a post gained, per client, member and week from Monday in UTC. All figures can be added up. A null is not known, not 0.';
+comment on column weekly_posts.parent_account is 'The agency.';
+comment on column weekly_posts.account_id is 'The client that owned the page when the post was read.';
+comment on column weekly_posts.member_id is 'The member of the client to whom the page belonged.';
+comment on column weekly_posts.social_account_id is 'The page.';
+comment on column weekly_posts.external_id is 'The id of the post at the platform.';
+comment on column weekly_posts.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column weekly_posts.week is 'The Monday.';
+comment on column weekly_posts.engagement_gained is 'The sum of likes, comments and shares.';
+comment on column weekly_posts.likes_gained is 'In the week.';
+comment on column weekly_posts.comments_gained is 'In the week.';
+comment on column weekly_posts.shares_gained is 'In the week.';
+comment on column weekly_posts.views_gained is 'In the week: views of videos.';
 comment on view gains is 'What all posts of a page gained, per client, member and UTC day. All figures can be added up. A null is not known, not 0.';
 comment on column gains.parent_account is 'The agency.';
 comment on column gains.account_id is 'The client that owned the page when its posts were read.';
@@ -276,6 +303,6 @@ comment on column gains.views is 'Views of videos.';
 comment on view tSPostInsights is 'A row per reading, many a day. Its figures are running totals: do not add them up. Use daily_posts or gains.';
 comment on view tSPostGrowth is 'A row per gain between two readings of a post, until the post reaches the age up to which growth is counted. gains and daily_posts have all gains.';
 comment on view post_readings is 'Readings without their owners, for the program. Use daily_posts.';
-comment on view post_weeks is 'Gains of a post in a week, for the program. Use daily_posts.';
+comment on view post_weeks is 'Gains of a post in a week, for the program. Use weekly_posts.';
 comment on view post_days is 'Gains of a day, for the program. Use gains.';
 comment on view post_quarters is 'Gains of a quarter hour, for the program: post_days has the same gains. Use gains.';

@@ -20,7 +20,7 @@ import (
 // erasures, the tables depend only on the set of events, not on their order: of two readings of the
 // same account and agency at the same instant, the one with the smaller event id counts.
 var AccountInsights = fold.Projector{
-	Name: "account_insights", Version: 10 + ahead, Topic: domain.TopicMetrics,
+	Name: "account_insights", Version: 11 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("account_insights"),
 	Tables: []string{
 		"figure_owners", "account_readings", "account_days", "account_quarters", "day_figures", "account_demographics",

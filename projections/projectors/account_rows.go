@@ -211,8 +211,8 @@ var accountDemographics = write.NewTable("account_demographics",
 
 const (
 	figureDayColumns = `owner bigint, figure smallint, window_name text, day date, total bigint, gains integer,
-		last_value bigint, first_at timestamptz, last_at timestamptz, gap_since timestamptz, baseline_at timestamptz,
-		source text`
+		last_value bigint, gained bigint, first_at timestamptz, last_at timestamptz, gap_since timestamptz,
+		baseline_at timestamptz, source text`
 	figureQuarterColumns = `owner bigint, figure smallint, window_name text, quarter timestamptz, total bigint,
 		gains integer, last_value bigint, last_at timestamptz`
 	keyOfDays     = "owner, figure, window_name, day"
@@ -221,8 +221,8 @@ const (
 
 func dayValues(r figureDay) []any {
 	return []any{
-		r.owner, r.number, r.window, dayAt(r.day), r.total, r.gains, r.value, r.first, r.last, nullIfZero(r.gap),
-		nullIfZero(r.baseline), r.source,
+		r.owner, r.number, r.window, dayAt(r.day), r.total, r.gains, r.value, r.gained, r.first, r.last,
+		nullIfZero(r.gap), nullIfZero(r.baseline), r.source,
 	}
 }
 

@@ -18,6 +18,7 @@ type figureDay struct {
 	total         int64
 	gains         int32
 	value         int64
+	gained        *int64 // on the day; nil: unknown; not loaded
 	first, last   time.Time
 	gap, baseline time.Time // zero: none
 	source        string
@@ -86,6 +87,9 @@ func (s *seriesSteps) add(r *accountReading, rows *accountRows) {
 			if r.at.Sub(last.at) > longStep {
 				day.gap = last.at
 			}
+		}
+		if quarter.gains > 0 {
+			day.gained = new(quarter.total)
 		}
 		day.value, day.last, day.source = f.value, r.at, f.source
 		quarter.value, quarter.last = f.value, r.at

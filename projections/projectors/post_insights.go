@@ -17,7 +17,7 @@ import (
 // one with the smaller event id counts, and each step ([stepper]) depends only on readings with
 // earlier capture times.
 var PostInsights = fold.Projector{
-	Name: "post_insights", Version: 15 + ahead, Topic: domain.TopicMetrics,
+	Name: "post_insights", Version: 16 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
 		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),

@@ -98,16 +98,24 @@ func (b *bench) figures(ctx context.Context, w figureWorld, sizes []int, asked f
 
 // connectTables connects to a database whose tables are found by their names alone.
 func connectTables(ctx context.Context, url string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := tablesConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("parse URL: %w", err)
+		return nil, err
 	}
-	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	return conn, nil
+}
+
+func tablesConfig(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse URL: %w", err)
+	}
+	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
+	return config, nil
 }
 
 // figureCost is what an endpoint cost: milliseconds, and pages of PostgreSQL's cache that its SQL touched,

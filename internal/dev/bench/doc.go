@@ -13,6 +13,8 @@
 //     -days 365 -tz Asia/Kolkata asks for other ranges.
 //     -run '^analytics$' -agencies 5 measures a million readings, -run 'analytics_0[178]' three endpoints.
 //     With -keep DIR the filled databases stay in DIR.
+//   - questions: the SQL of docs/sql.md at a million readings of posts and half a million of accounts, of 50
+//     agencies, of one, and of one client, next to the processor time of the database.
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many
 //     connections as the rebuild uses, then the same keys, indexes and VACUUM ANALYZE.
 //     -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.

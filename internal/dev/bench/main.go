@@ -82,6 +82,7 @@ func run(ctx context.Context) (err error) {
 		{name: "fold_again", run: b.foldingAgain},
 		{name: "size_log", run: b.logSizes},
 		{name: "idle_listeners", run: b.listening},
+		{name: "questions", run: b.questions},
 	}
 	for _, w := range sizeWorlds() {
 		measurements = append(measurements, measurement{name: w.name, run: b.tableSizes(w)})

@@ -59,8 +59,8 @@ func TestQuestionsInSQL(t *testing.T) {
 		queries[found[1]] = found[2]
 	}
 	p := startDemo(t, t.TempDir(), frozen...)
-	day := func(ago int) string { return time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
-	from, to := day(40), day(10)
+	sunday := time.Now().UTC().Truncate(7*24*time.Hour).AddDate(0, 0, -8) // days are truncated to a Monday
+	from, to := sunday.AddDate(0, 0, -27).Format(time.DateOnly), sunday.Format(time.DateOnly)
 	boards := map[string]readmodels.DashboardView{} // by client
 	for _, client := range p.info.IDs.SubAccounts {
 		boards[client] = fetched[[]readmodels.DashboardView](p, dashboardPath(client))[0]
@@ -175,7 +175,7 @@ func TestQuestionsInSQL(t *testing.T) {
 
 	// Every view for people, and each of its columns, is described; the program's tables say what not to add up.
 	undescribed := p.column(`
-		select v || coalesce('.' || attname, '') from unnest(array['daily_accounts', 'daily_posts', 'gains', 'boards', 'access', 'tsaccountins', 'tspostinsights']) v
+		select v || coalesce('.' || attname, '') from unnest(array['daily_accounts', 'daily_posts', 'weekly_posts', 'gains', 'boards', 'access', 'tsaccountins', 'tspostinsights']) v
 		left join pg_attribute a on a.attrelid = ('lb.' || v)::regclass and a.attnum > 0 and v not like 'ts%'
 		  and attname not in ('day', 'created_at', 'updated_at')
 		where col_description(('lb.' || v)::regclass, a.attnum) is null and a.attnum is not null or obj_description(('lb.' || v)::regclass) is null`)
