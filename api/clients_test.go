@@ -145,7 +145,7 @@ console.log(JSON.stringify(said));
 	require.Equal(t, map[string]any{
 		"step": "begun", "links": []any{true}, "revoked": true, "stored": false, "refused": "422 access_token", "disconnected": true,
 	}, said)
-	_, err = secretsOf(t, log).Get(t.Context(), domain.RegisteredSecretRef(domain.RegisteredConnection(agency, domain.Facebook, 0, "90011")))
+	_, err = secretsOf(t, log).Get(t.Context(), domain.HandedOverRef(domain.HandedOverGrant(domain.PageRef{Platform: domain.Facebook, ExternalID: "90011"}).ConnectionID(agency)))
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "with the page its tokens are gone")
 }
 
@@ -171,7 +171,7 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(out, &said), "%s", out)
 		require.Equal(t, [][]string{{"jonas", `id must be 24 hex digits`}}, said.Refused)
-		require.Equal(t, domain.RegisteredConnection("a0000000000000000000000a", domain.Facebook, 0, "90011"), said.Page.ConnectionID)
+		require.Equal(t, domain.HandedOverGrant(domain.PageRef{Platform: domain.Facebook, ExternalID: "90011"}).ConnectionID("a0000000000000000000000a"), said.Page.ConnectionID)
 		require.Equal(t, []bool{changed == 0, changed == 1}, []bool{said.Page.Changed, said.Replaced})
 	}
 	status, client := b.entity("account/c0000000000000000000000c")

@@ -273,7 +273,7 @@ func TestImportRefusesErasedEntities(t *testing.T) {
 	// The main application cannot erase a page that was connected here until the page is disconnected
 	// here.
 	page := domain.DirectorySocialAccount{
-		ID: 7001, ParentAccount: agency, AccountID: client1, MemberID: 1, ConnectionID: domain.ComputedConnection(agency, domain.Facebook, "app", "1001"),
+		ID: 7001, ParentAccount: agency, AccountID: client1, MemberID: 1, ConnectionID: domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.ConnectionID(agency),
 		Platform: domain.Facebook, ExternalID: "1001", Connected: true,
 	}
 	b.facts.Put(t, page)

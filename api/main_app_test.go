@@ -87,7 +87,7 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 	a, done := b.registered(registersPage)
 	require.Equal(t, http.StatusOK, a.Status, a.Body)
 	require.Equal(t, connect.Registered{
-		SocialAccountID: domain.ComputedSocialAccount(agency, domain.Facebook, 0, "90011"), ConnectionID: domain.RegisteredConnection(agency, domain.Facebook, 0, "90011"),
+		SocialAccountID: domain.ComputedSocialAccount(agency, domain.Facebook, 0, "90011"), ConnectionID: domain.HandedOverGrant(domain.PageRef{Platform: domain.Facebook, ExternalID: "90011"}).ConnectionID(agency),
 		MemberID: done.MemberID, Connected: true, Changed: true, Subscribed: true,
 	}, done)
 	again, same := b.registered(registersPage)
@@ -103,7 +103,7 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 		return all
 	}
 	stored := func() (tokens commands.StoredTokens, err error) {
-		raw, err := secretsOf(t, log).Get(t.Context(), domain.RegisteredSecretRef(done.ConnectionID))
+		raw, err := secretsOf(t, log).Get(t.Context(), domain.HandedOverRef(done.ConnectionID))
 		if err == nil {
 			err = json.Unmarshal(raw, &tokens)
 		}

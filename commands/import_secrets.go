@@ -62,7 +62,7 @@ func (i Import) sealTokens(
 		if err != nil {
 			return 0, err
 		}
-		if present.AccessToken == tokens.AccessToken || !place.AwaitsSignIn() {
+		if present.AccessToken == tokens.AccessToken || !place.PageAwaitsSignIn() {
 			return SecretKept, nil
 		}
 		if tokens.RefreshToken == "" {

@@ -393,7 +393,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	world := commands.NewImportWorld()
 	ours := domain.DirectorySocialAccount{
 		ID:            domain.ComputedSocialAccount(movedAgency, domain.Facebook, 0, "1001"),
-		ParentAccount: movedAgency, AccountID: movedAccount(1), ConnectionID: domain.ComputedConnection(movedAgency, domain.Facebook, "app", "1001"),
+		ParentAccount: movedAgency, AccountID: movedAccount(1), ConnectionID: domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.ConnectionID(movedAgency),
 		Platform: domain.Facebook, ExternalID: "1001", Connected: true,
 	}
 	taken := ours

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// StoredTokens is the form in which a connection's tokens are sealed. Unlike platforms.Tokens, it
+// StoredTokens is the form in which the tokens of a grant are sealed. Unlike platforms.Tokens, it
 // does not hide the tokens when it is printed. Encode it only with [EncodeTokens].
 type StoredTokens struct {
 	AccessToken  string    `json:"access_token"`
@@ -33,12 +33,22 @@ type StoredTokens struct {
 	// Pages holds the tokens of pages by the platform's ids of the pages, if AccessToken belongs to
 	// a person.
 	Pages map[string]string `json:"pages,omitempty"`
+	// PersonUntil is when AccessToken expires although Pages do not; zero if unknown or never.
+	PersonUntil time.Time `json:"person_until,omitzero"`
 	// HandedOver is the digest of the tokens that a main application sent. It stays the same when
 	// they are renewed. It is "" for tokens that were not sent by a main application.
 	HandedOver string `json:"handed_over,omitempty"`
 	// DataAccessUntil is when Meta stops providing data with the tokens, whatever ExpiresAt says;
 	// zero for other platforms or if unknown.
 	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
+}
+
+// AddPage adds the token of a page, which does not expire with that of the person.
+func (t *StoredTokens) AddPage(externalID, token string) {
+	if t.Pages == nil {
+		t.Pages, t.PersonUntil, t.ExpiresAt = map[string]string{}, t.ExpiresAt, time.Time{}
+	}
+	t.Pages[externalID] = token
 }
 
 // Times returns the metadata that is stored unsealed with the tokens. taken is when the tokens were

@@ -3,7 +3,6 @@ package domain
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -22,24 +21,31 @@ func (k GrantKey) SecretRef() string {
 	return "grant/" + hex.EncodeToString(sum[:16])
 }
 
+// ConnectionID returns the id of the grant in an agency's directory.
+func (k GrantKey) ConnectionID(agency string) int64 {
+	return computedID(KindConnection, agency, number(int64(k.Platform)), k.App, k.Person)
+}
+
+// appOfMain stands for a main application's app, whose id is unknown.
+const appOfMain = "main_app"
+
+// HandedOverGrant identifies the grant with which a main application registers a page. Who gave it
+// is unknown, so each page has its own.
+func HandedOverGrant(page PageRef) GrantKey {
+	return GrantKey{page.Platform, appOfMain, number(int64(page.AccountType)) + "." + page.Platform.PlainID(page.ExternalID)}
+}
+
+// HandedOverRef returns the reference of the tokens that a main application hands over for a page
+// that it registered.
+func HandedOverRef(connection int64) string { return appOfMain + "/" + number(connection) }
+
 // Grant is the set of permissions that a person granted to one of our apps, as the platform
-// reported them at the last consent. Connections of any agency can depend on a grant.
+// reported them at the last consent. Any number of pages of any agency are read with it.
 type Grant struct {
 	GrantKey
 	Granted, Declined []string // scopes
 	ConsentedAt       time.Time
 	DataAccessUntil   *time.Time // when Meta stops providing data; nil if not reported
-}
-
-// GrantedConnection is a connection that depends on a grant.
-type GrantedConnection struct {
-	ConnectionID  int64
-	ParentAccount string
-	Platform      Platform // of the accounts that the connection reads
-	// TokenOf is the platform's id of the token's owner: the page if it has its own token,
-	// otherwise the person.
-	TokenOf   string
-	SecretRef string // of the token
 }
 
 // SecretTimes is the metadata of a stored secret that can be read without decrypting the secret.
@@ -64,35 +70,41 @@ type TokenPlace struct {
 	Platform     Platform
 	SecretRef    string     // "" if the directory names none, so no token can be stored
 	StoredAt     *time.Time // when the stored token was obtained by a sign-in; nil without a token
-	StateCode    StatusCode // as in [ConnectedAccount]
+	StateCode    StatusCode // as in [ConnectedAccount]; not that of a single page
 	StateAt      *time.Time // nil if no state change was recorded
+	PageStateAt  *time.Time // when it was last recorded that one of its pages needs a sign-in; nil if never
 }
 
 // HandedOver reports whether a main application supplies the connection's tokens. Otherwise they
 // come from a sign-in in ledgerboard, or belong to another connection that shares them.
 func (p TokenPlace) HandedOver() bool {
-	if IsComputedID(p.ConnectionID) {
-		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)
+	switch kind, owner, _ := strings.Cut(p.SecretRef, "/"); kind {
+	case "grant", "connect":
+		return false
+	case appOfMain:
+		return owner == number(p.ConnectionID)
+	default:
+		return true
 	}
-	for _, prefix := range []string{"grant/", "connect/", appOfMain + "/"} {
-		if strings.HasPrefix(p.SecretRef, prefix) {
-			return false
-		}
-	}
-	owner, err := strconv.ParseInt(strings.TrimPrefix(p.SecretRef, "connection/"), 10, 64)
-	return err != nil || !IsComputedID(owner)
 }
 
 // AwaitsSignIn reports whether only a new sign-in can repair the connection: a code was recorded, and
 // no token was obtained after that.
-func (p TokenPlace) AwaitsSignIn() bool {
-	return p.StateCode != "" && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
+func (p TokenPlace) AwaitsSignIn() bool { return p.StateCode != "" && p.notStoredSince(p.StateAt) }
+
+// PageAwaitsSignIn is like AwaitsSignIn for any one of its pages.
+func (p TokenPlace) PageAwaitsSignIn() bool {
+	return p.AwaitsSignIn() || p.notStoredSince(p.PageStateAt)
+}
+
+func (p TokenPlace) notStoredSince(at *time.Time) bool {
+	return at != nil && (p.StoredAt == nil || !p.StoredAt.After(*at))
 }
 
 // Taken returns the time to store with tokens obtained at now. It is later than the times of the
-// recorded state and of the stored tokens, so a slow clock does not hide the sign-in.
+// recorded states and of the stored tokens, so a slow clock does not hide the sign-in.
 func (p TokenPlace) Taken(now time.Time) time.Time {
-	for _, earlier := range []*time.Time{p.StateAt, p.StoredAt} {
+	for _, earlier := range []*time.Time{p.StateAt, p.PageStateAt, p.StoredAt} {
 		if earlier != nil && !now.After(*earlier) {
 			now = earlier.Add(time.Microsecond)
 		}

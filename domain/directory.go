@@ -110,8 +110,9 @@ type DirectoryMember struct {
 	Active    bool   `json:"active"`            // whether the member is active
 }
 
-// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`). `secret_ref` is
-// the reference of its sealed secrets in schema `kept`.
+// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`), a grant: what one
+// person granted to one app. Any number of pages are read with it. `secret_ref` is the reference of
+// its sealed secrets in schema `kept`.
 type DirectoryConnection struct {
 	ID          int64       `json:"id"`        // number of the connection. Positive.
 	MemberID    int64       `json:"member_id"` // the member who owns the connection

@@ -120,6 +120,7 @@ type ConnectedAccount struct {
 	ConnectionID       int64
 	SecretRef          string     // of its tokens in schema kept
 	StateCode          StatusCode // why a person must sign in again, as last recorded; "" if the connection works
+	StateOfPage        bool       // whether StateCode is about this page only, not all pages of the connection
 	SubscriptionActive bool
 	TrackedSince       *time.Time // its first reading for this agency; nil if unknown
 }
@@ -140,16 +141,18 @@ type KnownPost struct {
 // the deletion of their data.
 const ActorMeta = "system:meta"
 
-// ConnectionStateChanged records that a connection started or stopped working. It is appended once
-// per change, to `operations` under the agency's key.
+// ConnectionStateChanged records that a connection, or one of its pages, started or stopped working.
+// It is appended once per change, to `operations` under the agency's key.
 type ConnectionStateChanged struct {
-	ConnectionID int64           `json:"connection_id"` // number of the connection
-	AccountID    string          `json:"account_id"`    // sub-account that owned the connection
-	MemberID     int64           `json:"member_id"`     // member who owned the connection
-	Platform     Platform        `json:"p_id"`
-	Code         StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent if it works
-	Answer       *PlatformAnswer `json:"platform,omitempty"` // the answer with which the platform refused the token
-	At           time.Time       `json:"at"`                 // when the state began
+	ConnectionID int64 `json:"connection_id"` // number of the connection
+	// SocialAccount is the only page that is concerned; absent if all pages of the connection are.
+	SocialAccount int64           `json:"social_account_id,omitempty"`
+	AccountID     string          `json:"account_id"` // sub-account that owned the connection
+	MemberID      int64           `json:"member_id"`  // member who owned the connection
+	Platform      Platform        `json:"p_id"`
+	Code          StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent if it works
+	Answer        *PlatformAnswer `json:"platform,omitempty"` // the answer with which the platform refused the token
+	At            time.Time       `json:"at"`                 // when the state began
 }
 
 // EventType implements [Data].

@@ -128,26 +128,6 @@ func ComputedMember(agency, account string, platform Platform, person string) in
 	return computedID(KindMember, agency, account, number(int64(platform)), person)
 }
 
-// ComputedConnection returns the id of the connection for a token granted to one of our apps. user
-// is the platform's id of the token's owner: the person, or the page if it has its own token.
-func ComputedConnection(agency string, platform Platform, app, user string) int64 {
-	return computedID(KindConnection, agency, number(int64(platform)), app, user)
-}
-
-// appOfMain stands for a main application's app, whose id is unknown, in the ids and references of
-// the connections that the main application registered.
-const appOfMain = "main_app"
-
-// RegisteredConnection returns the id of the connection of a page or profile that a main
-// application registered.
-func RegisteredConnection(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computedID(
-		KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
-}
-
-// RegisteredSecretRef returns the reference of a registered connection's tokens.
-func RegisteredSecretRef(connection int64) string { return appOfMain + "/" + number(connection) }
-
 // computedID returns 2^52 plus the first 51 bits of SHA-256 over the parts. An eight-byte length
 // precedes each part, so two different lists of parts never hash the same bytes.
 func computedID(parts ...string) int64 {

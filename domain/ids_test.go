@@ -164,14 +164,15 @@ func TestComputedIDsAreFrozen(t *testing.T) {
 	require.Equal(t, int64(4_690_010_310_524_824), domain.ComputedSocialAccount(computingAgency, domain.Facebook, 0, "1001"))
 	require.Equal(t, int64(5_404_943_423_493_295), domain.ComputedSocialAccount(computingAgency, domain.LinkedIn, domain.LinkedInCompanyPage, "1001"))
 	require.Equal(t, int64(6_703_426_844_927_989), domain.ComputedMember(computingAgency, computingClient, domain.Facebook, "77"))
-	require.Equal(t, int64(5_276_317_903_007_400), domain.ComputedConnection(computingAgency, domain.TikTok, "app", "77"))
+	require.Equal(t, int64(5_276_317_903_007_400), domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "77"}.ConnectionID(computingAgency))
 }
 
 // Moving characters between two adjacent parts gives another id, and so does another agency.
 func TestComputedIDsTellTheirPartsApart(t *testing.T) {
 	t.Parallel()
 	require.NotEqual(t,
-		domain.ComputedConnection(computingAgency, domain.TikTok, "app1", "2"), domain.ComputedConnection(computingAgency, domain.TikTok, "app", "12"))
+		domain.GrantKey{Platform: domain.TikTok, App: "app1", Person: "2"}.ConnectionID(computingAgency),
+		domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "12"}.ConnectionID(computingAgency))
 	require.NotEqual(t,
 		domain.ComputedSocialAccount(computingAgency, domain.LinkedIn, domain.LinkedInProfile, "1"),
 		domain.ComputedSocialAccount(computingAgency, domain.LinkedIn, domain.LinkedInCompanyPage, "1"))
@@ -179,7 +180,7 @@ func TestComputedIDsTellTheirPartsApart(t *testing.T) {
 		domain.ComputedSocialAccount(computingAgency, domain.Facebook, 0, "1"), domain.ComputedSocialAccount(otherAgency, domain.Facebook, 0, "1"))
 	require.NotEqual(t,
 		domain.ComputedMember(computingAgency, computingClient, domain.Facebook, "1"),
-		domain.ComputedConnection(computingAgency, domain.Facebook, computingClient, "1"))
+		domain.GrantKey{Platform: domain.Facebook, App: computingClient, Person: "1"}.ConnectionID(computingAgency))
 }
 
 // A LinkedIn account without a type may be a person's profile.

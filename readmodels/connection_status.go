@@ -34,14 +34,14 @@ var ConnectionStatus = `
 			     when n.captured_at is null then 'waiting' else 'ok' end as status,
 			to_jsonb(array_remove(array[
 				case when not s.connected then jsonb_build_object('code', s.ended) end,
-				case when s.connected and b.waits then st.reason end,
+				case when s.connected and b.waits then ` + SignInReason + ` end,
 				case when s.connected and b.paused then '{"code": "` + string(domain.StatusConnectionPaused) + `"}'::jsonb end,
 				case when s.connected and not b.paid then '{"code": "` + string(domain.StatusUnsubscribed) + `"}'::jsonb end,
 				case when s.connected and b.held then '{"code": "` + string(domain.StatusPlatformPaused) + `"}'::jsonb end,
 				case when d.is_read then coalesce(f.reason, g.reason) end,
 				case when d.is_read and n.captured_at is null and f.reason is null and g.reason is null
 				     then '{"code": "` + string(domain.StatusNotReadYet) + `"}'::jsonb end], null)) as reasons,
-			case when not s.connected then s.updated_at when b.waits then st.at
+			case when not s.connected then s.updated_at when b.waits then ` + SignInSince + `
 			     when b.paused then u.since when b.held and b.paid then w.since end as since,
 			case when s.connected and b.paused then concat_ws(':', u.code, nullif(u.ticket, ''))
 			     when s.connected and b.held then concat_ws(':', w.code, nullif(w.ticket, '')) else '' end as pause,

@@ -292,11 +292,8 @@ func TestPlatforms(t *testing.T) {
 		return got
 	}
 	require.Equal(t, domain.Facebook, platform(7).SignInAt)
-	ledgertest.Exec(t, log.DB.Pool, `
-		insert into kept.grants (platform, app, person, secret_ref, granted, declined, consented_at) values ($1, 'app', '77', 'grant/7', '{}', '{}', now())`, domain.Instagram)
-	ledgertest.Exec(t, log.DB.Pool, `
-		insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
-		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
+	_, grant, _ := connected(7, domain.Instagram)
+	log.Put(t, grant)
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
 	states := map[int64]domain.PageStatus{}
 	for _, p := range ledgertest.AllPages(t, 2, func(page readmodels.Page) ([]directory.ConnectedPlatform, readmodels.ListMeta, error) {

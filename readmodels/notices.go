@@ -39,19 +39,14 @@ func (n Notices) ConnectionNews(
 	ctx context.Context, parents []string, after, until time.Time,
 ) ([]stream.ConnectionNews, error) {
 	return pg.List(ctx, n.Pool, "read connection news", pgx.RowToStructByPos[stream.ConnectionNews], `
-		select s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, x.at, x.sign_in_before
-		from (select distinct parent_account, account_id, member_id, connection_id, p_id
-		      from tSAccounts where parent_account = any($1) and connected) s
-		join tMemberAuth c on c.id = s.connection_id
-		left join kept.secrets k on k.ref = c.secret_ref
-		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
-			and `+AwaitsSignIn+`
+		select distinct s.parent_account, s.account_id, s.member_id, s.connection_id, c.p_id, x.at, x.sign_in_before
+		from tSAccounts s`+SignInJoins+`
 		cross join lateral (
-			select st.at, null::timestamptz
+			select `+SignInSince+`, null::timestamptz where `+AwaitsSignIn+`
 			union all
 			select k.renewable_until - make_interval(days => d), k.renewable_until
 			from unnest($4::int[]) d
-			where st.at is null and k.renewable_until - make_interval(days => d) > k.signed_in_at) x(at, sign_in_before)
-		where x.at > $2 and x.at <= $3
+			where not `+AwaitsSignIn+` and k.renewable_until - make_interval(days => d) > k.signed_in_at) x(at, sign_in_before)
+		where s.parent_account = any($1) and s.connected and c.id is not null and x.at > $2 and x.at <= $3
 		order by x.at, s.connection_id, s.account_id`, parents, after, until, stream.EndsSoonDays())
 }

@@ -10,14 +10,23 @@ import (
 // SQL conditions that decide whether social account s is read at t.now. Fetchers and responses use
 // the same conditions.
 const (
-	// SignInJoins joins the connection of social account s, its state, and the metadata of its
-	// encrypted token.
+	// SignInJoins joins the connection of social account s, its state, the state of the account
+	// itself, and the metadata of the encrypted tokens.
 	SignInJoins = `
 	left join tMemberAuth c on c.id = s.connection_id
 	left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
+	  and st.social_account_id = 0
+	left join connection_states own on own.connection_id = s.connection_id and own.parent_account = s.parent_account
+	  and own.social_account_id = s.id
 	left join kept.secrets k on k.ref = c.secret_ref`
-	// AwaitsSignIn: the platform rejected the token, and no one has signed in since.
-	AwaitsSignIn = `(st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at))`
+	// AwaitsSignIn: the platform rejected the token, or a consent left the account out, and no one has
+	// signed in since.
+	AwaitsSignIn = `(` + connectionWaits + ` or own.reason is not null and (k.signed_in_at is null or k.signed_in_at <= own.at))`
+	// SignInReason and SignInSince are why and since when [AwaitsSignIn].
+	SignInReason = `case when ` + connectionWaits + ` then st.reason else own.reason end`
+	SignInSince  = `case when ` + connectionWaits + ` then st.at else own.at end`
+
+	connectionWaits = `st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at)`
 	// SubscriptionsParam is a session setting of the readers. Its value is [SubscriptionsNone] if
 	// accounts are read without a subscription, see [NoneNeeded].
 	SubscriptionsParam = "ledgerboard.subscriptions"

@@ -110,7 +110,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
 	page := directory.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ID: number, AccountID: bakery, ProfileName: "Harbour Bakery Pictures",
-		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}, SignInAt: domain.Facebook,
+		ConnectionID: domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "u1"}.ConnectionID(agency), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}, SignInAt: domain.Facebook,
 	}
 	byMain := directory.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{page, byMain}, nil)

@@ -9344,7 +9344,7 @@ export interface operations {
                      * @example {
                      *       "data": {
                      *         "awaited": false,
-                     *         "connection_id": 6544931250526440,
+                     *         "connection_id": 5940675155509130,
                      *         "expires_at": "2027-01-01T00:00:00Z",
                      *         "p_id": 1,
                      *         "refresh_expires_at": null,
@@ -11632,7 +11632,7 @@ export interface operations {
                      *       "data": {
                      *         "changed": true,
                      *         "connected": true,
-                     *         "connection_id": 6544931250526440,
+                     *         "connection_id": 5940675155509130,
                      *         "member_id": 5062917312865976,
                      *         "social_account_id": 6195317206149442,
                      *         "subscribed": true

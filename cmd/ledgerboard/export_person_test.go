@@ -171,8 +171,8 @@ func seedExport(t *testing.T, a *process) {
 	}
 	a.exec(t, `insert into grants (platform, app, person, secret_ref, granted, declined, consented_at)
 		select 4, 'app', p, 'grant/' || p, '{scope-of-erna}', '{}', $1 from unnest(array['person-of-erna', 'Sam']) p`, now)
-	a.exec(t, `insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
-		values (70, $1, 4, 'p', 'p', 4, 'app', 'person-of-erna'), (72, $1, 4, 'p', 'p', 4, 'app', 'Sam')`, eraseAgency)
+	a.exec(t, `insert into granted_connections (connection_id, platform, app, person)
+		values (70, 4, 'app', 'person-of-erna'), (72, 4, 'app', 'Sam')`)
 	a.until(t, 19, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns)
 		+ (select count(*) from tSPosts) + (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor not in ('system:log', 'system:installation'))
 		+ (select count(*) from tSAccounts where id = 701 and name = 'Bakery')`)

@@ -77,6 +77,46 @@ func (s *fetchStage) mainApps(connection int64, p domain.Platform, kind domain.A
 	return all
 }
 
+// A page whose own token the platform refuses does not end the grant, with which other pages are
+// read. The end of the grant is recorded once, whichever page meets it, and a new sign-in ends both.
+func TestPageAndGrantEndApart(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.reach(t)
+	pages := s.mainApps(201, domain.Facebook, 0, "90011", "90012")
+	given := s.signIn(domain.Facebook).Tokens
+	handOver := func() {
+		t.Helper()
+		_, err := s.checked().HandOver(t.Context(), 201, collect.NewTokens{AccessToken: given.AccessToken, ExpiresAt: given.ExpiresAt})
+		require.NoError(t, err)
+	}
+	handOver()
+	for trapped, traps := range []simulator.Traps{
+		{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}}, {TokenError: 460},
+	} {
+		page := pages[trapped]
+		s.trap(page, traps)
+		require.Equal(t, []int64{page.ID}, s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook))
+		changes := s.changes(page)
+		require.Equal(t, page.ID, changes[len(changes)-1].SocialAccount)
+		require.NotEmpty(t, changes[len(changes)-1].Code)
+		require.Empty(t, s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook), "it waits, and the other one is read")
+		require.Len(t, s.readings(pages[1-trapped]), 2+trapped)
+		s.trap(page, simulator.Traps{})
+		handOver()
+		require.Empty(t, s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook))
+		require.Len(t, s.changes(page), 2*(trapped+1), "it works again")
+	}
+
+	dialog, err := s.set.SignIn(domain.Facebook)
+	require.NoError(t, err)
+	require.NoError(t, dialog.RevokeConsent(t.Context(), given))
+	require.NotEmpty(t, s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook))
+	changes := s.changes(pages[0])
+	require.Len(t, changes, 5)
+	require.Zero(t, changes[4].SocialAccount, "all pages")
+}
+
 // What a main application's own dialog brought is checked and read, on every platform: a person's
 // token of Facebook brings each page's own.
 func TestHandedOverTokensReadTheirAccounts(t *testing.T) {

@@ -55,10 +55,10 @@ type fetchStates interface {
 	// First reports whether the caller should record a change of a connection's state. It returns
 	// true to only one of several processes. shown is the time of the state in the tables; nil if
 	// they have none.
-	First(ctx context.Context, connection int64, works bool, shown *time.Time) (bool, error)
+	First(ctx context.Context, connection, page int64, works bool, shown *time.Time) (bool, error)
 	// Recorded confirms that the log has the change with the given time. Without a confirmation,
 	// the change may be recorded again some minutes later.
-	Recorded(ctx context.Context, connection int64, works bool, at time.Time) error
+	Recorded(ctx context.Context, connection, page int64, works bool, at time.Time) error
 }
 
 // Config configures [Collector]. All components and GrowthWindow are required.

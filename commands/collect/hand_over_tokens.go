@@ -166,7 +166,7 @@ func (h HandOverTokens) handOver(ctx context.Context, before domain.TokenPlace, 
 	}
 	done := HandedOver{
 		Connection: place.ConnectionID, Platform: place.Platform,
-		Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
+		Awaited: place.PageAwaitsSignIn(), Replaced: place.StoredAt != nil,
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
 	}
 	stored := commands.StoredTokens{

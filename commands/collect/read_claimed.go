@@ -134,7 +134,10 @@ func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
 		return err // interrupted: the connection stays due, and no failure is recorded
 	}
 	storing := context.WithoutCancel(ctx)
-	if err = r.settle(storing, task, later(startedAt, f.reloadedAt), err); err == nil && f.reading.Calls() > 0 {
+	if dead(err) {
+		err = r.tokens.endOf(limited, f, err)
+	}
+	if err = r.settle(storing, f, later(startedAt, f.reloadedAt), err); err == nil && f.reading.Calls() > 0 {
 		err = r.works(storing, task)
 	}
 	stored := r.judge(storing, f, startedAt, result, err)

@@ -31,6 +31,7 @@ type fetch struct {
 	startedAt  time.Time
 	reading    *Reading // its calls
 	answered   bool     // the platform answered a part of this reading
+	pageEnded  bool     // the platform refused the page's token, and not that of the grant
 }
 
 // step takes the calls of the next step of the reading.
@@ -133,7 +134,8 @@ var errNoToken = domain.NewError(domain.CodeNotFound,
 // that were tried last were read, and becomes the time of the state: tokens that were stored later
 // have not been tried. If the token of a new sign-in is dead too, the state is recorded again;
 // otherwise the token would be tried forever.
-func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.Time, err error) error {
+func (r *round) settle(ctx context.Context, f *fetch, triedAt time.Time, err error) error {
+	task := f.FetchTask
 	if !dead(err) || task.StateCode != "" && !task.SignedInAgain() {
 		return err
 	}
@@ -142,6 +144,9 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.
 	}
 	change := domain.ConnectionStateChanged{
 		Code: reasonOf(err, false).Code, Answer: platforms.AnswerOf(err), At: triedAt,
+	}
+	if f.pageEnded {
+		change.SocialAccount = task.SocialAccount
 	}
 	return errors.Join(err, r.changeState(ctx, task, change))
 }
@@ -152,7 +157,11 @@ func (r *round) works(ctx context.Context, task domain.FetchTask) error {
 	if task.StateCode == "" || r.claim.Kind == domain.FetchTokens {
 		return nil
 	}
-	return r.changeState(ctx, task, domain.ConnectionStateChanged{At: r.clock()})
+	change := domain.ConnectionStateChanged{At: r.clock()}
+	if task.StateOfPage {
+		change.SocialAccount = task.SocialAccount
+	}
+	return r.changeState(ctx, task, change)
 }
 
 // dead reports whether only a person can repair the connection.
@@ -160,12 +169,12 @@ func dead(err error) bool {
 	return platforms.KindOf(err) == domain.StatusRefused || errors.Is(err, errNoToken)
 }
 
-// changeState records a change of a connection's state once; the change names its code, answer and
-// time. While a code is recorded, the connection is not read.
+// changeState records a change of the state of a connection, or of one of its pages, once; the change
+// names the page, its code, answer and time. While a code is recorded, the connection is not read.
 func (c *Collector) changeState(
 	ctx context.Context, account domain.FetchTask, change domain.ConnectionStateChanged,
 ) error {
-	first, err := c.States.First(ctx, account.ConnectionID, change.Code == "", account.StateAt)
+	first, err := c.States.First(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", account.StateAt)
 	if err != nil || !first {
 		return err
 	}
@@ -182,5 +191,5 @@ func (c *Collector) changeState(
 	}
 	c.Logger.WarnContext(ctx, "connection state changed",
 		"connection", account.ConnectionID, "code", change.Code)
-	return c.States.Recorded(ctx, account.ConnectionID, change.Code == "", change.At)
+	return c.States.Recorded(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", change.At)
 }

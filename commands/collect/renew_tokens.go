@@ -188,6 +188,31 @@ func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, r
 	}
 }
 
+// endOf finds out whether the refusal of a page's own token ends only the reading of this page, or
+// the grant. It asks the platform about the token of the person, from which that of the page was
+// derived. The error is the refusal unless the platform does not answer.
+func (c *tokens) endOf(ctx context.Context, f *fetch, refusal error) error {
+	stored, _, err := c.load(ctx, f.SecretRef)
+	own := stored.Pages[f.ExternalID]
+	if err != nil || own == "" || own == stored.AccessToken {
+		return refusal
+	}
+	person := target(f.ConnectedAccount, commands.StoredTokens{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin})
+	f.pageEnded = true
+	inspector, ok := f.client.(platforms.Inspector)
+	expired := !stored.PersonUntil.IsZero() && !c.Now().Before(stored.PersonUntil)
+	if platforms.StatusCodeOf(refusal) == domain.StatusRoleLost || expired || !ok || !inspector.Inspects(person) {
+		return refusal
+	}
+	switch _, err = inspector.Inspect(ctx, person); {
+	case platforms.KindOf(err) == domain.StatusRefused:
+		f.pageEnded = false
+	case platforms.KindOf(err).Temporary():
+		return fmt.Errorf("%w (after: %s)", err, refusal.Error())
+	}
+	return refusal
+}
+
 // secretStore stores sealed secrets, outside the log.
 type secretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)

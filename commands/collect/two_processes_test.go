@@ -179,15 +179,9 @@ var shared = domain.Grant{GrantKey: domain.GrantKey{Platform: domain.TikTok, App
 
 const comes, stays = 501, 502
 
-func sharedBy(connection int64) []domain.GrantedConnection {
-	return []domain.GrantedConnection{{
-		ConnectionID: connection, ParentAccount: agency, Platform: domain.TikTok, TokenOf: "77", SecretRef: shared.SecretRef(),
-	}}
-}
-
 // share attaches a connection to the grant, and detaches or erases it again.
 func (p *tokenProcess) share(ctx context.Context, erase bool) error {
-	err := p.grants.KeepGrant(ctx, shared, sharedBy(comes))
+	err := p.grants.KeepGrant(ctx, shared, comes)
 	if err != nil || erase {
 		return errors.Join(err, p.eraser.DeleteConnection(ctx, comes, shared.SecretRef()))
 	}
@@ -244,7 +238,7 @@ func TestTokensSurviveTwoProcesses(t *testing.T) {
 		})
 		processes = append(processes, p)
 	}
-	require.NoError(t, processes[0].grants.KeepGrant(ctx, shared, sharedBy(stays)))
+	require.NoError(t, processes[0].grants.KeepGrant(ctx, shared, stays))
 	s.store(connected{ref: shared.SecretRef()}, commands.StoredTokens{AccessToken: "shared"})
 	var renewals atomic.Int64
 	for end := time.Now().Add(lasts); time.Now().Before(end) && !t.Failed(); {

@@ -144,7 +144,7 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 		err = c.Store.EndChoices(ctx, p.grant, w.ConsentedAt)
 	}
 	if err == nil {
-		err = c.leaveOut(ctx, a, p)
+		err = c.recordLost(ctx, a, p, time.Time{})
 	}
 	return p.FallsAway, err
 }

@@ -43,8 +43,8 @@ type Store interface {
 	FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error)
 	RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error)
 
-	KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error
-	ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
+	KeepGrant(ctx context.Context, g domain.Grant, connection int64) error
+	ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]int64, error)
 	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
 	DetachConnection(
 		ctx context.Context, connection int64, seen time.Time,

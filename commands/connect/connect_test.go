@@ -36,12 +36,12 @@ func TestChosenPageIsReadAtOnce(t *testing.T) {
 	require.Equal(t, []domain.ConnectedNow{{SocialAccountID: want, PID: domain.Facebook, Name: "Page 1001"}}, outcome.Connected)
 	require.Equal(t, []int64{want}, s.due(domain.Facebook), "only what was chosen")
 	require.Equal(t, []domain.FetchQueue{{Kind: domain.FetchAccounts, Platform: domain.Facebook}}, s.looks)
-	connection := domain.ComputedConnection(agency, domain.Facebook, "app", "1001")
+	connection := grantOf(domain.Facebook, "77").ConnectionID(agency)
 	stored, err := s.Directory.Page(t.Context(), agency, want)
 	require.NoError(t, err)
 	require.Equal(t, connection, stored.ConnectionID)
 	require.Equal(t, domain.ComputedMember(agency, north, domain.Facebook, "77"), stored.MemberID)
-	require.Equal(t, "PAGETOKEN1001", s.tokens("connection/"+decimal(connection)))
+	require.Equal(t, "PAGETOKEN1001", s.pageToken("1001"))
 	_, err = s.secrets.Get(t.Context(), "connect/"+id)
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "what waited for the choice is deleted")
 	s.silent("PAGETOKEN", "PERSONTOKEN", "CODE")
@@ -238,13 +238,13 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, outcome.FellAway)
 	var reason string
 	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `
-		select reason ->> 'code' from connection_states c join tSAccounts s using (connection_id) where s.id = $1`, ours).Scan(&reason))
+		select reason ->> 'code' from connection_states where social_account_id = $1`, ours).Scan(&reason))
 	require.EqualValues(t, domain.StatusDeclined, reason)
 	due := s.due(domain.Facebook)
 	require.NotContains(t, due, ours)
 	require.NotContains(t, due, rivals)
 	require.Contains(t, due, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), "what is covered goes on")
-	require.Equal(t, "RENEWED", s.tokens(pageRef("1001")), "with the new token")
+	require.Equal(t, "RENEWED", s.pageToken("1001"), "with the new token")
 	require.ErrorContains(t, s.Choose(t.Context(), older, connect.Selection{Cookie: browser, Seen: open.Choice.Seen, Pages: []string{"1.0.1003"}}, s.still),
 		"a newer sign-in of the same person", "an older consent leaves nothing out")
 
@@ -306,7 +306,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 	ref := personRef(domain.TikTok, "open")
 	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
 	for _, parent := range []string{agency, rival} {
-		place, err := s.Places.TokenPlace(t.Context(), domain.ComputedConnection(parent, domain.TikTok, "app", "open"))
+		place, err := s.Places.TokenPlace(t.Context(), grantOf(domain.TikTok, "open").ConnectionID(parent))
 		require.NoError(t, err)
 		require.Equal(t, ref, place.SecretRef, "both read with one secret: two copies of a refresh token that works once would kill each other")
 	}
@@ -340,7 +340,7 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(s.Choose(t.Context(), id, connect.Selection{Cookie: browser, Pages: []string{"1.0.2002"}}, s.still)))
 	require.Empty(t, s.tokens("connect/"+id))
 
-	// Another administrator of the same page may reconnect it: ids and connection stay.
+	// Another administrator of the same page may reconnect it: its id stays.
 	s.dialog.consent = consent("88", page("1001"))
 	require.Equal(t, again.SocialAccount, s.connects(again, "1.0.1001").Connected[0].SocialAccountID)
 
@@ -423,7 +423,7 @@ func TestPageThatTheDirectoryHolds(t *testing.T) {
 	moved, err := s.Directory.Page(t.Context(), agency, 7)
 	require.NoError(t, err)
 	require.Equal(t, north, moved.AccountID)
-	require.Equal(t, domain.ComputedConnection(agency, domain.Facebook, "app", "1001"), moved.ConnectionID)
+	require.Equal(t, grantOf(domain.Facebook, "77").ConnectionID(agency), moved.ConnectionID)
 	id, view = s.signIn(facebook(north))
 	require.True(t, view.Choice.Pages[0].Present)
 	s.choose(id, view, "1.0.1001")

@@ -86,25 +86,28 @@ func (c *Connect) Disconnect(
 }
 
 // release detaches a connection from its grant if the connection no longer reads anything. If
-// nothing else depends on the grant, release revokes the consent. left says what remains to be done
+// nothing else depends on the grant, release revokes the consent. todo says what remains to be done
 // on the platform. consent is the time of the connection's consent before the disconnection was
 // recorded. If there was a later consent, the connection is in use again and stays attached.
 func (c *Connect) release(
 	ctx context.Context, connection int64, consent time.Time,
-) (givenBack bool, left string, err error) {
-	registered := domain.RegisteredSecretRef(connection)
-	signedIn, err := c.Secrets.SignedInAt(ctx, registered) // before the check: a main application may send new tokens
+) (givenBack bool, todo string, err error) {
+	place, err := c.Places.TokenPlace(ctx, connection)
+	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
+		return false, "", err
+	}
+	signedIn, err := c.Secrets.SignedInAt(ctx, place.SecretRef) // before the check: a main application may send new tokens
 	if err != nil {
 		return false, "", err
 	}
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
-	grant, hanging, known, err := c.Store.DetachConnection(ctx, connection, consent)
-	if err == nil && !known { // a main application may have registered it
-		err = c.Secrets.DeleteOf(ctx, registered, signedIn)
+	grant, left, known, err := c.Store.DetachConnection(ctx, connection, consent)
+	if err == nil && place.HandedOver() { // no grant of ours
+		err = c.Secrets.DeleteOf(ctx, place.SecretRef, signedIn)
 	}
-	if err != nil || !known || hanging > 0 {
+	if err != nil || !known || left > 0 {
 		return false, "", err
 	}
 	raw, err := c.Secrets.Get(ctx, grant.SecretRef())

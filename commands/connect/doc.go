@@ -30,15 +30,13 @@
 //
 // # Non-obvious
 //
-//   - A connection belongs to the owner of its token: the page if each page has its own token,
-//     whichever administrator signs in. A failing page then affects no other, and reconnecting
-//     keeps its id. Otherwise the token is the person's, and connections of all agencies share the
-//     grant's secret: a refresh token may work once, so two copies would invalidate each other.
-//   - A sign-in renews all tokens that depend on its grant, because the older ones may be dead.
-//   - A page that the consent no longer covers waits for a sign-in. If the person's token reads
-//     several accounts, the page moves to its own connection without a token, so that the others
-//     continue.
-//   - A page that is disconnected while it is chosen again keeps its new token: a connection is not
-//     released if there was a later consent, and a choice seals the tokens again after the tables
-//     show the page.
+//   - A grant is what one person gave one of our apps. An agency's directory has one connection for
+//     it, and any number of pages are read with it. All agencies share its tokens: a refresh token may
+//     work once, so two copies would invalidate each other. The tokens of pages are stored with it.
+//   - A sign-in renews all tokens of its grant, because the older ones may be dead.
+//   - A page that the consent no longer covers waits for a sign-in by itself. What ends the grant is
+//     recorded once in each agency, and ends all its pages.
+//   - A grant whose last page is disconnected while a page is chosen keeps its new tokens: it is not
+//     released if there was a later consent, and a choice seals the tokens again after the tables show
+//     the page.
 package connect

@@ -2,7 +2,6 @@ package connect_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -138,7 +137,7 @@ func TestDeclinedScopesAreShownByTheirFigures(t *testing.T) {
 		"of posts: average watch time, clicks, impressions, reach, views", // and not their likes
 	}, view.Choice.StayEmpty)
 	// A figure that several platforms lack is listed once.
-	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
+	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", AccessToken: "PAGETOKEN1001", MayRead: true}
 	s.dialog.consent.Offered = append(s.dialog.consent.Offered, linked)
 	s.dialog.consent.Declined = append(s.dialog.consent.Declined, "pages_read_user_content", "instagram_manage_insights")
 	_, view = s.signIn(facebook(north))
@@ -153,20 +152,14 @@ func TestDeclinedScopesAreShownByTheirFigures(t *testing.T) {
 func TestStoredTokensSayWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
+	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", AccessToken: "PAGETOKEN1001", MayRead: true}
 	s.dialog.consent = consent("77", page("1001"), linked)
 	s.dialog.consent.DataAccessUntil = today.AddDate(0, 0, 90)
 	s.connects(facebook(north), "1.0.1001", "3.0.3001")
-	ofPage := "connection/" + decimal(domain.ComputedConnection(agency, domain.Instagram, "app", "1001"))
-	require.Equal(t, "PAGETOKEN1001", s.tokens(ofPage))
-	for _, ref := range []string{personRef(domain.Facebook, "77"), pageRef("1001"), ofPage} {
-		raw, err := s.secrets.Get(t.Context(), ref)
-		require.NoError(t, err)
-		var stored commands.StoredTokens
-		require.NoError(t, json.Unmarshal(raw, &stored))
-		require.Equal(t, []string{"read"}, stored.Granted, ref)
-		require.Equal(t, s.dialog.consent.DataAccessUntil, stored.DataAccessUntil, ref)
-	}
+	stored := s.stored(personRef(domain.Facebook, "77"))
+	require.Equal(t, map[string]string{"1001": "PAGETOKEN1001", "3001": "PAGETOKEN1001"}, stored.Pages)
+	require.Equal(t, []string{"read"}, stored.Granted)
+	require.Equal(t, s.dialog.consent.DataAccessUntil, stored.DataAccessUntil)
 }
 
 // organization is a person's consent to a LinkedIn page, which is read with the person's token.
@@ -225,7 +218,7 @@ func after(log commands.Appender, then func()) ledgertest.Append {
 func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	connected, ref := s.connected("1001"), pageRef("1001")
+	connected, ref := s.connected("1001"), personRef(domain.Facebook, "77")
 
 	s.behind = domain.NewError(domain.CodeUnavailable, "paused")
 	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
@@ -236,7 +229,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	s.Directory, s.Log = unshown{directory, &away}, after(log, func() { away = true })
 	_, err = s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), err)
-	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
+	require.Equal(t, "PERSONTOKEN77", s.tokens(ref))
 	require.Empty(t, s.dialog.givenBack)
 
 	// A repetition completes it, even if the caller disconnects, and for a client that was closed.

@@ -70,7 +70,7 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 		require.Equal(t, []string{"system:meta", "system:meta"}, s.changes(), "once for each agency's connection, however often it is said")
 	}
 	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
-	require.Empty(t, s.tokens(pageRef("1001")))
+	require.Empty(t, s.pageToken("1001"))
 	// A new consent renews everything that depended on the old one. Repeating the earlier request
 	// changes nothing.
 	s.now = s.now.Add(time.Hour)
@@ -96,7 +96,7 @@ func TestDeletionIsTheReasonOfAPageThatAlreadyWaits(t *testing.T) {
 		_, err := s.metaCalls().DeletionAsked(t.Context(), "said")
 		require.NoError(t, err)
 	}
-	require.Len(t, slices.DeleteFunc(s.changes(), func(actor string) bool { return actor != domain.ActorMeta }), 2)
+	require.Len(t, slices.DeleteFunc(s.changes(), func(actor string) bool { return actor != domain.ActorMeta }), 1)
 }
 
 // deleted says whether a deletion request is done.
@@ -247,7 +247,7 @@ func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
 	s.Store = storeBefore{Store: s.kept, stopGrant: func(g domain.GrantKey) { // the person consents again
-		require.NoError(t, s.kept.KeepGrant(t.Context(), domain.Grant{GrantKey: g, ConsentedAt: s.now.Add(time.Second)}, nil))
+		require.NoError(t, s.kept.KeepGrant(t.Context(), domain.Grant{GrantKey: g, ConsentedAt: s.now.Add(time.Second)}, g.ConnectionID(agency)))
 	}}
 	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.Equal(t, []int64{connected}, s.due(domain.Facebook))

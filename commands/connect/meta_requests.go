@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -17,8 +18,8 @@ type MetaCalls struct{ *Connect }
 func (c MetaCalls) Configured() bool { return c.Meta != nil }
 
 // Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
-// person's grant, ends sign-ins that wait for a choice, and makes the grant's connections in all
-// agencies wait for a sign-in. A notice issued before the person's last consent changes nothing.
+// person's grant, ends sign-ins that wait for a choice, and makes the grant wait for a sign-in in all
+// agencies. A notice issued before the person's last consent changes nothing.
 // Repeating the call is safe. Errors: invalid ([platforms.ErrNotSigned]); after any other error,
 // the call must be repeated.
 func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
@@ -49,22 +50,22 @@ func (c MetaCalls) coveredGrant(
 }
 
 // stop deletes the tokens of a grant and of sign-ins that wait for a choice, and records with the
-// code that the grant's connections wait for a sign-in, even if they already do for another reason.
-// It records a code only once, and changes nothing if the person has consented again.
+// code, once in each agency, that the grant waits for a sign-in, even if it already does for another
+// reason. It records a code only once, and changes nothing if the person has consented again.
 func (c MetaCalls) stop(
 	ctx context.Context, grant domain.Grant, r domain.DeletionRequest, code domain.StatusCode,
 ) error {
 	if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
 		return err
 	}
-	hanging, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
-	if err != nil || len(hanging) == 0 {
+	connections, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
+	if err != nil || len(connections) == 0 {
 		return err
 	}
 	if stopped, err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil || !stopped {
 		return err
 	}
-	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hanging))
+	pages, err := c.Directory.PagesOf(ctx, connections)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,8 @@ func (c MetaCalls) stop(
 		if place.StateCode == code && place.AwaitsSignIn() {
 			continue
 		}
-		draft := awaitsSignIn(page.DirectorySocialAccount, now, code)
+		change := awaitsSignIn(page.DirectorySocialAccount, now, code)
+		draft := commands.NewDraft(domain.TopicOperations, page.ParentAccount, change, now)
 		draft.Envelope.Audit.Actor = domain.ActorMeta
 		if err := c.Log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("record that a consent was withdrawn: %w", err)

@@ -173,12 +173,12 @@ func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id stri
 type plan struct {
 	Choice
 
-	grant   domain.GrantKey
-	hanging []domain.GrantedConnection              // connections of all agencies that depend on the grant
-	known   map[domain.PageRef]domain.ConnectedPage // the offered pages that are in this agency's directory
-	again   domain.PageRef                          // the page to reconnect
-	lost    []domain.ConnectedPage                  // pages of all agencies that are no longer covered
-	kept    []domain.ConnectedPage                  // covered ones that depend on the grant and need a declined scope
+	grant       domain.GrantKey
+	connections []int64                                 // of the grant, in all agencies
+	known       map[domain.PageRef]domain.ConnectedPage // the offered pages that are in this agency's directory
+	again       domain.PageRef                          // the page to reconnect
+	lost        []domain.ConnectedPage                  // pages of all agencies that are no longer covered
+	kept        []domain.ConnectedPage                  // covered ones that are read with the grant and need a declined scope
 }
 
 func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
@@ -191,7 +191,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	if err := c.findKnown(ctx, &p, a, w.Offered); err != nil {
 		return p, err
 	}
-	if p.hanging, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
+	if p.connections, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
 		return p, err
 	}
 	if err := c.findLost(ctx, &p, w); err != nil {
@@ -199,10 +199,9 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	}
 	byAgency := a.UserID != "" && a.Role != roleClient
 	var named []string
-	renewing := connectionsOf(p.hanging)
 	for _, o := range w.Offered {
 		offer := offerOf(o, p.known, a, byAgency)
-		offer.Renewed = offer.Present && slices.Contains(renewing, p.known[o.ref()].ConnectionID)
+		offer.Renewed = offer.Present && slices.Contains(p.connections, p.known[o.ref()].ConnectionID)
 		if a.SocialAccount == 0 {
 			offer.Ticked = offer.Present || len(w.Offered) == 1
 		} else { // a page that another person's sign-in reads stays with that sign-in
@@ -320,7 +319,7 @@ func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 		}
 	}
 	declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
-	pages, err := c.Directory.PagesOf(ctx, connectionsOf(p.hanging))
+	pages, err := c.Directory.PagesOf(ctx, p.connections)
 	for _, page := range pages {
 		needs := page.Platform.FiguresOf(page.AccountType, w.Tokens.OwnLogin)
 		switch {

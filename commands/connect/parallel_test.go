@@ -36,7 +36,7 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	connected = s.connected("1001")
 	s.dialog.backErr = errors.New("the platform is away")
 	require.Contains(t, s.disconnect(connected).Left, "could not be revoked on Facebook")
-	require.Empty(t, s.tokens(pageRef("1001")))
+	require.Empty(t, s.pageToken("1001"))
 }
 
 // sealedFirst is a directory that runs a function after a choice has sealed its tokens, before
@@ -57,7 +57,7 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(t *testing.T, s *stage, disconnect, choose func()){
 		"the choice comes before the token is deleted": func(_ *testing.T, s *stage, disconnect, choose func()) {
-			s.Store = storeBefore{Store: s.kept, unhang: sync.OnceFunc(choose)}
+			s.Store = storeBefore{Store: s.kept, detach: sync.OnceFunc(choose)}
 			disconnect()
 		},
 		"the disconnection comes before the choice is recorded": func(_ *testing.T, s *stage, disconnect, choose func()) {
@@ -81,14 +81,13 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 				s.choose(id, s.again(id), "1.0.1001")
 			})
 			require.Equal(t, []int64{connected}, s.due(domain.Facebook))
-			require.Equal(t, "RENEWED", s.tokens(pageRef("1001")))
+			require.Equal(t, "RENEWED", s.pageToken("1001"))
 			require.Empty(t, s.dialog.givenBack)
 		})
 	}
 }
 
-// A page is disconnected while the same person connects another one: it is released with its token,
-// and the other one stays.
+// A page is disconnected while the same person connects another one: the grant stays for that one.
 func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -96,17 +95,16 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.now = s.now.Add(time.Minute)
 	id, _ := s.signIn(facebook(north))
-	s.Store = storeBefore{Store: s.kept, unhang: sync.OnceFunc(func() {
+	s.Store = storeBefore{Store: s.kept, detach: sync.OnceFunc(func() {
 		s.now = s.now.Add(time.Second)
 		s.choose(id, s.again(id), "1.0.1002")
 	})}
 	s.disconnect(connected)
 	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
-	require.Empty(t, s.tokens(pageRef("1001")))
-	require.Equal(t, "PAGETOKEN1002", s.tokens(pageRef("1002")))
-	hanging, err := s.kept.ConnectionsOf(t.Context(), domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"})
+	require.Equal(t, "PAGETOKEN1002", s.pageToken("1002"))
+	connections, err := s.kept.ConnectionsOf(t.Context(), grantOf(domain.Facebook, "77"))
 	require.NoError(t, err)
-	require.Len(t, hanging, 1)
+	require.Len(t, connections, 1)
 	require.Empty(t, s.dialog.givenBack)
 }
 
@@ -142,7 +140,7 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	})}
 	s.choose(id, view, "1.0.1001")
 	require.Empty(t, s.due(domain.Facebook))
-	require.Empty(t, s.tokens(pageRef("1001")))
+	require.Empty(t, s.pageToken("1001"))
 	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
 }
 
@@ -171,10 +169,9 @@ func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	require.True(t, states[0].At.Equal(chosen.Add(time.Minute)), "after all that was stored before it: %s", states[0].At)
 }
 
-// A page that is read with the person's token and that a new consent leaves out waits on its own
-// connection, with the reason, and the others continue. If the process ends between two records, no
-// page is on an unannounced connection, and the same choice can be repeated. In another agency's
-// trail the actor is the program, not the person.
+// A page that is read with the person's token and that a new consent leaves out waits by itself, with
+// the reason, and the others continue. If the process ends between two records, the same choice can be
+// repeated. In another agency's trail the actor is the program, not the person.
 func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -221,8 +218,7 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
 	require.ElementsMatch(t, []string{staff, "system:connect"}, s.changes())
 	var reason string
-	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.reason ->> 'code' from tSAccounts s join connection_states st using (connection_id)
-		where s.id = $1 and s.connected`, shop).Scan(&reason))
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select reason ->> 'code' from connection_states where social_account_id = $1`, shop).Scan(&reason))
 	require.EqualValues(t, domain.StatusLeftOut, reason)
 
 	s.now = s.now.Add(time.Hour)

@@ -118,7 +118,7 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 	}
 	connection := domain.DirectoryConnection{
 		ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, AccountType: page.AccountType,
-		SecretRef: domain.RegisteredSecretRef(page.ConnectionID),
+		SecretRef: domain.HandedOverRef(page.ConnectionID),
 		CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
 	}
 	return done, r.record(ctx, reg, page, member, connection, page)
@@ -179,7 +179,7 @@ func (r Registrations) page(reg Registration, agency string) domain.DirectorySoc
 		ID:            domain.ComputedSocialAccount(agency, reg.Platform, reg.AccountType, reg.ExternalID),
 		ParentAccount: agency, AccountID: reg.AccountID,
 		MemberID:     domain.ComputedMember(agency, reg.AccountID, reg.Platform, person),
-		ConnectionID: domain.RegisteredConnection(agency, reg.Platform, reg.AccountType, reg.ExternalID),
+		ConnectionID: domain.HandedOverGrant(reg.PageRef).ConnectionID(agency),
 		Platform:     reg.Platform, AccountType: reg.AccountType, ExternalID: reg.ExternalID, Name: reg.Name,
 		Connected: true, CreatedAt: now, UpdatedAt: now,
 	}
@@ -227,7 +227,7 @@ func (r Registrations) end(
 			return Registered{}, err
 		}
 	}
-	ref := domain.RegisteredSecretRef(page.ConnectionID)
+	ref := domain.HandedOverRef(page.ConnectionID)
 	signedIn, err := r.Secrets.SignedInAt(ctx, ref) // before the check: new tokens may be handed over
 	if err != nil {
 		return done, err

@@ -100,14 +100,13 @@ func ofRival(p domain.Platform) connect.Request {
 	}
 }
 
-// pageRef is the token reference of a Facebook page, personRef that of a person.
-func pageRef(id string) string {
-	return "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", id))
+// grantOf is what a person granted to our app.
+func grantOf(p domain.Platform, person string) domain.GrantKey {
+	return domain.GrantKey{Platform: p, App: "app", Person: person}
 }
 
-func personRef(p domain.Platform, id string) string {
-	return domain.GrantKey{Platform: p, App: "app", Person: id}.SecretRef()
-}
+// personRef is the reference of the tokens of a person's grant.
+func personRef(p domain.Platform, person string) string { return grantOf(p, person).SecretRef() }
 
 // open begins a sign-in and opens it in a browser. It returns the state that the platform sends
 // back.
@@ -214,17 +213,24 @@ func (s *stage) choose(id string, view connect.View, keys ...string) *domain.Con
 	return view.Outcome
 }
 
-// tokens returns what the fetchers find under a ref; "" for nothing.
-func (s *stage) tokens(ref string) string {
+// tokens returns the token of a person under a ref; "" for nothing.
+func (s *stage) tokens(ref string) string { return s.stored(ref).AccessToken }
+
+// pageToken returns the token with which a page of person 77 is read; "" for none.
+func (s *stage) pageToken(id string) string {
+	return s.stored(personRef(domain.Facebook, "77")).Pages[id]
+}
+
+// stored returns what the fetchers find under a ref.
+func (s *stage) stored(ref string) (stored commands.StoredTokens) {
 	s.t.Helper()
 	raw, err := s.secrets.Get(s.t.Context(), ref)
 	if domain.CodeOf(err) == domain.CodeNotFound {
-		return ""
+		return stored
 	}
 	require.NoError(s.t, err)
-	var stored commands.StoredTokens
 	require.NoError(s.t, json.Unmarshal(raw, &stored))
-	return stored.AccessToken
+	return stored
 }
 
 // due returns the social accounts that the fetchers of a platform would read now.
@@ -254,15 +260,15 @@ func (s *stage) silent(words ...string) {
 type storeBefore struct {
 	connect.Store
 
-	keepGrant, unhang func()
+	keepGrant, detach func()
 	stopGrant         func(domain.GrantKey)
 }
 
-func (b storeBefore) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
+func (b storeBefore) KeepGrant(ctx context.Context, g domain.Grant, connection int64) error {
 	if b.keepGrant != nil {
 		b.keepGrant()
 	}
-	return b.Store.KeepGrant(ctx, g, hang)
+	return b.Store.KeepGrant(ctx, g, connection)
 }
 
 func (b storeBefore) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error) {
@@ -273,8 +279,8 @@ func (b storeBefore) StopGrant(ctx context.Context, g domain.GrantKey, seen time
 }
 
 func (b storeBefore) DetachConnection(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
-	if b.unhang != nil {
-		b.unhang()
+	if b.detach != nil {
+		b.detach()
 	}
 	return b.Store.DetachConnection(ctx, connection, seen)
 }

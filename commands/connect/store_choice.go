@@ -136,23 +136,17 @@ func (c *Connect) store(
 ) (domain.ConnectOutcome, error) {
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{}, FellAway: append([]string{}, p.FallsAway...)}
-	var hang []domain.GrantedConnection
-	for _, o := range picked {
-		hang = append(hang, hanging(a.ParentAccount, p.grant, o))
-	}
-	byID := func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) }
-	slices.SortStableFunc(hang, byID)
-	hang = slices.CompactFunc(hang, func(x, y domain.GrantedConnection) bool { return byID(x, y) == 0 })
-	consents, err := c.consentsBefore(ctx, p, picked, hang)
+	connection := p.grant.ConnectionID(a.ParentAccount)
+	consents, err := c.consentsBefore(ctx, p, picked, connection)
 	if err != nil {
 		return outcome, err
 	}
-	// Attach the connections first: a grant with connections is kept, so a concurrent release of
-	// another connection does not delete the tokens that are sealed now.
-	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), hang); err != nil {
+	// First, because a grant with connections is kept: a concurrent release of another connection does
+	// not delete the tokens that are sealed now.
+	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), connection); err != nil {
 		return outcome, err
 	}
-	sealed, err := c.seal(ctx, w, p, hang, now)
+	sealed, err := c.seal(ctx, w, p, connection, now)
 	if err != nil {
 		return outcome, err
 	}
@@ -169,7 +163,7 @@ func (c *Connect) store(
 			outcome.Connected = append(outcome.Connected, connected)
 		}
 	}
-	if err := c.leaveOut(ctx, a, p); err != nil {
+	if err := c.recordLost(ctx, a, p, sealed); err != nil {
 		return outcome, err
 	}
 	a.Outcome = &outcome
@@ -177,7 +171,7 @@ func (c *Connect) store(
 		shown, err := c.Directory.FirstReadings(ctx, a)
 		return len(shown) == len(outcome.Connected), err
 	})
-	if err := c.keepChosen(ctx, w, p, hang, now, sealed); err != nil {
+	if err := c.keepChosen(ctx, w, p, connection, now, sealed); err != nil {
 		return outcome, err
 	}
 	for before, consent := range consents {
@@ -218,7 +212,7 @@ func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
 	}
 }
 
-// entities returns the member, the connections and the pages of a choice, in this order.
+// entities returns the member, the connection and the pages of a choice, in this order.
 func (c *Connect) entities(
 	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered, now time.Time,
 ) (entities []domain.DirectoryEntity, err error) {
@@ -232,65 +226,45 @@ func (c *Connect) entities(
 	if a.Role == roleClient {
 		member.UserID = a.UserID
 	}
-	entities = append(entities, member)
-	created := map[int64]bool{}
-	var pages []domain.DirectoryEntity
+	connection := domain.DirectoryConnection{
+		ID: p.grant.ConnectionID(a.ParentAccount), MemberID: member.ID, Platform: a.Platform,
+		SecretRef: p.grant.SecretRef(), CreatedAt: now, UpdatedAt: now,
+	}
+	if !w.Tokens.ExpiresAt.IsZero() {
+		connection.ExpiresAt = &w.Tokens.ExpiresAt
+	}
+	entities = append(entities, member, connection)
 	for _, o := range picked {
-		h := hanging(a.ParentAccount, p.grant, o)
-		if !created[h.ConnectionID] {
-			created[h.ConnectionID] = true
-			connection := domain.DirectoryConnection{
-				ID: h.ConnectionID, MemberID: member.ID, Platform: o.Platform, SecretRef: h.SecretRef,
-				CreatedAt: now, UpdatedAt: now,
-			}
-			if o.AccessToken == "" && !w.Tokens.ExpiresAt.IsZero() {
-				connection.ExpiresAt = &w.Tokens.ExpiresAt
-			}
-			entities = append(entities, connection)
-		}
 		page := domain.DirectorySocialAccount{
 			ID:            domain.ComputedSocialAccount(a.ParentAccount, o.Platform, o.AccountType, o.ExternalID),
-			ParentAccount: a.ParentAccount, AccountID: a.AccountID, MemberID: member.ID, ConnectionID: h.ConnectionID,
+			ParentAccount: a.ParentAccount, AccountID: a.AccountID, MemberID: member.ID, ConnectionID: connection.ID,
 			Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID, Name: o.Name,
 			Connected: true, CreatedAt: now, UpdatedAt: now,
 		}
 		if known, ok := p.known[o.ref()]; ok { // it keeps its id and history
 			page.ID, page.CreatedAt = known.ID, known.CreatedAt
 		}
-		pages = append(pages, page)
+		entities = append(entities, page)
 	}
-	return append(entities, pages...), nil
+	return entities, nil
 }
 
-// leaveOut records that the pages that the consent does not cover, in any agency, wait for a
-// sign-in. If one token reads several pages, such a page moves to its own connection without a
-// token, so that the others continue. The state of the new connection is recorded first, so that
-// nothing is read with it.
-func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan) error {
-	own := map[int64]bool{}
-	for _, h := range p.hanging {
-		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
-	}
-	// Take the time for each page: this reason must be later than that of a reading that has failed
-	// with the dead token in the meantime.
+// recordLost records that the pages that the consent does not cover, in any agency, wait for a
+// sign-in. sealed is the time of the grant's tokens, after
+// which this counts.
+func (c *Connect) recordLost(ctx context.Context, a domain.ConnectAttempt, p plan, sealed time.Time) error {
 	for _, lost := range p.lost {
-		page, now := lost.DirectorySocialAccount, c.Now().UTC().Truncate(time.Microsecond)
-		var moved []domain.DirectoryEntity
-		if !own[page.ConnectionID] {
-			page.UpdatedAt = now
-			page.ConnectionID = domain.ComputedConnection(
-				page.ParentAccount, page.Platform, p.grant.App, "left out "+keyOf(lost.Ref()))
-			moved = []domain.DirectoryEntity{domain.DirectoryConnection{
-				ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, CreatedAt: now, UpdatedAt: now,
-			}, page}
+		// For each page its own time: this reason must be later than that of a reading that has failed
+		// with the dead token in the meantime.
+		now := c.Now().UTC().Truncate(time.Microsecond)
+		if !now.After(sealed) {
+			now = sealed.Add(time.Microsecond)
 		}
-		if err := c.record(ctx, a, page.ParentAccount, awaitsSignIn(page, now, p.leftOut())); err != nil {
+		change := awaitsSignIn(lost.DirectorySocialAccount, now, p.leftOut())
+		change.SocialAccount = lost.ID // the other pages of its grant continue
+		draft := commands.NewDraft(domain.TopicOperations, lost.ParentAccount, change, now)
+		if err := c.record(ctx, a, lost.ParentAccount, draft); err != nil {
 			return err
-		}
-		for _, draft := range entityDrafts(moved, now) {
-			if err := c.record(ctx, a, page.ParentAccount, draft); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -305,22 +279,23 @@ func (p plan) leftOut() domain.StatusCode {
 	return domain.StatusLeftOut
 }
 
-func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, code domain.StatusCode) domain.Draft {
-	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
+// awaitsSignIn returns the record that the grant with which a page is read waits for a sign-in.
+func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, code domain.StatusCode) domain.ConnectionStateChanged {
+	return domain.ConnectionStateChanged{
 		ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
 		At: now, Code: code,
-	}, now)
+	}
 }
 
 // consentsBefore returns the connections made in ledgerboard that have read the chosen pages until
 // now and will no longer be used, with the times of their consents.
 func (c *Connect) consentsBefore(
-	ctx context.Context, p plan, picked []offered, current []domain.GrantedConnection,
+	ctx context.Context, p plan, picked []offered, current int64,
 ) (consents map[int64]time.Time, err error) {
 	consents = map[int64]time.Time{}
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
-		if slices.Contains(connectionsOf(current), before) || !domain.IsComputedID(before) {
+		if before == current || !domain.IsComputedID(before) {
 			continue
 		}
 		if consents[before], err = c.Store.ConsentOf(ctx, before); err != nil {

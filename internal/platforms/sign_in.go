@@ -187,9 +187,6 @@ type Offered struct {
 	Name        string             `json:"name"`
 	Username    string             `json:"username"`    // without @; may be empty
 	PictureURL  string             `json:"picture_url"` // may be empty
-	// BehindPage is the ID of the Facebook page whose token reads this Instagram account; otherwise
-	// empty.
-	BehindPage string `json:"behind_page"`
 	// AccessToken is the page's own token (Facebook, and Instagram linked to a page). If empty, the
 	// person's token reads the account.
 	AccessToken string `json:"access_token"`

@@ -336,7 +336,7 @@ func (p managedPage) offered(existing []Offered) []Offered {
 			Platform: domain.Instagram, ExternalID: string(instagram.ID),
 			Name:     string(cmp.Or(instagram.Name, instagram.Username)),
 			Username: string(instagram.Username), PictureURL: string(instagram.Picture),
-			BehindPage: id, AccessToken: token, MayRead: mayRead, Missing: missing,
+			AccessToken: token, MayRead: mayRead, Missing: missing,
 		})
 	}
 	return out

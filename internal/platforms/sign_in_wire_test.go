@@ -101,7 +101,7 @@ func TestFacebookSignInRequests(t *testing.T) {
 	bakery.Username, bakery.PictureURL = "bakery", "https://scontent.example/100.jpg"
 	behind := platforms.Offered{
 		Platform: domain.Instagram, ExternalID: "17841400000000001", Name: "bakery.ig", Username: "bakery.ig", PictureURL: "https://scontent.example/ig.jpg",
-		BehindPage: "100", AccessToken: "Tok3nPage100", MayRead: true,
+		AccessToken: "Tok3nPage100", MayRead: true,
 	}
 	hidden, adverts := page("102", "No token", ""), page("103", "Adverts only", "Tok3nPage103")
 	hidden.MayRead, hidden.Missing, adverts.MayRead, adverts.Missing = false, "ANALYZE", false, "ANALYZE"

@@ -59,7 +59,7 @@ func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
 }
 
 // connectionsOf returns the connections of a grant.
-func (s connectStage) connectionsOf(t *testing.T, g domain.Grant) []domain.GrantedConnection {
+func (s connectStage) connectionsOf(t *testing.T, g domain.Grant) []int64 {
 	t.Helper()
 	all, err := s.ConnectionsOf(t.Context(), g.GrantKey)
 	require.NoError(t, err)
@@ -77,9 +77,12 @@ func grantOn(p domain.Platform) domain.Grant {
 	return domain.Grant{GrantKey: domain.GrantKey{Platform: p, App: "app", Person: "77"}, ConsentedAt: day0}
 }
 
-// grantedConnection returns a connection of an agency that uses the token of a ref.
-func grantedConnection(id int64, agency string, p domain.Platform, ref string) domain.GrantedConnection {
-	return domain.GrantedConnection{ConnectionID: id, ParentAccount: agency, Platform: p, TokenOf: "1001", SecretRef: ref}
+// keep stores a grant with connections.
+func (s connectStage) keep(t *testing.T, g domain.Grant, connections ...int64) {
+	t.Helper()
+	for _, connection := range connections {
+		require.NoError(t, s.KeepGrant(t.Context(), g, connection))
+	}
 }
 
 // begin begins an attempt with start at the end of its URL.
@@ -159,9 +162,14 @@ func TestWaitingTokensAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	chosen, late, died := s.waiting(t, "one"), s.waiting(t, "two"), s.begin(t, "three")
-	idle := grantOn(domain.LinkedIn) // no connection was linked: an abandoned choice, or erased connections
+	idle := grantOn(domain.LinkedIn) // without connections: an abandoned choice, or erased connections
 	s.seal(t, "connect/"+died.ID, idle.SecretRef())
-	require.NoError(t, s.KeepGrant(t.Context(), idle, nil))
+	s.keep(t, idle, 9)
+	consent, err := s.ConsentOf(t.Context(), 9)
+	require.NoError(t, err)
+	_, _, known, err := s.DetachConnection(t.Context(), 9, consent)
+	require.NoError(t, err)
+	require.True(t, known)
 	left := func(after time.Duration, want ...bool) {
 		t.Helper()
 		require.NoError(t, s.Purge(t.Context(), day0.Add(after)))

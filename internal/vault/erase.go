@@ -39,7 +39,7 @@ func (e Eraser) Secrets(ctx context.Context, erased []int64, refs, shared []stri
 		select count(*) filter (where not used), count(*) filter (where used) from (
 			select ref = any($3) or exists (
 				select from granted_connections o join grants g using (platform, app, person)
-				where s.ref in (o.secret_ref, g.secret_ref) and o.connection_id <> all($1)) as used
+				where g.secret_ref = s.ref and o.connection_id <> all($1)) as used
 			from secrets s where ref = any($2) or ref = any($3) or ref in (
 				select g.secret_ref from grants g join granted_connections c using (platform, app, person)
 				where c.connection_id = any($1))) affected`,
@@ -77,8 +77,7 @@ func (e Eraser) release(
 		}
 		tag, err := tx.Exec(ctx, `
 			delete from secrets s where (ref = any($1) or ref = any($2) and updated_at < coalesce($3::timestamptz, 'infinity'))
-			and not exists (select from grants g where g.secret_ref = s.ref)
-			and not exists (select from granted_connections c where c.secret_ref = s.ref)`,
+			and not exists (select from grants g where g.secret_ref = s.ref)`,
 			deletedGrants, refs, before)
 		deleted = int(tag.RowsAffected())
 		return err
@@ -146,15 +145,13 @@ const (
 	deletionClaimed = 5 * time.Minute     // duration of a claim on a request
 )
 
-// StopGrant deletes the tokens of a grant and of its connections, unless the person has consented
-// again since lastConsent, and reports whether it deleted them. The connections remain linked to
-// the grant, which a later consent renews.
+// StopGrant deletes the tokens of a grant, unless the person has consented again since lastConsent,
+// and reports whether it deleted them. The grant remains, and a later consent renews it.
 func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, lastConsent time.Time) (stopped bool, err error) {
 	return pg.QueryBool(ctx, c.Pool, "delete the tokens of a grant", `
-		with stopped as (select platform, app, person, secret_ref from grants
+		with stopped as (select secret_ref from grants
 		  where platform = $1 and app = $2 and person = $3 and consented_at = $4 for update),
-		gone as (delete from secrets where ref in (select secret_ref from stopped union all
-		  select h.secret_ref from granted_connections h join stopped using (platform, app, person)))
+		gone as (delete from secrets where ref in (select secret_ref from stopped))
 		select exists (select from stopped)`, int(g.Platform), g.App, g.Person, lastConsent)
 }
 
@@ -187,14 +184,12 @@ func (c Connecting) ClaimDeletion(
 }
 
 // DeletionDone marks a request as done and removes the person's ID from it. It also deletes the
-// grants that the person gave before the request, and the tokens of these grants and of their
-// connections.
+// grants that the person gave before the request, and their tokens.
 func (c Connecting) DeletionDone(ctx context.Context, r domain.DeletionRequest, now time.Time) error {
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			with gone as (delete from grants where platform = $1 and person = $2 and consented_at < $3 returning platform, app, person, secret_ref)
-			delete from secrets where ref in (select secret_ref from gone union all
-			  select h.secret_ref from granted_connections h join gone using (platform, app, person))`,
+			with gone as (delete from grants where platform = $1 and person = $2 and consented_at < $3 returning secret_ref)
+			delete from secrets where ref in (select secret_ref from gone)`,
 			int(r.Platform), r.Person, r.CoversUntil())
 		if err != nil {
 			return err

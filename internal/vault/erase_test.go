@@ -15,9 +15,9 @@ func TestEraseLastConnectionOfGrant(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	g := grantOn(domain.LinkedIn)
-	own, another := grantedConnection(1, connectAgency, domain.LinkedIn, g.SecretRef()), grantedConnection(2, otherAgency, domain.LinkedIn, g.SecretRef())
+	const own, another = int64(1), int64(2)
 	s.seal(t, g.SecretRef())
-	require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{own, another}))
+	s.keep(t, g, own, another)
 	require.NoError(t, s.Purge(t.Context(), day0.Add(48*time.Hour)))
 	count := func(connections ...int64) [2]int {
 		deleted, kept, err := s.eraser.Secrets(t.Context(), connections, []string{g.SecretRef()}, nil)
@@ -26,33 +26,24 @@ func TestEraseLastConnectionOfGrant(t *testing.T) {
 	}
 	require.Equal(t, [][2]int{{0, 1}, {1, 0}}, [][2]int{count(1), count(1, 2)})
 	for range 2 { // an erasure runs twice
-		require.NoError(t, s.eraser.DeleteConnection(t.Context(), own.ConnectionID, g.SecretRef()))
-		require.Equal(t, []domain.GrantedConnection{another}, s.connectionsOf(t, g))
+		require.NoError(t, s.eraser.DeleteConnection(t.Context(), own, g.SecretRef()))
+		require.Equal(t, []int64{another}, s.connectionsOf(t, g))
 		require.True(t, s.known(t, g), "the other agency's connection uses it")
 		require.Equal(t, []bool{true}, s.sealed(t, g.SecretRef()))
 	}
-	require.NoError(t, s.eraser.DeleteConnection(t.Context(), another.ConnectionID, g.SecretRef()))
+	require.NoError(t, s.eraser.DeleteConnection(t.Context(), another, g.SecretRef()))
 	require.False(t, s.known(t, g))
 	require.Empty(t, s.connectionsOf(t, g))
 	require.Equal(t, []bool{false}, s.sealed(t, g.SecretRef()))
 }
 
-// A page loses its own token immediately; the person's token is deleted with the last page.
-func TestErasePageToken(t *testing.T) {
+// The tokens of a main application belong to one connection.
+func TestEraseHandedOverTokens(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
-	g := grantOn(domain.Facebook)
-	refs := []string{"connection/1", "connection/2", g.SecretRef(), "connection/3"}
-	s.seal(t, refs...)
-	require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{
-		grantedConnection(1, connectAgency, domain.Facebook, "connection/1"), grantedConnection(2, connectAgency, domain.Facebook, "connection/2"),
-	}))
-	require.NoError(t, s.eraser.DeleteConnection(t.Context(), 1, "connection/1"))
-	require.Equal(t, []bool{false, true, true, true}, s.sealed(t, refs...))
-	require.NoError(t, s.eraser.DeleteConnection(t.Context(), 2, "connection/2"))
-	require.Equal(t, []bool{false, false, false, true}, s.sealed(t, refs...))
+	s.seal(t, "connection/3", "connection/4")
 	require.NoError(t, s.eraser.DeleteConnection(t.Context(), 3, "connection/3"))
-	require.Equal(t, []bool{false, false, false, false}, s.sealed(t, refs...), "an imported connection has no grant")
+	require.Equal(t, []bool{false, true}, s.sealed(t, "connection/3", "connection/4"))
 }
 
 // Erasing again after a restore follows the rule of an erasure, and keeps newer consents.
@@ -60,19 +51,19 @@ func TestDeleteStaleKeepsSharedSecrets(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	g := grantOn(domain.LinkedIn)
-	own, another := grantedConnection(1, connectAgency, domain.LinkedIn, g.SecretRef()), grantedConnection(2, otherAgency, domain.LinkedIn, g.SecretRef())
+	const own, another = int64(1), int64(2)
 	s.seal(t, g.SecretRef(), "connection/3")
-	require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{own, another}))
+	s.keep(t, g, own, another)
 	stale := func(at time.Time, gone ...int64) int {
 		deleted, err := s.eraser.DeleteStale(t.Context(), gone, []string{g.SecretRef(), "connection/3"}, at)
 		require.NoError(t, err)
 		return deleted
 	}
 	require.Zero(t, stale(day0, 1, 2), "a consent at or after the instant is new")
-	require.Equal(t, []domain.GrantedConnection{own, another}, s.connectionsOf(t, g))
+	require.Equal(t, []int64{own, another}, s.connectionsOf(t, g))
 	later := day0.Add(time.Hour)
 	require.Equal(t, 1, stale(later, 1), "connection/3, which no connection uses")
-	require.Equal(t, []domain.GrantedConnection{another}, s.connectionsOf(t, g))
+	require.Equal(t, []int64{another}, s.connectionsOf(t, g))
 	require.Equal(t, []bool{true}, s.sealed(t, g.SecretRef()), "the other agency uses it")
 	require.Equal(t, 1, stale(later, 1, 2))
 	require.False(t, s.known(t, g))
@@ -124,13 +115,13 @@ func TestDeletionDoneDeletesEarlierConsents(t *testing.T) {
 	s := newConnectStage(t)
 	before, since := domain.Grant{GrantKey: waitingGrant, ConsentedAt: day0}, domain.Grant{GrantKey: waitingGrant, ConsentedAt: day0.Add(2 * time.Second)}
 	since.App = "another"
-	refs := []string{before.SecretRef(), "connection/1", since.SecretRef(), "connection/2"}
+	refs := []string{before.SecretRef(), since.SecretRef()}
 	s.seal(t, refs...)
-	require.NoError(t, s.KeepGrant(t.Context(), before, []domain.GrantedConnection{grantedConnection(1, connectAgency, domain.Facebook, "connection/1")}))
-	require.NoError(t, s.KeepGrant(t.Context(), since, []domain.GrantedConnection{grantedConnection(2, connectAgency, domain.Facebook, "connection/2")}))
+	s.keep(t, before, 1)
+	s.keep(t, since, 2)
 	r := domain.DeletionRequest{Code: "c0de", Platform: waitingGrant.Platform, Person: waitingGrant.Person, AskedAt: day0.Add(time.Second)}
 	require.NoError(t, s.AskDeletion(t.Context(), r))
 	require.NoError(t, s.DeletionDone(t.Context(), r, day0.Add(time.Hour)))
 	require.Equal(t, []bool{false, true}, []bool{s.known(t, before), s.known(t, since)})
-	require.Equal(t, []bool{false, false, true, true}, s.sealed(t, refs...))
+	require.Equal(t, []bool{false, true}, s.sealed(t, refs...))
 }

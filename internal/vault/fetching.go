@@ -193,23 +193,25 @@ const (
 	recordedMark = time.Hour
 )
 
-// First marks a change of the connection's state and reports whether the caller must record it. It
-// returns false if a change to the same state is already marked and not yet in the tables. shown is
-// the time of the state that the tables showed to the caller; nil if they showed no state.
-func (f Fetching) First(ctx context.Context, connection int64, works bool, shown *time.Time) (bool, error) {
+// First marks a change of the state of a connection, or of one of its pages (0: of all), and reports
+// whether the caller must record it. It returns false if a change to the same state is already marked
+// and not yet in the tables. shown is the time of the state that the tables showed to the caller; nil
+// if they showed no state.
+func (f Fetching) First(ctx context.Context, connection, page int64, works bool, shown *time.Time) (bool, error) {
 	tag, err := f.Pool.Exec(ctx, `
-		insert into connection_marks as m (connection_id, works, at) values ($1, $2, clock_timestamp())
-		on conflict (connection_id) do update set works = excluded.works, at = excluded.at, recorded = null
+		insert into connection_marks as m (connection_id, social_account_id, works, at) values ($1, $6, $2, clock_timestamp())
+		on conflict (connection_id, social_account_id) do update set works = excluded.works, at = excluded.at, recorded = null
 		where m.works <> excluded.works or m.recorded <= $3
 		   or m.at < clock_timestamp() - case when m.recorded is null then $4::interval else $5::interval end`,
-		connection, works, shown, unsureMark, recordedMark)
+		connection, works, shown, unsureMark, recordedMark, page)
 	return tag.RowsAffected() > 0, pg.Wrap(fmt.Sprintf("mark a change of connection %d", connection), err)
 }
 
 // Recorded stores in a mark that the log contains the change, and the time of the change.
-func (f Fetching) Recorded(ctx context.Context, connection int64, works bool, at time.Time) error {
+func (f Fetching) Recorded(ctx context.Context, connection, page int64, works bool, at time.Time) error {
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("record that the log contains a change of connection %d", connection),
-		`update connection_marks set recorded = $3 where connection_id = $1 and works = $2`, connection, works, at)
+		`update connection_marks set recorded = $3 where connection_id = $1 and works = $2 and social_account_id = $4`,
+		connection, works, at, page)
 }
 
 // forgottenAfter is how long a note is kept after the last attempt. A post without a note is

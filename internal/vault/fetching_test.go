@@ -146,16 +146,19 @@ func TestMarkIsSetOnce(t *testing.T) {
 	const refused, works = false, true
 	var shown *time.Time
 	first := func(works bool) bool {
-		won, err := marks.First(t.Context(), 7, works, shown)
+		won, err := marks.First(t.Context(), 7, 0, works, shown)
 		require.NoError(t, err)
 		return won
 	}
-	recorded := func(works bool, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, works, at)) }
+	recorded := func(works bool, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, 0, works, at)) }
 	ages := func(by time.Duration) {
 		ledgertest.Exec(t, pool, `update connection_marks set at = at - $1::interval`, by)
 	}
 	require.True(t, first(refused))
 	require.False(t, first(refused))
+	ofPage, err := marks.First(t.Context(), 7, 70, refused, shown)
+	require.NoError(t, err)
+	require.True(t, ofPage, "one page is another change")
 	ages(6 * time.Minute)
 	require.True(t, first(refused), "its holder may have stopped")
 	require.False(t, first(refused), "the mark is new")

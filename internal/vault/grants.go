@@ -12,63 +12,46 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// KeepGrant stores a grant, replacing an earlier one, and links connections to it, even if they
-// were linked to another grant. The stored consent time is always later than that of the earlier
-// consent, even if clocks differ: [Connecting.DetachConnection] relies on this.
-func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections []domain.GrantedConnection) error {
-	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
-		var consented time.Time
-		row := tx.QueryRow(ctx, `
+// KeepGrant stores a grant, replacing an earlier one, with its connection in an agency. The stored
+// consent time is always later than that of the earlier consent, even if clocks differ:
+// [Connecting.DetachConnection] relies on this.
+func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connection int64) error {
+	return pg.Exec(ctx, c.Pool, "store a grant", `
+		with kept as (
 			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until)
 			values ($1, $2, $3, $4, $5, $6, $7, $8)
 			on conflict (platform, app, person) do update set granted = excluded.granted, declined = excluded.declined,
 			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'),
 			  data_access_until = excluded.data_access_until
-			returning consented_at`,
-			int(g.Platform), g.App, g.Person, g.SecretRef(),
-			notNil(g.Granted), notNil(g.Declined), g.ConsentedAt, g.DataAccessUntil)
-		if err := row.Scan(&consented); err != nil {
-			return err
-		}
-		for _, conn := range connections {
-			_, err := tx.Exec(ctx, `
-				insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person, hung_at)
-				values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-				on conflict (connection_id) do update set secret_ref = excluded.secret_ref,
-				  platform = excluded.platform, app = excluded.app, person = excluded.person, hung_at = excluded.hung_at`,
-				conn.ConnectionID, conn.ParentAccount, int(conn.Platform), conn.TokenOf, conn.SecretRef,
-				int(g.Platform), g.App, g.Person, consented)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return pg.Wrap("store a grant", err)
+			returning platform, app, person, consented_at)
+		insert into granted_connections (connection_id, platform, app, person, consented_at)
+		select $9, platform, app, person, consented_at from kept
+		on conflict (connection_id) do update set consented_at = excluded.consented_at`,
+		int(g.Platform), g.App, g.Person, g.SecretRef(),
+		notNil(g.Granted), notNil(g.Declined), g.ConsentedAt, g.DataAccessUntil, connection)
 }
 
 // notNil returns a list that is never SQL null.
 func notNil[T any](list []T) []T { return append([]T{}, list...) }
 
-// ConnectionsOf returns the connections of all agencies that are linked to a grant, by ID.
-func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
-	return pg.List(ctx, c.Pool, "read the connections of a grant", pgx.RowToStructByName[domain.GrantedConnection], `
-		select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
+// ConnectionsOf returns the connections of a grant, one for each agency, by ID.
+func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]int64, error) {
+	return pg.List(ctx, c.Pool, "read the connections of a grant", pgx.RowTo[int64], `
+		select connection_id from granted_connections
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
 }
 
-// ConsentOf returns the time of the consent that last linked a connection to its grant; zero if the
-// connection has no grant.
+// ConsentOf returns the time of the consent with which pages of a connection were last chosen; zero if
+// the connection has no grant.
 func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
-	row := c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection)
+	row := c.Pool.QueryRow(ctx, `select consented_at from granted_connections where connection_id = $1`, connection)
 	_, err = pg.ScanOptional(row, fmt.Sprintf("read the consent of connection %d", connection), &at)
 	return at, err
 }
 
-// DetachConnection removes a connection from its grant and deletes the connection's separate token
-// (that of a Facebook page), if there is one. It does nothing if a consent has linked the
-// connection again since lastConsent ([Connecting.ConsentOf]). left is the number of connections,
-// of all agencies, that remain linked to the grant; known is false if nothing was removed.
+// DetachConnection removes a connection from its grant, unless there was a consent since lastConsent
+// ([Connecting.ConsentOf]). left is the number of connections of other agencies that the grant still
+// has; known is false if nothing was removed.
 func (c Connecting) DetachConnection(
 	ctx context.Context, connection int64, lastConsent time.Time,
 ) (g domain.GrantKey, left int, known bool, err error) {
@@ -76,14 +59,11 @@ func (c Connecting) DetachConnection(
 		// Lock the grant first, as in [Eraser.release].
 		row := tx.QueryRow(ctx, `
 			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person)
-			where c.connection_id = $1 and c.hung_at = $2 for update`, connection, lastConsent)
+			where c.connection_id = $1 and c.consented_at = $2 for update of g`, connection, lastConsent)
 		if err := row.Scan(&g.Platform, &g.App, &g.Person); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `
-			with off as (delete from granted_connections where connection_id = $1 returning secret_ref)
-			delete from secrets where ref in (select secret_ref from off) and ref <> $2`, connection, g.SecretRef())
-		if err != nil {
+		if _, err := tx.Exec(ctx, `delete from granted_connections where connection_id = $1`, connection); err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, `select count(*) from granted_connections where platform = $1 and app = $2 and person = $3`,

@@ -1,5 +1,5 @@
 -- Projection "operations": the audit trail for operators and auditors, and the state of each
--- connection.
+-- connection and, where it differs, of its pages.
 
 create table operations_trail (
   parent_account text        not null, -- '-': does not concern a single agency
@@ -13,7 +13,8 @@ create table operations_trail (
 );
 
 create table connection_states (
-  connection_id  bigint not null,
+  connection_id  bigint      not null,
+  social_account_id bigint   not null, -- the only page that is concerned; 0: all pages of the connection
   parent_account text        not null,
   p_id           smallint    not null,
   reason         jsonb,                -- why a person must sign in again; null: the connection works
@@ -39,7 +40,7 @@ create index operations_trail_erased on operations_trail ((data ->> 'user'))
 -- identifies it: otherwise a publication for all tables refuses the deletion.
 alter table connection_states replica identity full;
 delete from connection_states s using connection_states t
-where s.connection_id = t.connection_id
+where s.connection_id = t.connection_id and s.social_account_id = t.social_account_id
   and (t.at > s.at or t.at = s.at and t.event_id collate "C" < s.event_id collate "C");
-alter table connection_states add primary key (connection_id);
+alter table connection_states add primary key (connection_id, social_account_id);
 alter table connection_states replica identity default;

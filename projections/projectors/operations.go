@@ -12,13 +12,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Operations projects topic `operations` into the audit trail and the state of each connection.
+// Operations projects topic `operations` into the audit trail and the state of each connection, and
+// of each page whose state differs from that of its connection.
 var Operations = fold.Projector{
-	Name: "operations", Version: 6 + ahead, Topic: domain.TopicOperations,
+	Name: "operations", Version: 7 + ahead, Topic: domain.TopicOperations,
 	Definition: ddl.Of("operations"),
 	Tables:     []string{"operations_trail", "connection_states"},
 	Begin: func(int) fold.Fold {
-		return &operationsFold{known: map[trailKey]bool{}, states: map[int64]stateRow{}}
+		return &operationsFold{known: map[trailKey]bool{}, states: map[stateKey]stateRow{}}
 	},
 	// A connection that moved to another agency may have states in two partitions.
 	SpansPartitions: true,
@@ -27,6 +28,10 @@ var Operations = fold.Projector{
 type trailRow struct {
 	domain.Recorded
 	data []byte
+}
+
+type stateKey struct {
+	connection, socialAccount int64 // 0: all pages of the connection
 }
 
 type stateRow struct {
@@ -39,7 +44,7 @@ type operationsFold struct {
 
 	trail  []trailRow
 	known  map[trailKey]bool // rows added so far, including written ones
-	states map[int64]stateRow
+	states map[stateKey]stateRow
 }
 
 // trailKey is a hash of the key of a row. A build keeps one for every record.
@@ -62,9 +67,10 @@ func (f *operationsFold) Apply(ev fold.Event) error {
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})
 	if change, ok := ev.Data.(domain.ConnectionStateChanged); ok {
 		change.At = instant(change.At)
-		present, known := f.states[change.ConnectionID]
+		key := stateKey{change.ConnectionID, change.SocialAccount}
+		present, known := f.states[key]
 		if !known || later(change.At, ev.Envelope.ID, present.At, present.eventID) {
-			f.states[change.ConnectionID] = stateRow{change, ev.Key, ev.Envelope.ID}
+			f.states[key] = stateRow{change, ev.Key, ev.Envelope.ID}
 		}
 	}
 	return nil
@@ -82,8 +88,8 @@ var trailTable = write.NewTable("operations_trail",
 	})
 
 var statesTable = write.NewTable("connection_states",
-	`connection_id bigint, parent_account text, p_id smallint, reason jsonb, at timestamptz, event_id text`,
-	write.ReplaceRow("connection_id", `
+	`connection_id bigint, social_account_id bigint, parent_account text, p_id smallint, reason jsonb, at timestamptz, event_id text`,
+	write.ReplaceRow("connection_id, social_account_id", `
 		where excluded.at > connection_states.at
 		   or excluded.at = connection_states.at and `+smallerID("connection_states")),
 	func(r stateRow) []any {
@@ -91,7 +97,7 @@ var statesTable = write.NewTable("connection_states",
 		if why := r.Reason(); why != nil {
 			reason, _ = json.Marshal(why) // texts and numbers
 		}
-		return []any{r.ConnectionID, r.parent, int16(r.Platform), reason, r.At, r.eventID}
+		return []any{r.ConnectionID, r.SocialAccount, r.parent, int16(r.Platform), reason, r.At, r.eventID}
 	})
 
 // Write implements [fold.Fold]. If partitions were folded separately, the delete statement below

@@ -102,13 +102,15 @@ func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
 
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
-	       coalesce(c.secret_ref, ''), coalesce(st.reason ->> 'code', ''), ` + readmodels.Subscribed + `,
+	       coalesce(c.secret_ref, ''), coalesce(st.reason ->> 'code', own.reason ->> 'code', ''),
+	       st.reason is null and own.reason is not null, ` + readmodels.Subscribed + `,
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.pace, '{}'),
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to, f.listed_whole,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       f.history_reason,
-	       st.at, k.updated_at, k.signed_in_at,
+	       case when st.reason is not null then st.at when own.reason is not null then own.at else greatest(st.at, own.at) end,
+	       k.updated_at, k.signed_in_at,
 	       (select min(n.tracked_since) from figure_owners n
 	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
@@ -133,7 +135,7 @@ func (c Connections) Task(
 func scanTask(row pgx.CollectableRow, more ...any) (t domain.FetchTask, err error) {
 	return t, row.Scan(append([]any{
 		&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
-		&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.StateCode, &t.SubscriptionActive,
+		&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.StateCode, &t.StateOfPage, &t.SubscriptionActive,
 		&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt, &t.Pace,
 		&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To, &t.Listing.Whole,
 		&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Reason,
@@ -165,12 +167,14 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 	doing := fmt.Sprintf("look up connection %d", connection)
 	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at,
-			coalesce(st.reason ->> 'code', ''), st.at
+			coalesce(st.reason ->> 'code', ''), st.at,
+			(select max(own.at) from connection_states own
+			 where own.connection_id = a.id and own.social_account_id <> 0 and own.reason is not null)
 		from tMemberAuth a
 		left join kept.secrets k on k.ref = a.secret_ref
-		left join connection_states st on st.connection_id = a.id
+		left join connection_states st on st.connection_id = a.id and st.social_account_id = 0
 		where a.id = $1`, connection), doing,
-		&place.Platform, &place.SecretRef, &place.StoredAt, &place.StateCode, &place.StateAt)
+		&place.Platform, &place.SecretRef, &place.StoredAt, &place.StateCode, &place.StateAt, &place.PageStateAt)
 	if err == nil && !known {
 		err = pg.Wrap(doing, ErrConnectionNotFound)
 	}

@@ -113,12 +113,12 @@ var platformsSQL = `
 	       status.retry_at, status.failures, status.due_at, status.pace,
 	       status.token_ends, status.renewable_until, status.data_access_until, status.granted, status.signed_in_at,
 	       status.captured_at, status.posts_read_at,
-	       s.created_at, s.updated_at, m.user_id, coalesce(h.platform, s.p_id)
+	       s.created_at, s.updated_at, m.user_id, coalesce(h.p_id, s.p_id)
 	from tSAccounts s
 	left join accounts a on a.id = s.account_id
 	left join members m on m.id = s.member_id
 	cross join (select now() as now) t` + readmodels.ConnectionStatus + `
-	left join kept.granted_connections h on h.connection_id = s.connection_id
+	left join tMemberAuth h on h.id = s.connection_id
 	where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 	  and ($4::bigint = 0 or s.id = $4) and ($5::bigint = 0 or s.member_id = $5)
 	  and (s.p_id, s.id) > ($7::smallint, $8::bigint)

@@ -122,7 +122,7 @@ var personSections = []personSection{
 		       s.ref is not null as has_token, s.updated_at as token_since, s.expires_at as token_ends,
 		       s.renewable_until, t.reason, t.at as state_since
 		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
-		left join connection_states t on t.connection_id = c.id
+		left join connection_states t on t.connection_id = c.id and t.social_account_id = 0
 		where c.id = any(@connections) or c.id = any(@shared) order by c.id`},
 	{"consents", `
 		select g.platform as p_id, g.app, g.person, g.granted, g.declined, g.consented_at, g.data_access_until

@@ -142,7 +142,7 @@ func (w *World) putMembers(c *client) {
 func (w *World) putChannel(c *channel) {
 	connected := w.from().Add(-20 * day)
 	entity := domain.DirectoryConnection{
-		ID: c.connection, MemberID: c.MemberID, Platform: c.platform, AccountType: c.kind, SecretRef: domain.RegisteredSecretRef(c.connection),
+		ID: c.connection, MemberID: c.MemberID, Platform: c.platform, AccountType: c.kind, SecretRef: domain.HandedOverRef(c.connection),
 		CreatedAt: connected, UpdatedAt: connected,
 	}
 	if ends := w.tokenEnds(c); !ends.IsZero() {

@@ -93,7 +93,7 @@ func (w *World) Secrets() []Secret {
 	secrets := make([]Secret, 0, len(w.channels))
 	for _, c := range w.channels {
 		t := mint.Tokens(c.platform, c.externalID)
-		secret := Secret{Ref: domain.RegisteredSecretRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh, ExpiresAt: w.tokenEnds(c)}
+		secret := Secret{Ref: domain.HandedOverRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh, ExpiresAt: w.tokenEnds(c)}
 		if lost := w.lostAt(c); !lost.IsZero() {
 			secret.AccessToken, secret.RefreshToken, secret.TakenAt = w.lostToken(c), "", lost.Add(-tokenLife)
 		}
