@@ -57,7 +57,7 @@ func (s *stage) history() {
 
 func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.history()
 	s.now = s.now.AddDate(0, 0, 1)
 	b := s.signedIn("auditor")
@@ -76,7 +76,7 @@ func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 // Change 6 could not be read, and change 9 skipped it.
 func TestHistoryShowsASkip(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	skip := history.HistoryEntry{
 		Record: history.Record{Version: 9, Time: s.now, Type: "dashboard.event_skipped.v1", Actor: history.Named{ID: "system:operator"}, Role: "operator"},
 		Skip: &domain.EventSkipped{
@@ -92,7 +92,7 @@ func TestHistoryShowsASkip(t *testing.T) {
 
 func TestHistorySearches(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.history()
 	found := []directory.DashboardSummary{{SubAccountID: bakery, SubAccountName: "Bakery"}, {SubAccountID: catering, SubAccountName: "Bakery & Catering"}}
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
@@ -165,7 +165,7 @@ func TestHistorySearches(t *testing.T) {
 // pages, but only as many as needed, because each request is recorded.
 func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	found := []history.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		if r.URL.Query().Get("cursor") == "" {
@@ -193,7 +193,7 @@ func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 // records.
 func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	var all []history.HistoryEntry
 	for range 60 {
 		all = append(all, changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")))
@@ -217,7 +217,7 @@ const unproven = "and are not part of the proof"
 
 func TestAccessIsAList(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	listed, opened := changed(7, "2026-09-30T10:00:00Z", named(bakery, "Bakery")).Record, changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	rescoped := changed(9, "2026-10-02T10:00:00Z", named(bakery, "Bakery")).Record
 	opened.Actor = named("9", "Ilse") // the access starts there, not at the change of the scopes
@@ -273,7 +273,7 @@ func TestAccessIsAList(t *testing.T) {
 // A page that is one of several says so, also on paper.
 func TestAccessOnSeveralPagesSaysSo(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	spans := []history.AccessSpan{{Dashboard: named(bakery, "Bakery"), User: named(adam, "Adam"), ActiveToday: true, LinkedToday: true}}
 	b := s.signedIn("auditor")
 	const several = "This is one page of several: it lists 1 grant."
@@ -288,7 +288,7 @@ func TestAccessOnSeveralPagesSaysSo(t *testing.T) {
 // view.
 func TestAccessShowsWhoClosedABoard(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	closed, left := changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering")).Record, changed(7, "2026-09-30T10:00:00Z", named(clara, "Clara's")).Record
 	closed.Type, left.Type, left.Actor = "dashboard.settings_changed.v1", "dashboard.users_changed.v1", named(adam, "Adam")
@@ -315,7 +315,7 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 
 func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	board := named(bakery, "Bakery")
 	began, ended := changed(8, "2026-10-01T10:00:00Z", board).Record, changed(9, "2026-10-02T10:00:00Z", board).Record
 	ended.Actor = named(alice, "Alice the Closer")
@@ -359,7 +359,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 
 func TestCompareTwoTimes(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.answer("GET /api/audit/diff", []history.DiffAnswer{
 		{
 			Dashboard: named(bakery, "Bakery"), Records: 3, Changes: history.Differences{
@@ -397,7 +397,7 @@ func TestCompareTwoTimes(t *testing.T) {
 
 func TestHistoryViews(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.answer("GET /api/audit/reads", []history.AuditReadEntry{
 		{
 			Type: "audit.read.v1", Actor: named(adam, "Adam"), Role: "auditor", RequestID: "REQ1",
@@ -425,7 +425,7 @@ func TestHistoryViews(t *testing.T) {
 // refused. Links work.
 func TestOtherOriginsAreRefused(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "auditor")
+	s, b := fakeSignedIn(t, "auditor")
 	s.history()
 	s.asked = nil
 	from := func(site, mode, dest string) page {
@@ -449,7 +449,7 @@ func TestOtherOriginsAreRefused(t *testing.T) {
 // A client's history is one of the client's pages: its links keep the tabs and the range.
 func TestAClientsHistory(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.history()
 	const client = "/console/clients/" + bakery + "/history"
 	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
@@ -471,7 +471,7 @@ func TestAClientsHistory(t *testing.T) {
 
 func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "auditor")
+	s, b := fakeSignedIn(t, "auditor")
 	s.answer("GET /api/audit/checkpoints", []api.CheckpointEntry{}, nil)
 	b.get("/console/verify").says(http.StatusOK, "No checkpoint has been signed yet", "<pre>ledgerboard verify --bundle proof-"+agency+".jsonl --key")
 	s.answer("GET /api/audit/checkpoints", []api.CheckpointEntry{{Time: s.now, Records: 1234, Note: "the signed note"}}, nil)
@@ -484,7 +484,7 @@ func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 
 func TestDownloads(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "auditor")
+	s, b := fakeSignedIn(t, "auditor")
 	s.answers["GET /api/audit/bundle"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "the bundle" }
 	got := b.get("/console/verify/bundle")
 	require.Equal(t, http.StatusOK, got.Code)
@@ -500,7 +500,7 @@ func TestDownloads(t *testing.T) {
 // A role cannot open pages of other roles and gets no links to them, regardless of the API.
 func TestPagesRequireRoles(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.history()
 	operator := s.signedIn("operator")
 	for _, path := range []string{

@@ -35,7 +35,7 @@ func newBoards(t *testing.T, change ...func(*api.Deps)) (*real, *browser) {
 		domain.DirectoryUser{ID: clara, AccountID: bakery, Name: "Clara Holm", Email: "clara@bakery.example.com", Active: true},
 		domain.DirectoryUser{ID: jonas, AccountID: mill, Name: "Jonas Weber", Email: "jonas@mill.example.com", Active: true},
 		domain.DirectoryUser{ID: edda, AccountID: yard, Name: "Edda Quill", Active: true})
-	r.share(bakery, []string{bakery}, clara, alice)
+	r.share(t, bakery, []string{bakery}, clara, alice)
 	return r, r.signedIn("agency")
 }
 
@@ -101,7 +101,7 @@ func (b *browser) saving(form url.Values, words ...string) url.Values {
 func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
-	r.share(mill, []string{mill}, jonas)
+	r.share(t, mill, []string{mill}, jonas)
 	b.get(edits).says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "staff of your agency; can open every board", "Preview changes").
 		lacks("North</label>", "Other client") // neither the agency nor a client of another one can be linked
 	form := b.form("preview")
@@ -122,7 +122,7 @@ func TestABoardIsSavedAsPreviewed(t *testing.T) {
 
 	b.get(saved).says(http.StatusOK, `<p class="good" role="status">Saved <time`, "The history records who changed it.")
 	b.post(edits, b.saving(url.Values{"version": form["version"]}, "This board was changed while you were editing it."))
-	r.share(bakery, []string{bakery, mill}, clara)
+	r.share(t, bakery, []string{bakery, mill}, clara)
 	b.get(saved).says(http.StatusOK, "Your change was saved. The board has been changed again since then.")
 	for _, never := range []string{"99", "abc", ""} {
 		require.NotContains(t, b.get(edits+"?saved="+never).Body.String(), "Your change was saved", never)
@@ -153,8 +153,8 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	r, b := newBoards(t)
 	const hugo = "d0000000000000000000000c"
 	r.log.Put(t, domain.DirectoryUser{ID: hugo, AccountID: mill, Name: "Hugo Brandt", Active: true})
-	r.share(mill, []string{mill}, jonas, hugo)
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"connect", "reports"}})
+	r.share(t, mill, []string{mill}, jonas, hugo)
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"connect", "reports"}})
 	form := b.form("preview")
 	form.Add("account", mill)
 	saving := b.saving(form, "2 people will no longer see Figures:", "Hugo Brandt, on Old Mill", "Jonas Weber, on Old Mill",
@@ -170,7 +170,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	for _, q := range []string{"alice", "actor:" + alice, "action:accounts_linked"} {
 		b.get("/console/history?q="+q).says(http.StatusOK, "2 people can no longer see Figures:")
 	}
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{jonas}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{jonas}})
 	b.get("/console/history").says(http.StatusOK, "2 people lost access:", "Clara Holm no longer sees Harbour Bakery, Old Mill.")
 	require.NotContains(t, b.get(saved).Body.String(), "can no longer", "someone else has changed it since")
 }
@@ -179,7 +179,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 func TestListChangesApplyAfterLinks(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
-	r.share(mill, []string{mill}, jonas)
+	r.share(t, mill, []string{mill}, jonas)
 	form := b.form("preview")
 	form.Add("account", mill)
 	form["user"] = []string{alice} // Clara is removed
@@ -198,7 +198,7 @@ func TestListChangesApplyAfterLinks(t *testing.T) {
 func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
-	r.share(mill, []string{mill, yard}, jonas, edda)
+	r.share(t, mill, []string{mill, yard}, jonas, edda)
 	form := b.form("back")
 	form.Add("account", mill)
 	page := b.post(edits, form).says(http.StatusOK, "Edda Quill <span class=\"quiet\">will be added", "Jonas Weber <span class=\"quiet\">jonas@mill.example.com, will be added",
@@ -231,8 +231,8 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 	form["user"] = []string{alice}
 	saving := b.saving(form)
 
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, edda}})
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, edda}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	for _, sent := range []url.Values{form, saving} {
 		page := b.post(edits, sent).says(http.StatusOK, "This board was changed while you were editing it.", "by Alice", "<ins>Added to the list</ins> Edda Quill",
 			"<del>Closed to its clients</del>", "You wanted:</strong>", "<ins>Linked with</ins> Old Mill", "<del>Removed from the list</del> Clara Holm").
@@ -255,7 +255,7 @@ func TestAConflictWithoutTheHistory(t *testing.T) {
 	r, b := newBoards(t, func(d *api.Deps) { d.Audit = nil })
 	form := b.form("preview")
 	form["user"] = []string{alice}
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.post(edits, form).says(http.StatusOK, "This board was changed while you were editing it.", "What was changed cannot be shown right now.",
 		"Compared with the board now, you wanted:", "Opened to its clients", "Clara Holm")
 }
@@ -264,12 +264,12 @@ func TestAConflictWithoutTheHistory(t *testing.T) {
 func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
-	r.share(mill, []string{mill}, jonas)
+	r.share(t, mill, []string{mill}, jonas)
 	form := b.form("preview")
 	form.Add("account", mill)
 	saving := b.saving(form)
 	r.log.Put(t, domain.DirectoryUser{ID: edda, AccountID: yard, Name: "Edda Quill"})
-	r.change(agency, domain.UpdateDashboard{Primary: mill, Users: &[]string{jonas, edda}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: mill, Users: &[]string{jonas, edda}})
 	page := b.post(edits, saving).says(http.StatusOK, "Preview the change again.", "by Alice", ", on Old Mill:", "<ins>Added to the list</ins> Edda Quill")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"], "what was entered stays")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Added to the list"), "the preview showed the others")
@@ -280,7 +280,7 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 func TestOtherPeopleOnTheListHaveNames(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, jonas}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, jonas}})
 	b.get(edits).says(http.StatusOK, "<h3>North</h3>", "Alice", "<h3>Old Mill</h3>", "Jonas Weber <span class=\"quiet\">belongs to a client that is not linked").
 		lacks("<h3>Others</h3>", "Adam Nowak") // who is not on the list
 }

@@ -218,8 +218,7 @@ func openHome(v *visit) (view, error) {
 		return ownBoards(v)
 	case v.who.Roles.Has(api.RoleAuditor):
 		return redirect(historyPath), nil
-	case v.who.Roles.Has(api.RoleOperator):
+	default: // the API admits no other roles than these and operators
 		return redirect(opsPath), nil
 	}
-	return nil, errNoStart
 }

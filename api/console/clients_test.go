@@ -76,10 +76,10 @@ func TestClientsAreListed(t *testing.T) {
 	r.read(bakery, 70, 30, 1290)
 	r.read(bakery, 70, 10, 1250)
 	r.read(bakery, 70, 3, 1234)
-	r.share(mill, []string{mill})
+	r.share(t, mill, []string{mill})
 	const gone = "c1a4a0000000000000000009"
 	r.log.Put(t, domain.DirectoryUser{ID: gone, AccountID: orchard, Name: "Gone"})
-	r.share(orchard, []string{orchard}, gone)
+	r.share(t, orchard, []string{orchard}, gone)
 	shown := b.get("/console").says(http.StatusOK,
 		"Needs attention", "North: reconnect Facebook (Shop and 1 more)", "Harbour Bakery: reconnect LinkedIn (unnamed page)", domain.APIText(domain.StatusDeauthorized),
 		"Old Mill: no one can open the board", "no one is on its list.", "Orchard: no one can open the board", "no client user on its list can open it now.",
@@ -118,7 +118,7 @@ func TestABoardOfAnUnknownClientIsListed(t *testing.T) {
 // figuresStage sets API responses for all figures. Tests replace those that they check.
 func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
-	s := newStage(t)
+	s := newFake(t)
 	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	meta := analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}
 	s.answer("GET "+fourCompleteWeeks, followers(1000, nil, 1234, 1240), meta)
@@ -486,12 +486,12 @@ func TestABoardIsShown(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	r.log.Put(t, domain.DirectoryOrder{ID: "O1", Buyer: bakery, Seller: agency, ProductType: "managed", AssignedUsers: []string{adam}})
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"analytics", "posts"}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"analytics", "posts"}})
 	b.get(edits).says(http.StatusOK, "1 person at the client can open it. 1 other person on the list is not included", "Clara Holm", "staff of your agency; can open every board", "Alice",
 		"Adam Nowak", "assigned to the client's orders", "Posts")
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.get(edits).says(http.StatusOK, "The board is closed")
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(true), Users: &[]string{}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(true), Users: &[]string{}})
 	b.get(edits).says(http.StatusOK, "The board is open, but no client user on its list can open it now.").lacks("0 people")
 	r.log.Put(t, domain.DirectoryUser{ID: clara, AccountID: mill, Name: "Clara Holm", Active: true})
 	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
@@ -573,7 +573,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 // replaced by the id, and an override of direction in a name does not reach the text after it.
 func TestNamesOfLinkedClients(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "agency")
+	s, b := fakeSignedIn(t, "agency")
 	const unnamed = "b00000000000000000000009"
 	summary := directory.DashboardSummary{SubAccountID: bakery, SubAccountName: "Maraoo \u202egnp.exe"}
 	for _, name := range []string{"Zoo", "zebra crossing", "apple pie", "Ärzte", "Äpfel", "\u200b", "\u2068פרחים (Tel Aviv)"} {

@@ -22,7 +22,7 @@ const linked = "/console/clients/" + bakery + "/connections"
 // connectStage is a stage whose sign-ins start at the browser's address.
 func connectStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
-	s := newStage(t)
+	s := newFake(t)
 	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
 	s.take("POST /api/connect", connect.StartedSignIn{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
@@ -207,7 +207,7 @@ func TestAClientConnectsForItself(t *testing.T) {
 
 func TestAClosedBoardIsShownImmediately(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "client")
+	s, b := fakeSignedIn(t, "client")
 	s.answer("GET "+board, []readmodels.DashboardView{{
 		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"posts"},
 	}}, nil)

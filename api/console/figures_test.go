@@ -46,7 +46,7 @@ func TestTheStreamOfFigures(t *testing.T) {
 func TestStreamsEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t)
+		s := newFake(t)
 		s.streams = func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			<-r.Context().Done()
@@ -76,7 +76,7 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 // If the stream of a board's figures ends because the board was closed, it reports that.
 func TestBoardStreamReportsClosing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
 	b := s.signedIn("client")
 	told := func() string { return b.get("/console/stream?dashboard=" + bakery).Body.String() }
@@ -186,7 +186,7 @@ func TestTopPostsHavePictures(t *testing.T) {
 // A letter replaces a missing picture. Other errors of the API are shown.
 func TestALetterReplacesAMissingPicture(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "client")
+	s, b := fakeSignedIn(t, "client")
 	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "?", "\u200b ": "?", "e\u0301lan": "E\u0301", "👩‍🍳 Anna": "👩‍🍳", "\u202eabc": "A"} {
 		drawn := b.get("/console/pictures/70:p?" + url.Values{"of": {of}}.Encode())
 		require.Equal(t, http.StatusOK, drawn.Code)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,21 +18,62 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}) }
+func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: sharing{m}}) }
+
+// sharing is the tests, and what they share.
+type sharing struct{ tests interface{ Run() int } }
+
+func (s sharing) Run() int {
+	defer whole.end()
+	return s.tests.Run()
+}
+
+// whole lasts as long as the test binary.
+var whole binary
+
+type binary struct {
+	testing.TB
+
+	ends []func()
+}
+
+func (*binary) Helper() {}
+
+func (*binary) Context() context.Context { return context.Background() }
+
+func (*binary) Name() string { return "shared" }
+
+func (b *binary) Cleanup(end func()) { b.ends = append(b.ends, end) }
+
+func (*binary) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func (*binary) FailNow() { panic("what the tests share cannot be opened") }
+
+func (b *binary) end() {
+	for _, end := range slices.Backward(b.ends) {
+		end()
+	}
+}
+
+// shared is the service of tests that change nothing.
+var shared = sync.OnceValue(func() *service { return openService(&whole, time.Now) })
 
 // The other agency, whose names no page of this agency shows.
 const (
@@ -40,19 +82,19 @@ const (
 	otherUser   = "b0b000000000000000000000"
 )
 
-// real is a stage with the operations themselves, on the tables of two agencies.
-type real struct {
-	*stage
-
+// service is the operations themselves, on the tables of two agencies.
+type service struct {
 	log        *ledgertest.Log
 	statements *pgtest.Statements
 	boards     *commands.Dashboards
+	server     *api.Server
+	audit      *commands.Audit
 }
 
-func newReal(t *testing.T, change ...func(*api.Deps)) *real {
+func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) *service {
 	t.Helper()
-	s, log := newStage(t), ledgertest.New(t)
-	r := &real{stage: s, log: log}
+	log := ledgertest.New(t)
+	r := &service{log: log, boards: log.Dashboards(t, time.Now), audit: &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}}
 	people := directory.People{Pool: log.DB.ReadOnly} // not counted: it is asked once a second
 	log.DB.ReadOnly, r.statements = pgtest.Traced(t, log.DB.ReadOnly)
 	log.Put(t,
@@ -64,54 +106,79 @@ func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 		domain.DirectoryUser{ID: alice, AccountID: agency, Name: "Alice", Active: true},
 		domain.DirectoryUser{ID: adam, AccountID: agency, Name: "Adam Nowak", Active: true},
 		domain.DirectoryUser{ID: clara, AccountID: bakery, Name: "Clara Holm", Active: true},
+		domain.DirectoryUser{ID: left, AccountID: bakery, Name: "Lena Holm"},
 		domain.DirectoryUser{ID: otherUser, AccountID: otherClient, Name: "Other user", Active: true},
 		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: bakery, Platform: domain.Facebook, Name: "Harbour", Connected: true},
 		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, Platform: domain.Facebook, Name: "Other page", Connected: true},
 	)
 	log.Put(t, domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 	pool := log.DB.ReadOnly
-	audited, updates := &history.History{Pool: pool}, log.Dashboards(t, time.Now)
+	audited := &history.History{Pool: pool}
 	told := directory.Lookup{Pool: pool, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
-	audit := &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}
 	deps := api.Deps{
-		Authenticator: api.AuthenticatorFunc(s.judge), People: people,
-		ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: log.Queries(), DashboardCommands: updates,
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return api.Principal{}, errNone }), People: people,
+		ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: log.Queries(), DashboardCommands: r.boards,
 		NamedPreview: audited.NamedPreview, Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Entities:  &directory.Entities{Pool: pool},
-		Audit:     &api.AuditDeps{History: audited, Records: audit, Proofs: noProofs{}},
+		Audit:     &api.AuditDeps{History: audited, Records: r.audit, Proofs: noProofs{}},
 		Directory: &api.DirectoryDeps{Entities: told, Local: commands.LocalDirectory{Log: log, Tables: told, Local: true, Now: time.Now}},
+		Connect:   desk(t, log, now),
 		Operators: idle{}, SignIns: signIns{}, Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
-		IsTemporary: pg.IsTemporary, Logger: ledgertest.Quiet, Now: func() time.Time { return s.now },
+		IsTemporary: pg.IsTemporary, Logger: ledgertest.Quiet, Now: now,
 	}
 	for _, c := range change {
 		c(&deps)
 	}
-	server, err := api.Handler(deps)
+	var err error
+	r.server, err = api.Handler(deps)
 	require.NoError(t, err)
-	t.Cleanup(server.Close)
-	s.deps.API, s.deps.RecordView = server, audit.RecordRead
+	t.Cleanup(r.server.Close)
+	r.share(t, bakery, []string{bakery}, clara)
+	r.change(t, otherAgency, domain.UpdateDashboard{Primary: otherClient, Users: &[]string{otherUser}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)})
+	return r
+}
+
+// desk connects pages at a platform whose dialog no test opens.
+func desk(t testing.TB, log *ledgertest.Log, now func() time.Time) *connect.Connect {
+	pool := ledgertest.OpenVault(t, log.DB.URL)
+	return &connect.Connect{Config: connect.Config{
+		Directory: directory.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: ledgertest.Secrets(t, pool, ledgertest.Key),
+		Places: directory.Connections{Pool: log.DB.ReadOnly}, Log: log, Gate: func() error { return nil }, Moved: func() <-chan struct{} { return nil },
+		SignIn:    func(domain.Platform) (platforms.SignIn, error) { return struct{ platforms.SignIn }{}, nil },
+		PublicURL: "http://localhost:6001", Apps: map[domain.Platform]string{domain.Facebook: "app", domain.TikTok: "app"}, Now: now, Logger: ledgertest.Quiet,
+	}}
+}
+
+// real is a stage on a service of its own.
+type real struct {
+	*stage
+	*service
+}
+
+func newReal(t *testing.T, change ...func(*api.Deps)) *real {
+	t.Helper()
+	s := bareStage(t)
 	s.now = time.Now().UTC()
+	r := &real{s, openService(t, func() time.Time { return s.now }, change...)}
+	s.deps.API, s.deps.RecordView = r.server, r.audit.RecordRead
 	s.open()
-	r.boards = updates
-	r.share(bakery, []string{bakery}, clara)
-	r.change(otherAgency, domain.UpdateDashboard{Primary: otherClient, Users: &[]string{otherUser}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)})
 	return r
 }
 
 // share opens the board of a client, with the figures of accounts, to users.
-func (r *real) share(client string, accounts []string, users ...string) {
-	r.t.Helper()
-	r.change(agency, domain.UpdateDashboard{
+func (r *service) share(t testing.TB, client string, accounts []string, users ...string) {
+	t.Helper()
+	r.change(t, agency, domain.UpdateDashboard{
 		Primary: client, SubAccountIDs: &accounts, Users: &users, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true),
 	})
 }
 
-func (r *real) change(agency string, c domain.UpdateDashboard) {
-	r.t.Helper()
-	_, err := r.boards.Update(r.t.Context(), commands.UpdateDashboard{
+func (r *service) change(t testing.TB, agency string, c domain.UpdateDashboard) {
+	t.Helper()
+	_, err := r.boards.Update(t.Context(), commands.UpdateDashboard{
 		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"}, Change: c,
 	})
-	require.NoError(r.t, err)
+	require.NoError(t, err)
 }
 
 // read records that a page of a client had followers some days ago.
@@ -205,8 +272,8 @@ var rolesGet = map[string]map[string]gets{
 	"GET /console/board/{id}/closed":                               {"client": {http.StatusSeeOther, http.StatusOK}}, // the page says that it is not open
 	"GET /console/board/{id}/{table}":                              {"client": byID},
 	"GET /console/colleagues":                                      {"agency": shown},
-	"GET /console/connect":                                         {"agency": absent, "client": absent}, // no platform can be connected here
-	"GET /console/connect/links":                                   {"agency": absent, "client": absent},
+	"GET /console/connect":                                         {"agency": shown, "client": denied},
+	"GET /console/connect/links":                                   {"agency": shown, "client": denied},
 	"GET /console/zone":                                            {"agency": shown, "client": shown},
 	"GET /console/pictures/{id}":                                   {"agency": shown, "client": shown}, // a letter
 	"GET /console/history":                                         {"agency": shown, "auditor": shown},
@@ -231,8 +298,8 @@ var rolesGet = map[string]map[string]gets{
 	"POST /console/clients/{id}/people":                            {"agency": byID},
 	"POST /console/clients/{id}/connections":                       {"agency": byID},
 	"POST /console/clients/{id}/connections/{page}/disconnect":     {"agency": byID},
-	"POST /console/connect":                                        {"agency": absent, "client": absent},
-	"POST /console/connect/links":                                  {"agency": absent, "client": absent},
+	"POST /console/connect":                                        {"agency": shown, "client": denied}, // the form is wrong
+	"POST /console/connect/links":                                  {"agency": shown, "client": denied},
 	"POST /console/connect/links/{link}/revoke":                    {"agency": absent, "client": absent},
 	"POST /console/zone":                                           {"agency": leads, "client": leads}, // the browser's own
 	"POST /console/colleagues":                                     {"agency": shown},                  // the form is wrong

@@ -29,7 +29,7 @@ func (s *stage) ready(status int, body map[string]any) {
 // operatorsStage is a stage with a healthy service.
 func operatorsStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
-	s := newStage(t)
+	s := newFake(t)
 	s.ready(http.StatusOK, map[string]any{
 		"status": "ready", "checks": []any{map[string]any{"name": "log", "ok": true}}, "projections": []any{map[string]any{"name": "dashboards"}},
 	})

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // markup is a text for every string in a view.
@@ -246,11 +246,8 @@ func TestPagesAreCompressed(t *testing.T) {
 // errLost is a temporary error of the application.
 var errLost = errors.New("connection lost")
 
-// inApplication returns a stage below the prefix of a main application that uses a header as its
-// session.
-func inApplication(t *testing.T) *stage {
-	t.Helper()
-	s := newStage(t)
+// inApplication puts a stage below the prefix of a main application that uses a header as its session.
+func inApplication(s *stage) *stage {
 	callers := api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
 		switch r.Header.Get("X-Session") {
 		case "":
@@ -281,8 +278,7 @@ func (b *browser) sendAs(session, method, path string, form url.Values) page {
 
 func TestApplicationAuthenticates(t *testing.T) {
 	t.Parallel()
-	s := inApplication(t)
-	s.answer("GET /api/accounts", []any{}, nil)
+	s := inApplication(newStage(t))
 	b := s.browser()
 	b.cookie = "of a console that stood here before"
 	b.sendAs("", http.MethodGet, "/boards/console/history?a=b", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole%2Fhistory%3Fa%3Db")
@@ -291,7 +287,7 @@ func TestApplicationAuthenticates(t *testing.T) {
 	b.sendAs("away", http.MethodGet, "/boards/console/colleagues", nil).says(http.StatusServiceUnavailable, "Our sign-in is away.")
 	b.sendAs("unknown", http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
 	b.sendAs("lost", http.MethodGet, "/boards/console", nil).says(http.StatusServiceUnavailable, "Try again shortly")
-	home := b.sendAs(alice, http.MethodGet, "/boards/console", nil).says(http.StatusOK, "Name of "+alice)
+	home := b.sendAs(alice, http.MethodGet, "/boards/console", nil).says(http.StatusOK, "Alice")
 	for _, ours := range []string{"Sign out", "/console/sessions"} {
 		require.NotContains(t, home.Body.String(), ours)
 	}
@@ -303,33 +299,30 @@ func TestApplicationAuthenticates(t *testing.T) {
 		b.sendAs(alice, http.MethodPost, "/boards/console"+path, url.Values{}).says(http.StatusNotFound)
 	}
 
-	left := httptest.NewRequest(http.MethodGet, "/boards/console", http.NoBody)
-	left = left.WithContext(api.WithPrincipal(left.Context(), api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
+	passed := httptest.NewRequest(http.MethodGet, "/boards/console", http.NoBody)
+	passed = passed.WithContext(api.WithPrincipal(passed.Context(), api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
 	w := httptest.NewRecorder()
-	s.console.ServeHTTP(w, left)
-	require.Contains(t, w.Body.String(), "Name of "+adam, "whom a middleware has left")
-	left = left.WithContext(api.WithPrincipal(left.Context(), api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{"writer"}}))
+	s.console.ServeHTTP(w, passed)
+	require.Contains(t, w.Body.String(), "Adam Nowak", "whom a middleware has left")
+	passed = passed.WithContext(api.WithPrincipal(passed.Context(), api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{"writer"}}))
 	w = httptest.NewRecorder()
-	s.console.ServeHTTP(w, left)
+	s.console.ServeHTTP(w, passed)
 	require.Equal(t, http.StatusForbidden, w.Code)
-	require.Contains(t, w.Body.String(), "The console has no page for your role yet.")
+	require.Contains(t, w.Body.String(), "Access denied", "the service has no such role")
 
-	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
-	b.sendAs(alice, http.MethodGet, "/boards/console", nil).says(http.StatusForbidden, "Your access has ended", `href="/login?from=boards"`)
-	s.refuse("GET /api/me", http.StatusUnauthorized, domain.CodeUnauthenticated, "The session has ended.")
-	b.sendAs(alice, http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
+	b.sendAs(left, http.MethodGet, "/boards/console", nil).says(http.StatusForbidden, "Your access has ended", `href="/login?from=boards"`)
 }
 
 // All console addresses have the prefix. Text that people have written does not change.
 func TestAddressesHaveThePrefix(t *testing.T) {
 	t.Parallel()
-	s := inApplication(t)
-	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: `"/console`, AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
-	b := s.browser()
+	r := newReal(t, func(d *api.Deps) { d.Connect.PublicURL = "http://localhost:6001/boards" })
+	inApplication(r.stage)
+	r.log.Put(t, domain.DirectoryUser{ID: clara, Name: `"/console`, AccountID: bakery, Active: true})
+	b := r.browser()
 	signs := b.sendAs(alice, http.MethodGet, "/boards/console/people/"+clara+"/sign-in", nil)
 	signs.says(http.StatusOK, "&#34;/console", "the application that serves this console", `href="/boards/console/clients/`+bakery+`/people"`).
 		lacks(`"/console`)
-	require.NotContains(t, strings.Join(s.asked, " "), "/sessions", "it has none of its own")
 	b.sendAs(alice, http.MethodGet, "/boards/", nil).leadsTo("/boards/console")
 
 	_, after, _ := strings.Cut(signs.Body.String(), `src="`)
@@ -342,11 +335,9 @@ func TestAddressesHaveThePrefix(t *testing.T) {
 		}
 	}
 
-	s.answer("GET /api/accounts", []directory.Account{}, nil)
-	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
 	b.sendAs(alice, http.MethodGet, "/boards/console/connect?q=/console/x", nil).says(http.StatusOK, `name="q" value="/console/x"`, `action="/boards/console/connect"`)
 
-	s.take("POST /api/connect", map[string]any{"start_url": "http://localhost:6001/boards/connect/start/WORD"})
-	b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/boards/connect/start/WORD")
-	require.Contains(t, s.sent[0].body, `"return_to":"/boards/console/clients/`+bakery+`/connections"`)
+	started := b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}})
+	require.Regexp(t, "^/boards/connect/start/[A-Z2-7]{26}$", started.Header().Get("Location"), started.Body)
+	require.Equal(t, "/boards"+linked, ledgertest.Value[string](t, r.log.DB.Pool, "select return_to from kept.connect_attempts"))
 }

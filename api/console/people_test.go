@@ -38,10 +38,10 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	const ben = "be0000000000000000000001"
 	r.log.Put(t, domain.DirectoryUser{ID: ben, AccountID: bakery, Name: "Ben Holm", Active: true},
 		domain.DirectorySession{ID: "S1", UserID: ben, LoginAt: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)})
-	r.share(bakery, []string{mill}, clara, jonas)
+	r.share(t, bakery, []string{mill}, clara, jonas)
 	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", `data-label="Last sign-in"><span class="quiet">never<`, `data-label="Last sign-in"><time datetime="2026-10-01`, "View as Clara Holm",
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.get(folk).says(http.StatusOK, "no one at Harbour Bakery can open it", "nothing: the board is closed").lacks("View as Clara Holm")
 }
 
@@ -82,8 +82,8 @@ func TestAPersonIsAdded(t *testing.T) {
 func TestViewAsClientUser(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
-	r.share(bakery, []string{mill}, clara)
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"posts"}})
+	r.share(t, bakery, []string{mill}, clara)
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"posts"}})
 	boards := len(r.log.Records(domain.TopicDashboards))
 	sees := folk + "/" + clara + "/sees"
 	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You are viewing this page as <strong>Clara Holm</strong>", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
@@ -98,8 +98,8 @@ func TestViewAsClientUser(t *testing.T) {
 	require.Len(t, r.log.Records(domain.TopicDashboards), boards, "a view changes nothing")
 
 	// A board that is not open to the person is shown as the person sees it.
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, Unlink: true, SubAccountIDs: &[]string{}})
-	r.change(agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Unlink: true, SubAccountIDs: &[]string{}})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.get(sees+"/"+bakery).says(http.StatusForbidden, "You are viewing this page as <strong>Clara Holm</strong>", "This board is not open to you", "You have no access to this dashboard.",
 		`href="`+sees+`">Go to the start page`)
 	b.get(sees+"/"+mill).says(http.StatusNotFound, "This board is not open to you", "There is no such board, or you do not have access to it.").
@@ -139,7 +139,7 @@ const signsIn = "/console/people/" + clara + "/sign-in"
 // signInStage is a stage with a client user who has one session.
 func signInStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
-	s := newStage(t)
+	s := newFake(t)
 	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: "Clara Holm", Email: "clara@bakery.example", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
 	s.answer("GET /api/users/"+clara+"/sessions", []api.SignInSession{
 		{ID: "S1", Way: "link", SignedInAt: s.now.Add(-time.Hour), SeenAt: s.now, EndsAt: s.now.Add(11 * time.Hour)},
@@ -272,7 +272,7 @@ func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newFake(t)
 			s.deps.NoPublicURL = c.addressless
 			if c.provider != nil {
 				s.deps.Provider, s.deps.Identities = c.provider, &idp{}
@@ -298,7 +298,7 @@ func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 // sign-in.
 func TestColleaguesAreInvited(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newFake(t)
 	const stella = "5a0000000000000000000001"
 	of := directory.User{ID: stella, Name: "Stella Berg", AccountID: agency, AccountName: "The agency", Active: true}
 	s.answer("GET /api/users", []directory.User{of, {ID: alice, AccountID: agency}}, nil)

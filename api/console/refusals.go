@@ -23,8 +23,6 @@ var (
 		"A page of another site sent this request. Nothing was done.")
 	errWrongRole = domain.NewError(domain.CodeForbidden,
 		"Your role does not have access to this page. Go to the start page for the pages that you can open.")
-	errNoStart = domain.NewError(domain.CodeForbidden,
-		"The console has no page for your role yet. Use your agency's application to view your boards.")
 	errSignedOut = domain.NewError(domain.CodeUnauthenticated,
 		"You are no longer signed in. Nothing was done, and this page keeps what you entered. "+
 			"Sign in on the page that the link below opens in a new tab, then come back and submit the form again.")

@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
@@ -91,7 +91,7 @@ func TestTheProviderSignsIn(t *testing.T) {
 	answer := b.get(back)
 	answer.leadsTo("/console/sessions?a=b")
 	require.Empty(t, b.flows(), "it counts once")
-	b.get("/console/sessions").says(http.StatusOK, "your organization", "Name of "+alice)
+	b.get("/console/sessions").says(http.StatusOK, "your organization", "Alice")
 	require.Empty(t, s.refused)
 
 	again := s.browser()
@@ -160,9 +160,9 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.at.Knows(alice, map[string]any{"ledgerboard_roles": "operator"})
 		}, "narrowed", alice, "grants you no role"},
-		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
-			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
-		}, console.RefusalEnded, alice, "Your access has ended"},
+		"the API says no": {func(_ *browser, p *idp, _ url.Values) {
+			p.person = identity.Person{UserID: left, AccountID: bakery, Role: "client"}
+		}, console.RefusalEnded, left, "Your access has ended"},
 	} {
 		s, p := withProvider(t, at)
 		b := s.browser()
@@ -342,20 +342,20 @@ func TestWithoutAProviderItsPagesAreMissing(t *testing.T) {
 
 func TestRefusalsAreReported(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	var notReady error
+	s := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
 	b := s.browser()
 	b.get("/console/link/NONE").says(http.StatusNotFound)
 	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity)
-	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
-	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
+	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: left, AccountID: bakery, Role: "client"}
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Your access has ended")
 	require.Equal(t, []console.RefusalError{
 		{Way: "link", Why: "link"},
 		{Way: "token", Why: "token"},
-		{Way: "link", Why: console.RefusalEnded, User: alice},
+		{Way: "link", Why: console.RefusalEnded, User: left},
 	}, s.refused)
-	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
-	s.now = s.now.Add(time.Hour)
+	notReady = domain.NewError(domain.CodeUnavailable, "Not now.")
+	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusServiceUnavailable)
 	require.Len(t, s.refused, 3, "a fault is no refusal")
 }
@@ -367,16 +367,13 @@ func TestARefusalIsReportedAfterADisconnect(t *testing.T) {
 	heard := 0
 	s.deps.Refused = func(context.Context, console.RefusalError) { heard++ }
 	s.open()
-	for _, gone := range []func(*browser){
-		func(*browser) { p.none = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: alice} },
-		func(b *browser) {
-			p.none = nil
-			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
-		},
+	for _, gone := range []func(){
+		func() { p.none = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: alice} },
+		func() { p.none, p.person = nil, identity.Person{UserID: left, AccountID: bakery, Role: "client"} },
 	} {
 		b := s.browser()
 		back := b.begins(p, "")
-		gone(b)
+		gone()
 		b.send(http.MethodGet, back, nil, func(r *http.Request) {
 			ctx, hangUp := context.WithCancel(r.Context())
 			p.asked = hangUp

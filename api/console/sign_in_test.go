@@ -20,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 func TestBrowsersAreRedirectedFromTheRoot(t *testing.T) {
@@ -41,7 +42,7 @@ func TestContinueAsInTheDemo(t *testing.T) {
 	b.get("/console/sign-in").says(http.StatusOK, "Continue as auditor", "Continue as operator")
 	b.post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {"/console/sessions?a=b"}}).
 		leadsTo("/console/sessions?a=b")
-	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo page")
+	b.get("/console/sessions").says(http.StatusOK, "Adam Nowak", "the demo page")
 	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "no user with this role")
 
 	for _, to := range []string{
@@ -107,9 +108,11 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 // While the API is unavailable, a session stays until its person signs out, and streams reconnect.
 func TestErrorsDoNotSignOut(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "agency")
-	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
-	b.get("/console").says(http.StatusServiceUnavailable, "being made", "R1")
+	var notReady error
+	s := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
+	b := s.signedIn("agency")
+	notReady = domain.NewError(domain.CodeUnavailable, "The read models are being made.")
+	b.get("/console").says(http.StatusServiceUnavailable, "being made", "Request <code>")
 	for _, path := range []string{"/console/stream", "/console/stream/notices"} { // after another status, a browser would not reconnect
 		stream := b.get(path)
 		require.Equal(t, http.StatusOK, stream.Code)
@@ -125,19 +128,27 @@ func TestErrorsDoNotSignOut(t *testing.T) {
 	require.Empty(t, s.sessions.sessions)
 }
 
+// timed notes that a download has no deadline.
+type timed struct {
+	noProofs
+
+	unbounded bool
+}
+
+func (p *timed) Bundle(ctx context.Context, parent, by string, out io.Writer) (proof.Exported, error) {
+	_, bounded := ctx.Deadline()
+	p.unbounded = !bounded
+	return p.noProofs.Bundle(ctx, parent, by, out)
+}
+
 // A page times out if the database does not respond. A download has no time limit.
 func TestPagesTimeOut(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "auditor")
-	downloaded := false
-	s.answers["GET /api/audit/bundle"] = func(_ api.Principal, r *http.Request) (int, any) {
-		_, bounded := r.Context().Deadline()
-		require.False(t, bounded)
-		downloaded = true
-		return http.StatusOK, nil
-	}
+	proofs := &timed{}
+	s := newReal(t, func(d *api.Deps) { d.Audit.Proofs = proofs })
+	b := s.signedIn("auditor")
 	b.get("/console/verify/bundle")
-	require.True(t, downloaded)
+	require.True(t, proofs.unbounded)
 	require.True(t, s.sessions.bounded)
 	s.sessions.away = context.DeadlineExceeded
 	b.get("/console/sessions").says(http.StatusServiceUnavailable, "took too long")
@@ -168,7 +179,7 @@ func TestALinkSignsInOnce(t *testing.T) {
 	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
 	for range 3 {
-		b.get("/console/link/WORD").says(http.StatusOK, "Name of "+alice, "works once")
+		b.get("/console/link/WORD").says(http.StatusOK, "Alice", "works once")
 	}
 	require.Empty(t, b.cookie, "opening the link does not sign in")
 	b.post("/console/link/WORD", url.Values{}).leadsTo("/console")
@@ -199,15 +210,15 @@ func TestSessionsKeepAllRolesOfAToken(t *testing.T) {
 	b := s.browser()
 	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
 	b.get("/console/sessions").says(http.StatusOK, "client, auditor")
-	s.answers["GET /api/me"] = func(p api.Principal, _ *http.Request) (int, any) {
-		require.Equal(t, api.Roles{api.RoleClient, api.RoleAuditor}, p.Roles)
-		return http.StatusForbidden, map[string]any{"code": "forbidden", "message": "Your access has ended."}
+	s.sessions.sessions[string(console.Digest("WORD"))] = identity.Session{
+		ID: "S", Person: identity.Person{UserID: left, AccountID: bakery, Role: "client,auditor"}, BegunAt: s.now, ExpiresAt: s.now.Add(time.Hour),
 	}
+	b.cookie = "WORD"
 	b.get("/console/history").says(http.StatusForbidden, "Your access has ended")
 	require.Empty(t, b.cookie)
-	require.Empty(t, s.sessions.sessions)
-	s.browser().post("/console/sign-in/token", url.Values{"token": {"good"}}).says(http.StatusForbidden, "Your access has ended")
-	require.Empty(t, s.sessions.sessions)
+	require.Len(t, s.sessions.sessions, 1)
+	s.browser().post("/console/sign-in/token", url.Values{"token": {"of who has left"}}).says(http.StatusForbidden, "Your access has ended")
+	require.Len(t, s.sessions.sessions, 1)
 }
 
 func TestSessionsAreListedAndEnded(t *testing.T) {
@@ -265,6 +276,6 @@ func TestFirstAgencyInTheConsole(t *testing.T) {
 	entered.Set("code", "CODE")
 	b.post("/console/sign-in/first", entered).leadsTo("/console")
 	require.Equal(t, []string{"North by Nina nina@north.example.com"}, made.agencies)
-	b.get("/console/sessions").says(http.StatusOK, "Name of "+alice)
+	b.get("/console/sessions").says(http.StatusOK, "Alice")
 	require.NotContains(t, s.browser().get("/console/sign-in").Body.String(), "first agency")
 }

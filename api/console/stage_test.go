@@ -38,6 +38,7 @@ const (
 	alice  = "a11ce0000000000000000000"
 	adam   = "ada000000000000000000000"
 	clara  = "c1a4a0000000000000000000" // of the client bakery
+	left   = "1ef000000000000000000000" // of the client bakery; may not sign in any more
 )
 
 // stage is a console with a fake API whose responses tests set.
@@ -58,12 +59,40 @@ type stage struct {
 	around  func(ctx context.Context, op api.Operation, on func())               // a call waits for it; may be nil
 }
 
+// newStage returns a console on the operations of a service that all tests share. They change nothing
+// there.
 func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := bareStage(t)
+	s.deps.API, s.deps.RecordView = shared().server, shared().audit.RecordRead
+	return s.open()
+}
+
+// bareStage returns a stage without operations.
+func bareStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
 		t: t, host: "localhost:6001", now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
+	s.deps = console.Deps{
+		Platforms: []domain.Platform{domain.Facebook, domain.TikTok}, Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge), IsTemporary: func(error) bool { return false },
+		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
+		Demo: []identity.Person{
+			{UserID: alice, AccountID: agency, Role: "agency"},
+			{UserID: adam, AccountID: agency, Role: "auditor"},
+			{UserID: "ops", Role: "operator"},
+			{UserID: clara, AccountID: bakery, Role: "client"},
+		},
+	}
+	return s
+}
+
+// newFake returns a stage with a fake API whose responses tests set.
+func newFake(t *testing.T) *stage {
+	t.Helper()
+	s := bareStage(t)
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
 		me := directory.Me{UserID: p.UserID, User: &directory.MeUser{Name: "Name of " + p.UserID}, Agency: &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North"}}}
 		for _, role := range p.Roles {
@@ -75,20 +104,14 @@ func newStage(t *testing.T) *stage {
 	s.answer("GET /api/attention", []any{}, nil)
 	s.answer("GET /api/platforms", []any{}, nil)
 	s.answer("GET /api/accounts/followers", analytics.FollowersByAccount{}, analytics.Meta{})
-	s.deps = console.Deps{
-		Platforms: domain.Platforms(),
-		API:       s, Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge),
-		IsTemporary: func(error) bool { return false },
-		Logger:      slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
-		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
-		Demo: []identity.Person{
-			{UserID: alice, AccountID: agency, Role: "agency"},
-			{UserID: adam, AccountID: agency, Role: "auditor"},
-			{UserID: "ops", Role: "operator"},
-			{UserID: clara, AccountID: bakery, Role: "client"},
-		},
-	}
+	s.deps.Platforms, s.deps.API = domain.Platforms(), s
 	return s.open()
+}
+
+func fakeSignedIn(t *testing.T, role string) (*stage, *browser) {
+	t.Helper()
+	s := newFake(t)
+	return s, s.signedIn(role)
 }
 
 // open creates a new console, like a start of the program.
@@ -98,11 +121,13 @@ func (s *stage) open() *stage {
 	return s
 }
 
-// judge accepts "good" as the token of an auditor that is valid for an hour.
+// judge accepts "good" as the token of a client user who is also an auditor, valid for an hour.
 func (s *stage) judge(r *http.Request) (api.Principal, error) {
 	switch r.Header.Get("Authorization") {
 	case "Bearer good":
-		return api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{api.RoleClient, api.RoleAuditor}, ExpiresAt: s.now.Add(time.Hour)}, nil
+		return api.Principal{UserID: clara, AccountID: bakery, Roles: api.Roles{api.RoleClient, api.RoleAuditor}, ExpiresAt: s.now.Add(time.Hour)}, nil
+	case "Bearer of who has left":
+		return api.Principal{UserID: left, AccountID: bakery, Roles: api.Roles{api.RoleClient, api.RoleAuditor}}, nil
 	case "Bearer program":
 		return api.Principal{UserID: "feed", Roles: api.Roles{api.RoleMainApp}}, nil
 	default:
