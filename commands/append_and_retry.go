@@ -10,11 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Limits of a command, and the polling interval while it waits.
+// Limits of a command.
 const (
 	defaultDeadline = 10 * time.Second
 	maxAttempts     = 10
-	pollInterval    = 100 * time.Millisecond
 	// retryAfter is the Retry-After of unavailable errors, in seconds.
 	retryAfter = 2
 )
@@ -138,44 +137,38 @@ func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Res
 
 // document reads a dashboard as of a version that has taken effect. It repeats a failed read until
 // ctx is done.
-func (d *Dashboards) document(ctx context.Context, c change, subAccount string, version int64) (domain.Dashboard, error) {
-	for {
-		document, err := d.Store.Document(ctx, c.ParentAccount, subAccount, version)
-		if err == nil {
-			return document, nil
+func (d *Dashboards) document(
+	ctx context.Context, c change, subAccount string, version int64,
+) (document domain.Dashboard, err error) {
+	err = await(ctx, d.moved(c.ParentAccount), func(ctx context.Context) (bool, error) {
+		read, err := d.Store.Document(ctx, c.ParentAccount, subAccount, version)
+		if err != nil {
+			d.Logger.WarnContext(ctx, "read dashboard after a change", "parent_account", c.ParentAccount, "error", err)
 		}
-		d.Logger.WarnContext(ctx, "read dashboard after a change", "parent_account", c.ParentAccount, "error", err)
-		select {
-		case <-time.After(pollInterval):
-		case <-ctx.Done():
-			e := unavailable("Your change was recorded as version %d, but the dashboard cannot be read right now. "+
-				"Do not repeat the change; read the dashboard again.", version)
-			e.CommandID = c.name()
-			return document, e
-		}
+		document = read
+		return err == nil, nil
+	})
+	if err != nil {
+		e := unavailable("Your change was recorded as version %d, but the dashboard cannot be read right now. "+
+			"Do not repeat the change; read the dashboard again.", version)
+		e.CommandID = c.name()
+		return document, e
 	}
+	return document, nil
 }
 
 // AwaitHead waits until the head of an agency's stream has reached a version, and returns which
 // record has the version. The error is that of ctx.
-func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
-	for {
-		moved := d.Store.Moved(parent)
-		s, err := d.Store.Settle(ctx, parent, version)
-		switch {
-		case err == nil && s.Passed:
-			return s, nil
-		case err != nil && ctx.Err() == nil:
+func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (s domain.Settlement, err error) {
+	err = await(ctx, d.moved(parent), func(ctx context.Context) (bool, error) {
+		var failed error
+		if s, failed = d.Store.Settle(ctx, parent, version); failed != nil && ctx.Err() == nil {
 			d.Logger.WarnContext(ctx, "read command outcome",
-				"parent_account", parent, "version", version, "error", err)
+				"parent_account", parent, "version", version, "error", failed)
 		}
-		select {
-		case <-moved:
-		case <-time.After(pollInterval):
-		case <-ctx.Done():
-			return domain.Settlement{}, ctx.Err()
-		}
-	}
+		return failed == nil && s.Passed, nil
+	})
+	return s, err
 }
 
 // open returns the error for an unknown outcome.

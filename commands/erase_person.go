@@ -218,18 +218,15 @@ func (e ErasePerson) deleteTokens(ctx context.Context, p domain.Person) error {
 // awaitReadings waits until running readings have finished, because the records that they append
 // would come after the tombstones.
 func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error {
-	for {
+	never := func() <-chan struct{} { return nil } // the end of a reading is not signaled
+	err := await(ctx, never, func(ctx context.Context) (bool, error) {
 		reading, err := e.Kept.Reading(ctx, accounts)
-		if err != nil || !reading {
-			return err
-		}
-		select {
-		case <-time.After(tablePollInterval):
-		case <-ctx.Done():
-			return fmt.Errorf("wait for running readings of the person's accounts: %w; only the tokens were erased",
-				ctx.Err())
-		}
+		return !reading, err
+	})
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("wait for running readings of the person's accounts: %w; only the tokens were erased", err)
 	}
+	return err
 }
 
 // cause returns why the person's pages lose their connection.

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -56,18 +55,11 @@ func (d *Dashboards) trySkip(ctx context.Context, c change, skipped int64) (sett
 
 // awaitFoldedAgain waits until the head has reached a version and the stream need not be folded
 // again.
-func (d *Dashboards) awaitFoldedAgain(ctx context.Context, c change, version int64) (domain.FactsView, error) {
-	for {
-		moved := d.Store.Moved(c.ParentAccount)
-		view, err := d.Store.Load(ctx, c.need)
-		if err == nil && view.Head.Version >= version && (view.Stop == nil || !view.Stop.FoldAgain) {
-			return view, nil
-		}
-		select {
-		case <-moved:
-		case <-time.After(pollInterval):
-		case <-ctx.Done():
-			return view, ctx.Err()
-		}
-	}
+func (d *Dashboards) awaitFoldedAgain(ctx context.Context, c change, version int64) (view domain.FactsView, err error) {
+	err = await(ctx, d.moved(c.ParentAccount), func(ctx context.Context) (bool, error) {
+		var failed error
+		view, failed = d.Store.Load(ctx, c.need)
+		return failed == nil && view.Head.Version >= version && (view.Stop == nil || !view.Stop.FoldAgain), nil
+	})
+	return view, err
 }

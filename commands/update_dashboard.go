@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -131,35 +132,34 @@ const restWithin = 3 * time.Second
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()
-	for end := int64(-1); ; {
-		moved := d.Store.Moved(c.ParentAccount)
+	var refusal error
+	end := int64(-1)
+	err = await(waiting, d.moved(c.ParentAccount), func(context.Context) (done bool, err error) {
 		if view, err = d.load(ctx, c); err != nil {
-			return view, nil, err
+			return false, err
 		}
-		var refusal error
-		if view.Earlier == nil {
+		if event, refusal = nil, nil; view.Earlier == nil {
 			event, refusal = c.decide(view)
 		}
 		if event != nil && refusal == nil && !c.preview {
-			return view, event, refusal
+			return true, nil
 		}
 		if end < 0 {
 			if end, err = d.EndOf(ctx, c.need.Partition); err != nil {
 				d.Logger.WarnContext(ctx, "read log end", "command_id", c.commandID, "error", err)
-				return view, nil, unavailable("The log does not respond, so the stored state cannot be confirmed. " +
+				return false, unavailable("The log does not respond, so the stored state cannot be confirmed. " +
 					"Nothing was changed. Try again.")
 			}
 		}
-		if view.Folded >= end {
-			return view, event, refusal
-		}
-		select {
-		case <-moved:
-		case <-time.After(pollInterval):
-		case <-waiting.Done():
-			return view, nil, unavailable("The read model is behind the log. Nothing was changed. Try again.")
-		}
+		return view.Folded >= end, nil
+	})
+	switch {
+	case err == nil:
+		return view, event, refusal
+	case errors.Is(err, waiting.Err()):
+		err = unavailable("The read model is behind the log. Nothing was changed. Try again.")
 	}
+	return view, nil, err
 }
 
 // load reads the facts of the agency. It returns an error if its stream accepts no commands.
@@ -177,27 +177,37 @@ func (d *Dashboards) load(ctx context.Context, c change) (domain.FactsView, erro
 	return view, nil
 }
 
-// Limits of waiting until tables show appended records.
-const (
-	shownWithin       = 5 * time.Second
-	tablePollInterval = 500 * time.Millisecond // if no change to the tables is signaled
-)
+// shownWithin bounds how long [AwaitTables] waits.
+const shownWithin = 5 * time.Second
 
 // AwaitTables waits a limited time until look reports that the tables show appended records. It
 // stops at the first error of look. moved returns a channel that is closed when the tables change.
 func AwaitTables(ctx context.Context, moved func() <-chan struct{}, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()
+	return await(ctx, moved, look) == nil
+}
+
+// pollInterval is how long a command waits for the tables to change before it looks again.
+const pollInterval = 100 * time.Millisecond
+
+// await calls look each time the tables have changed, or a while has passed, until it is done or
+// returns an error. When ctx is done, await returns its error.
+func await(ctx context.Context, moved func() <-chan struct{}, look func(context.Context) (done bool, err error)) error {
 	for {
-		next := moved()
-		if visible, err := look(ctx); err != nil || visible {
-			return visible && err == nil
+		next := moved() // before the look, which may miss a later change
+		if done, err := look(ctx); done || err != nil {
+			return err
 		}
 		select {
 		case <-next:
-		case <-time.After(tablePollInterval):
+		case <-time.After(pollInterval):
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		}
 	}
+}
+
+func (d *Dashboards) moved(parent string) func() <-chan struct{} {
+	return func() <-chan struct{} { return d.Store.Moved(parent) }
 }
