@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // A figures page contains the address of its stream. The stream comes from the API and resumes after
@@ -46,11 +47,12 @@ func TestTheStreamOfFigures(t *testing.T) {
 func TestStreamsEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newFake(t)
-		s.streams = func(w http.ResponseWriter, r *http.Request) {
+		s := bareStage(t)
+		s.deps.API = scripted{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			<-r.Context().Done()
-		}
+		}), map[string]func(context.Context) any{api.GetMe.ID: func(context.Context) any { return directory.Me{UserID: clara} }}}
+		s.open()
 		begin := time.Now()
 		ended := make(chan time.Duration, 3)
 		leaving, staying := s.signedIn("client"), s.signedIn("client")

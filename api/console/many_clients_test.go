@@ -92,7 +92,7 @@ func TestStatementsOfAPageDoNotDependOnItsRows(t *testing.T) {
 			"", "/clients?q=client", "/colleagues", "/history", "/access", "/zone",
 			"/clients/" + bakery + "/board", "/clients/" + bakery + "/people", "/clients/" + bakery + "/connections",
 			"/clients/" + bakery + "/figures", "/clients/" + bakery + "/report", "/clients/" + bakery + "/history",
-			"/people/" + clara,
+			"/people/" + clara, "/connect",
 		} {
 			r.statements.Take()
 			b.get("/console" + path).says(http.StatusOK)

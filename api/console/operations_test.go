@@ -123,7 +123,7 @@ func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) 
 		Audit:     &api.AuditDeps{History: audited, Records: r.audit, Proofs: noProofs{}},
 		Directory: &api.DirectoryDeps{Entities: told, Local: commands.LocalDirectory{Log: log, Tables: told, Local: true, Now: time.Now}},
 		Connect:   desk(t, log, now),
-		Operators: idle{}, SignIns: signIns{}, Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
+		Operators: &operators{projections: []operator.Projection{{Projection: "dashboards"}}}, SignIns: &invites{sessions: map[string][]api.SignInSession{}}, Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
 		IsTemporary: pg.IsTemporary, Logger: ledgertest.Quiet, Now: now,
 	}
 	for _, c := range change {
@@ -200,46 +200,6 @@ func (noProofs) Checkpoints(context.Context) ([]proof.Published, error) { return
 func (noProofs) Bundle(_ context.Context, parent, _ string, out io.Writer) (proof.Exported, error) {
 	_, err := fmt.Fprintln(out, "bundle of", parent)
 	return proof.Exported{Agency: parent}, err
-}
-
-// signIns makes a link for everyone, and no one is signed in.
-type signIns struct{}
-
-func (signIns) MakeLink(_ context.Context, _ commands.Caller, user directory.User, _ time.Duration) (api.SignInLink, error) {
-	return api.SignInLink{UserID: user.ID, URL: "https://boards.example/console/link/WORD"}, nil
-}
-
-func (signIns) Sessions(context.Context, directory.User) ([]api.SignInSession, error) {
-	return nil, nil
-}
-
-func (signIns) EndSession(context.Context, directory.User, string) error { return nil }
-
-// idle is a service with nothing for operators to do.
-type idle struct{ api.OperatorService }
-
-func (idle) Projections(context.Context) ([]operator.Projection, error) {
-	return []operator.Projection{{Projection: "dashboards"}}, nil
-}
-
-func (idle) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
-
-func (idle) Generation(_ context.Context, id string) (g operator.Generation, err error) {
-	return g, domain.NewError(domain.CodeNotFound, "There is no generation %s.", id)
-}
-
-func (idle) DeadLetters(context.Context, operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
-	return nil, nil
-}
-func (idle) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
-func (idle) Pauses(context.Context) ([]domain.Pause, error)   { return nil, nil }
-
-func (idle) Connections(context.Context, directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
-	return nil, nil
-}
-
-func (idle) Actions(context.Context, int, string) ([]operator.RecordedAction, readmodels.TrailMeta, error) {
-	return nil, readmodels.TrailMeta{}, nil
 }
 
 // gets is what a person gets of a page with the ids of one's own agency, and with those of another.

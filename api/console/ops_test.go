@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -11,81 +12,162 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// ready sets the response of /readyz, which has no envelope. The status for writes is "writes", if set.
-func (s *stage) ready(status int, body map[string]any) {
-	s.answers["GET /readyz"] = func(_ api.Principal, r *http.Request) (int, any) {
-		if writes := body["writes"]; writes != nil && r.FormValue("for") == "writes" {
-			return status, map[string]any{"status": writes}
-		}
-		return status, body
-	}
+// healthy is a service whose health a test sets.
+type healthy struct {
+	console.Service
+
+	reads, writes api.HealthBody
 }
 
-// operatorsStage is a stage with a healthy service.
-func operatorsStage(t *testing.T) (*stage, *browser) {
+func (h *healthy) Ready(_ context.Context, writes bool) api.HealthBody {
+	if writes && h.writes.Status != "" {
+		return h.writes
+	}
+	return h.reads
+}
+
+// operators is the service of operators, whose state a test sets. What it does is tested with the
+// program.
+type operators struct {
+	api.OperatorService
+
+	health      *healthy
+	projections []operator.Projection
+	generations []operator.Generation
+	letters     []operator.DeadLetter
+	pauses      []domain.Pause
+	connections []directory.ConnectionReading
+	actions     []operator.RecordedAction
+	incomplete  string   // of actions
+	acts        []string // what was done
+	refusal     error    // of acts
+}
+
+// newOperators returns a healthy service with nothing to do, and an operator.
+func newOperators(t *testing.T) (*real, *operators, *browser) {
 	t.Helper()
-	s := newFake(t)
-	s.ready(http.StatusOK, map[string]any{
-		"status": "ready", "checks": []any{map[string]any{"name": "log", "ok": true}}, "projections": []any{map[string]any{"name": "dashboards"}},
-	})
-	for _, list := range []string{"projections", "generations", "dead-letters", "connections", "pauses", "log", "actions"} {
-		s.answer("GET /api/ops/"+list, []any{}, nil)
-	}
-	return s, s.signedIn("operator")
+	o := &operators{}
+	r := newReal(t, func(d *api.Deps) { d.Operators = o })
+	o.health = &healthy{Service: r.server, reads: api.HealthBody{
+		Status: "ready", Checks: []api.CheckResult{{Name: "log", OK: true}}, Projections: []api.ProjectionHealth{{Name: "dashboards"}},
+	}}
+	r.deps.API = o.health
+	return r, o, r.open().signedIn("operator")
 }
 
-func TestOperatorsPagesAreForOperators(t *testing.T) {
+func (o *operators) did(c commands.Caller, reason domain.Reason, act ...string) error {
+	if o.refusal == nil {
+		o.acts = append(o.acts, c.UserID+": "+strings.Join(act, " ")+" "+reason.String())
+	}
+	return o.refusal
+}
+
+func (o *operators) Projections(context.Context) ([]operator.Projection, error) {
+	return o.projections, nil
+}
+
+func (o *operators) Generations(context.Context) ([]operator.Generation, error) {
+	return o.generations, nil
+}
+
+func (o *operators) Generation(_ context.Context, id string) (operator.Generation, error) {
+	for _, g := range o.generations {
+		if g.ID == id {
+			return g, nil
+		}
+	}
+	return operator.Generation{}, domain.NewError(domain.CodeNotFound, "There is no generation %s.", id)
+}
+
+func (o *operators) DeadLetters(context.Context, operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
+	return o.letters, nil
+}
+
+func (o *operators) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
+
+func (o *operators) Pauses(context.Context) ([]domain.Pause, error) { return o.pauses, nil }
+
+func (o *operators) Pausable(context.Context, domain.PauseKind, string) (t domain.OperatorTarget, err error) {
+	return t, nil
+}
+
+func (o *operators) Connections(context.Context, directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
+	return o.connections, nil
+}
+
+func (o *operators) Actions(context.Context, int, string) ([]operator.RecordedAction, readmodels.TrailMeta, error) {
+	return o.actions, readmodels.TrailMeta{Incomplete: o.incomplete}, nil
+}
+
+func (o *operators) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+	return o.did(c, reason, "pause", string(kind), name)
+}
+
+func (o *operators) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Generation, error) {
+	return operator.Generation{ID: projection + ".g3"}, o.did(c, reason, "rebuild", projection)
+}
+
+func (o *operators) CancelBuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	return o.did(c, reason, "cancel", id)
+}
+
+func (o *operators) RetryStream(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error) {
+	return operator.StreamFolded{}, o.did(c, reason, "retry", id)
+}
+
+func (o *operators) SkipEvent(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error) {
+	return operator.StreamFolded{}, o.did(c, reason, "skip", id)
+}
+
+func (o *operators) ShowDeadLetter(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.DeadRecord, error) {
+	return operator.DeadRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)}, o.did(c, reason, "show", id)
+}
+
+func TestOperatorsPages(t *testing.T) {
 	t.Parallel()
-	s, operator := operatorsStage(t)
-	staff := s.signedIn("agency")
-	for _, path := range []string{"", "/projections", "/dead-letters", "/platforms", "/log", "/actions", "/do/rebuild/post_insights"} {
-		staff.get("/console/ops"+path).says(http.StatusForbidden, "does not have access to this page")
-		s.browser().get("/console/ops" + path).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/ops"+path))
-	}
-	asked := len(s.asked)
-	staff.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {"test"}}).says(http.StatusForbidden)
-	require.Len(t, s.asked, asked+1, "only /api/me was called")
+	_, _, b := newOperators(t)
 	for _, path := range []string{"", "/projections", "/dead-letters", "/platforms", "/log", "/actions"} {
-		operator.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
+		b.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
 	}
-	operator.get("/console/ops/do/burn/it").says(http.StatusNotFound)
-	operator.get("/console/ops/do/rebuild/nothing").says(http.StatusNotFound)
+	b.get("/console/ops/do/burn/it").says(http.StatusNotFound)
+	b.get("/console/ops/do/rebuild/nothing").says(http.StatusNotFound)
 }
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	s, b := operatorsStage(t)
+	s, o, b := newOperators(t)
 	b.get("/console/ops").says(http.StatusOK, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
 
-	s.ready(http.StatusOK, map[string]any{
-		"status": "degraded",
-		"checks": []any{
-			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 dead letters"},
-			map[string]any{"name": "log", "degraded": true, "reason": "a broker is away"},
+	o.health.reads = api.HealthBody{
+		Status: "degraded",
+		Checks: []api.CheckResult{
+			{Name: "read model post_insights", Degraded: true, Reason: "2 dead letters"}, {Name: "log", Degraded: true, Reason: "a broker is away"},
 		},
-		"projections":        []any{map[string]any{"name": "post_insights", "dead_letters": 2}},
-		"paused_connections": 2,
-		"paused_platforms":   []any{map[string]any{"name": "linkedin", "since": s.now}},
-	})
-	s.answer("GET /api/ops/pauses", []domain.Pause{
+		Projections: []api.ProjectionHealth{{Name: "post_insights", DeadLetters: 2}}, Connections: 2,
+		Platforms: []api.PlatformPause{{Name: "linkedin", Since: s.now}},
+	}
+	o.pauses = []domain.Pause{
 		{Kind: domain.PauseConnection, Name: "31", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PauseConnection, Name: "33", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
-	}, nil)
-	s.answer("GET /api/ops/generations", []operator.Generation{
+	}
+	o.generations = []operator.Generation{
 		{ID: "directory.g2", Projection: "directory", State: "building"},
-	}, nil)
-	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
+	}
+	o.connections = []directory.ConnectionReading{
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"},
 		{PlatformName: "linkedin", ConnectionID: 31, AccountName: "Old Mill"},
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
-	}, nil)
-	s.answer("GET /api/ops/actions", []operator.RecordedAction{
+	}
+	o.actions = []operator.RecordedAction{
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
@@ -98,7 +180,8 @@ func TestHealth(t *testing.T) {
 		},
 		{Action: domain.ActionPersonErased, Actor: "system:erase", Erasure: &domain.ErasureOrder{By: "platform"}},
 		{Action: domain.ActionDataImported, Import: &domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}, {Name: "posts.csv"}}}},
-	}, map[string]string{"incomplete": "It is paused"})
+	}
+	o.incomplete = "It is paused"
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; a profile on LinkedIn, client Old Mill; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+strings.Replace(named, "(", "(today ", 1)+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
@@ -109,25 +192,26 @@ func TestHealth(t *testing.T) {
 		`href="/console/ops/dead-letters"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/generations/directory.g2"`)
 
-	s.ready(http.StatusOK, map[string]any{"status": "degraded", "writes": "not_ready", "projections": []any{map[string]any{"name": "dashboards", "paused": true, "dead_letters": 1}}})
-	s.answer("GET /api/ops/pauses", []domain.Pause{
+	o.health.reads = api.HealthBody{Status: "degraded", Projections: []api.ProjectionHealth{{Name: "dashboards", Paused: true, DeadLetters: 1}}}
+	o.health.writes = api.HealthBody{Status: "not_ready"}
+	o.pauses = []domain.Pause{
 		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
-	}, nil)
+	}
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but refuses changes to boards. It has 2 problems.", "Projection dashboards is paused", "by ops. Reason: incident, OPS-7. Readers do not see new events.",
 		"Until each is retried or skipped, changes")
 
-	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
+	o.health.reads = api.HealthBody{Status: "not_ready", Checks: []api.CheckResult{{Name: "database", Reason: "away"}}}
 	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads at the moment.", "away")
 }
 
 func TestActionsAskForConfirmation(t *testing.T) {
 	t.Parallel()
-	s, b := operatorsStage(t)
-	s.answer("GET /api/ops/projections", []operator.Projection{
+	s, o, b := newOperators(t)
+	o.projections = []operator.Projection{
 		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
-	}, nil)
-	s.answer("GET /api/ops/dead-letters", []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Stream: "a"}, {ID: "x-1-2", Stream: "account:c"}}, nil)
-	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
+	}
+	o.letters = []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Stream: "a"}, {ID: "x-1-2", Stream: "account:c"}}
+	o.connections = []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}
 
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", `href="/console/ops/projections">Go back`, "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone", `href="/console/ops/dead-letters">Go back`)
@@ -138,67 +222,59 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", `href="/console/ops/platforms">Go back`, "Other platforms are not affected")
-	s.answer("GET /api/ops/pauses", []domain.Pause{
+	o.pauses = []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PauseConnection, Name: "31"},
-	}, nil)
+	}
 	for act, says := range map[string]string{
 		"pause-platform/linkedin": "It is already paused. Since ", "resume-platform/tiktok": "It is not paused.", "resume-projection/post_insights": "It is not paused.",
 	} {
 		b.get("/console/ops/do/"+act).says(http.StatusOK, says).lacks("<button>") // there is nothing to do
 	}
 	b.get("/console/ops/do/resume-connection/31").says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
-	s.answer("GET /api/ops/pauses", []domain.Pause{}, nil)
+	o.pauses = []domain.Pause{}
 	b.get("/console/ops/dead-letters").
 		says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2", "North<br><code>a</code>", "Old Mill<br><code>account:c</code>").
 		lacks("/console/ops/do/skip/x-1-2", "/console/ops/do/retry/x-1-2") // it stops no stream
-	s.answer("GET /api/ops/dead-letters", []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Reason: "chain_broken"}}, nil)
+	o.letters = []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Reason: "chain_broken"}}
 	b.get("/console/ops/dead-letters").says(http.StatusOK, "/console/ops/do/retry/dashboards-1-5").lacks("/console/ops/do/skip")
 
-	s.take("POST /api/ops/projections/post_insights/rebuild", operator.Generation{ID: "post_insights.g3"})
-	s.take("POST /api/ops/dead-letters/dashboards-1-5/skip", operator.StreamFolded{})
-	s.take("POST /api/ops/dead-letters/dashboards-1-5/retry", operator.StreamFolded{})
-	s.take("POST /api/ops/platforms/linkedin/pause", nil)
-	s.take("POST /api/ops/dead-letters/dashboards-1-5/show", operator.DeadRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
 	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/generations/post_insights.g3")
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/dead-letters")
 	b.post("/console/ops/do/retry/dashboards-1-5", url.Values{"code": {"test"}}).leadsTo("/console/ops/dead-letters")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
 	b.post("/console/ops/do/show/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
-	require.Equal(t, []sentCall{
-		{by: "ops", call: "POST /api/ops/projections/post_insights/rebuild", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/dead-letters/dashboards-1-5/skip", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/dead-letters/dashboards-1-5/retry", body: `{"reason":"test"}`},
-		{by: "ops", call: "POST /api/ops/platforms/linkedin/pause", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/dead-letters/dashboards-1-5/show", body: `{"reason":"incident:OPS-7"}`},
-	}, s.sent)
+	done := []string{
+		"ops: rebuild post_insights incident:OPS-7", "ops: skip dashboards-1-5 incident:OPS-7", "ops: retry dashboards-1-5 test",
+		"ops: pause platform linkedin incident:OPS-7", "ops: show dashboards-1-5 incident:OPS-7",
+	}
+	require.Equal(t, done, o.acts)
 
-	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
+	o.refusal = domain.NewError(domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
 	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusOK, "The rebuild r9 is under way", `value="incident" selected`, `value="OPS-7"`)
+	o.refusal = nil
 	for _, wrong := range []struct{ code, ticket, says string }{
 		{"other", "", "The reason “other” requires a ticket."}, {"test", "a b", "Use 1 to 64 of the characters"}, {"", "T1", "Choose a reason."},
 	} {
-		s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusBadRequest, domain.CodeInvalid, "write other:TICKET",
-			domain.FieldError{Field: "reason", Detail: "is not one of the reasons"})
 		page := b.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {wrong.code}, "ticket": {wrong.ticket}})
 		page.says(http.StatusOK, wrong.says, `value="`+wrong.ticket+`"`).lacks("other:TICKET")
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Len(t, s.sent, 5)
+	require.Equal(t, done, o.acts)
 }
 
 func TestBuildProgress(t *testing.T) {
 	t.Parallel()
-	s, b := operatorsStage(t)
+	s, o, b := newOperators(t)
 	eta := 75.0
 	g := operator.Generation{
 		ID: "post_insights.g2", Projection: "post_insights", Generation: 2, Version: 6, State: "building", EventsDone: 2500, EventsTotal: 10000,
 		Rate: 1250.4, ETASeconds: &eta, Reason: "data_repair:T-1", RequestedBy: "ops", CreatedAt: s.now,
 	}
 	show := func(words ...string) string {
-		s.answer("GET /api/ops/generations/post_insights.g2", g, nil)
+		o.generations = []operator.Generation{g}
 		page := b.get("/console/ops/projections/generations/post_insights.g2").says(http.StatusOK, words...)
 		return page.Body.String()
 	}
@@ -215,7 +291,7 @@ func TestBuildProgress(t *testing.T) {
 	require.NotContains(t, done, "data-refresh", "the page is no longer refreshed")
 	require.NotContains(t, done, "Cancel build")
 	require.Equal(t, 2, strings.Count(done, `<li class="done">`))
-	s.refuse("POST /api/ops/generations/post_insights.g2/cancel", http.StatusConflict, domain.CodeConflict, "Words of the API.")
+	o.refusal = domain.NewError(domain.CodeConflict, "Words of the API.")
 	b.post("/console/ops/do/cancel/post_insights.g2", url.Values{"code": {"test"}}).says(http.StatusOK, "It is not being built any more. Its state is live.").
 		lacks("Words of the API.", "<form class=\"row\"") // there is nothing to cancel
 	g.State = "dropped"
@@ -230,14 +306,14 @@ func TestBuildProgress(t *testing.T) {
 // During a build, the projection's panel links to it and offers no actions that would be refused.
 func TestAProjectionLeadsToItsBuild(t *testing.T) {
 	t.Parallel()
-	s, b := operatorsStage(t)
+	_, o, b := newOperators(t)
 	g := operator.Generation{ID: "post_insights.g2", Projection: "post_insights", State: "building", Generation: 2}
 	live := operator.Generation{ID: "post_insights.g1", Projection: "post_insights", State: "live", Generation: 1}
-	s.answer("GET /api/ops/projections", []operator.Projection{
+	o.projections = []operator.Projection{
 		{Projection: "post_insights", Generation: 1, Lag: 1, Building: []operator.Generation{g}},
 		{Projection: "contents", Generation: 1, Paused: true, Problem: "projection is paused"},
-	}, nil)
-	s.answer("GET /api/ops/generations", []operator.Generation{g, live}, nil)
+	}
+	o.generations = []operator.Generation{g, live}
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections").says(http.StatusOK, "<dd>1 event</dd>")
 	page.says(http.StatusOK, "View build", "Building generation 2", `href="/console/ops/do/rebuild/contents"`, `class="badge warn">paused<`).lacks(rebuild, "rojection is paused")
@@ -245,14 +321,14 @@ func TestAProjectionLeadsToItsBuild(t *testing.T) {
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
 
 	g.State = "dropped"
-	s.answer("GET /api/ops/generations", []operator.Generation{g, live}, nil)
+	o.generations = []operator.Generation{g, live}
 	b.get("/console/ops/projections").says(http.StatusOK, rebuild, "canceled", "in use").lacks("View build")
 }
 
 func TestPlatformsAreShownByState(t *testing.T) {
 	t.Parallel()
-	s, b := operatorsStage(t)
-	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
+	s, o, b := newOperators(t)
+	o.connections = []directory.ConnectionReading{
 		{
 			PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, ConnectionStatus: domain.ConnectionStatus{Status: "reconnect", Text: "The person has to sign in again."}, Agency: agency, CallsADay: 30,
 			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency",
@@ -260,10 +336,10 @@ func TestPlatformsAreShownByState(t *testing.T) {
 		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, ConnectionStatus: domain.ConnectionStatus{Status: "ok"}, CallsADay: 12},
 		{PlatformName: "instagram", ConnectionID: 33, SocialAccount: 72, ConnectionStatus: domain.ConnectionStatus{Status: "failing"}},
 		{PlatformName: "instagram", ConnectionID: 34, SocialAccount: 73, ConnectionStatus: domain.ConnectionStatus{Status: "unsubscribed"}},
-	}, nil)
-	s.answer("GET /api/ops/pauses", []domain.Pause{
+	}
+	o.pauses = []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
-	}, nil)
+	}
 	page := b.get("/console/ops/platforms")
 	page.says(http.StatusOK, ">active<", "1 ok, 1 sign-in required", "42 per day, for totals and posts", "none while paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
 		`href="/console/ops/do/read-connection/33"`,
@@ -271,10 +347,10 @@ func TestPlatformsAreShownByState(t *testing.T) {
 		lacks("pause-connection/32", "read-connection/31"). // the API refuses it: a person must sign in first
 		lacks("read-connection/34")                         // the API refuses it: no subscription runs
 	require.Equal(t, 2, strings.Count(page.Body.String(), ">active<"), "the others have no accounts")
-	s.answer("GET /api/ops/pauses", []domain.Pause{{Kind: domain.PauseConnection, Name: "31"}}, nil)
+	o.pauses = []domain.Pause{{Kind: domain.PauseConnection, Name: "31"}}
 	b.get("/console/ops/platforms").says(http.StatusOK, ">sign-in required, paused<", `href="/console/ops/do/resume-connection/31"`).
 		lacks("pause-connection/31") // it is paused already
-	s.answer("GET /api/ops/connections", []any{}, nil)
+	o.connections = nil
 	b.get("/console/ops/platforms").says(http.StatusOK, "No account is connected yet.").lacks("connected account is read")
 }
 
@@ -282,17 +358,17 @@ func TestPlatformsAreShownByState(t *testing.T) {
 // individually.
 func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	t.Parallel()
-	s, b := operatorsStage(t)
+	s, o, b := newOperators(t)
 	paused := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, ConnectionStatus: domain.ConnectionStatus{Status: "paused", Text: "An operator has paused its platform: incident."}}
 	alone := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, ConnectionStatus: domain.ConnectionStatus{Status: "paused", Text: "An operator has paused it: test."}}
 	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
-	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused}, nil)
-	s.answer("GET /api/ops/pauses", pauses, nil)
+	o.connections = []directory.ConnectionReading{paused}
+	o.pauses = pauses
 	b.get("/console/ops/platforms").says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.").
 		lacks("resume-connection")
 
-	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused, alone}, nil)
-	s.answer("GET /api/ops/pauses", append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"}), nil)
+	o.connections = []directory.ConnectionReading{paused, alone}
+	o.pauses = append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"})
 	b.get("/console/ops/platforms").says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`).
 		lacks("resume-connection/31")
 }

@@ -55,7 +55,6 @@ type stage struct {
 	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
 	asked   []string                                                             // method and address of each call
 	sent    []sentCall                                                           // requests recorded by take
-	streams http.HandlerFunc                                                     // serves streams; nil: their answers
 	around  func(ctx context.Context, op api.Operation, on func())               // a call waits for it; may be nil
 }
 
@@ -76,7 +75,7 @@ func bareStage(t *testing.T) *stage {
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.deps = console.Deps{
-		Platforms: []domain.Platform{domain.Facebook, domain.TikTok}, Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge), IsTemporary: func(error) bool { return false },
+		Platforms: domain.Platforms(), Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge), IsTemporary: func(error) bool { return false },
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
 		Demo: []identity.Person{
@@ -137,10 +136,6 @@ func (s *stage) judge(r *http.Request) (api.Principal, error) {
 
 // ServeHTTP implements [http.Handler]: streams.
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.streams != nil {
-		s.streams(w, r)
-		return
-	}
 	p, _ := api.PrincipalFrom(r.Context())
 	status, body := s.answered(p, r)
 	raw, err := json.Marshal(body)
@@ -446,6 +441,16 @@ func (p page) lacks(words ...string) page {
 
 // withoutIsolation removes what isolates names, which has its own test.
 var withoutIsolation = strings.NewReplacer("<bdi>", "", "</bdi>", "", "\u2068", "", "\u2069", "")
+
+// ready sets the response of /readyz, which has no envelope. The status for writes is "writes", if set.
+func (s *stage) ready(status int, body map[string]any) {
+	s.answers["GET /readyz"] = func(_ api.Principal, r *http.Request) (int, any) {
+		if writes := body["writes"]; writes != nil && r.FormValue("for") == "writes" {
+			return status, map[string]any{"status": writes}
+		}
+		return status, body
+	}
+}
 
 // memory stores sessions like the database.
 type memory struct {
