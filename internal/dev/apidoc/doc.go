@@ -16,5 +16,10 @@
 //   - errors: refusals.go;
 //   - events: the registry of domain, with its frozen samples as examples.
 //
+// The schemas of types are made here (schemas.go) and not by kin-openapi's openapi3gen, which was
+// tried on all types of the document: 3 of 160 components were equal, because it marks no member as
+// required (155 components), knows no comments (900 of 1,040 members) and no constants (53 components),
+// and does not tell null from absent. What it would save is a switch of 40 lines over kinds.
+//
 // Only stream_events.go and success_examples.go name single operations.
 package apidoc

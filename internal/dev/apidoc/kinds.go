@@ -1,9 +1,12 @@
 package apidoc
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,6 +153,33 @@ func exampleOf(body reflect.Type) json.RawMessage {
 		members = append(members, strconv.Quote(name)+":"+example)
 	}
 	return json.RawMessage("{" + strings.Join(members, ",") + "}")
+}
+
+// zones are the names in the IANA database. The document includes them so that clients can check a name
+// before they send it. The service also accepts newer names.
+//
+//go:embed zones.txt
+var zones string
+
+// zonePattern returns the pattern of the zones, with each area once.
+func zonePattern() string {
+	names := map[string][]string{}
+	for zone := range strings.FieldsSeq(zones) {
+		area, name, ok := strings.Cut(zone, "/")
+		if !ok {
+			area, name = "", zone
+		}
+		names[area] = append(names[area], regexp.QuoteMeta(name))
+	}
+	var areas []string
+	for _, area := range slices.Sorted(maps.Keys(names)) {
+		choice := "(" + strings.Join(names[area], "|") + ")"
+		if area != "" {
+			choice = area + "/" + choice
+		}
+		areas = append(areas, choice)
+	}
+	return "^(" + strings.Join(areas, "|") + ")$"
 }
 
 // anyText limits a string as PostgreSQL and the program do.
