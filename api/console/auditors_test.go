@@ -2,8 +2,10 @@ package console_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -190,13 +192,24 @@ func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 }
 
 // A record that changes more boards than a page contains is shown completely, with links to other
-// records.
+// records. A set of clients that were linked with each other is named once.
 func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 	t.Parallel()
 	s := newFake(t)
+	const many = 160
+	clients := make([]history.Named, many)
+	for n := range clients {
+		clients[n] = named(fmt.Sprintf("%024x", n+1), fmt.Sprintf("Client <%d>", n))
+	}
 	var all []history.HistoryEntry
-	for range 60 {
-		all = append(all, changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")))
+	for n, client := range clients {
+		e := changed(8, "2026-10-01T10:00:00Z", client)
+		e.Changes = history.Differences{AccountsLinked: slices.Delete(slices.Clone(clients), n, n+1)}
+		e.After = &history.DashboardState{ID: client.ID, SubAccountID: client.ID, SubAccountIDs: clients}
+		if n == 7 {
+			e.Changes.UsersAdded = []history.Named{named(adam, "Adam")}
+		}
+		all = append(all, e)
 	}
 	for range 3 {
 		all = append(all, changed(7, "2026-09-30T10:00:00Z", named(catering, "Catering")))
@@ -205,10 +218,16 @@ func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 		require.NoError(t, err)
 		require.Empty(t, r.URL.Query().Get("cursor"))
-		return http.StatusOK, map[string]any{"data": all[:min(limit, 62)], "meta": history.HistoryMeta{NextCursor: "NEXT"}}
+		return http.StatusOK, map[string]any{"data": all[:min(limit, many+2)], "meta": history.HistoryMeta{NextCursor: "NEXT"}}
 	}
-	page := s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 8", `rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`)
-	require.Equal(t, 60, strings.Count(page.Body.String(), "<h3>"))
+	page := s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 8", `rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`,
+		"<h3>159 boards</h3>", "<summary>159 clients linked with each other</summary>",
+		`<ins>Added to the list</ins> <a href="/console/people/`+adam, "<td>160 boards</td>")
+	require.Equal(t, 2, strings.Count(page.Body.String(), "<h3>"), "one client is also on a list")
+	for n := range clients {
+		require.GreaterOrEqual(t, strings.Count(page.raw, fmt.Sprintf("Client &lt;%d&gt;", n)), 2, "as a board, and in the state")
+	}
+	require.Less(t, len(page.raw), 200_000)
 	require.NotContains(t, page.Body.String(), "Catering", "not all of the record before is known")
 }
 

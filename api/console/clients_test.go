@@ -211,7 +211,8 @@ func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 	} {
 		page.says(http.StatusOK, `href="`+client+`/figures?compare=previous&amp;`+of+`&amp;tz=Europe%2FBerlin">`+name+"</a>")
 	}
-	page.says(http.StatusOK, `aria-current="true">Last 28 days</a>`)
+	page.says(http.StatusOK, `aria-current="true">Last 28 days</a>`,
+		`<p class="on-paper">4 September 2026 to 1 October 2026, compared with the previous period. Time zone: Europe/Berlin.</p>`)
 
 	s.answer("GET /api/users", []directory.User{}, nil)
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -154,6 +155,19 @@ type figuresView struct {
 	Late        bool   // an open range may lack the latest readings
 
 	AsOf, PostsAsOf *time.Time // newest reading of accounts and of posts in the range; nil: none
+}
+
+// Period returns the range in words: paper has no form.
+func (f figuresView) Period() string {
+	var days []string
+	for _, day := range slices.Compact([]string{f.Form.From, f.Form.To}) {
+		at, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			return ""
+		}
+		days = append(days, at.Format("2 January 2006"))
+	}
+	return strings.Join(days, " to ")
 }
 
 func (f figuresView) watches() string {

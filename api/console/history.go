@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
@@ -65,7 +66,51 @@ func (c change) Effects() effects {
 	return e
 }
 
+// boardChange is what a record changed on one board, or in the same way on many.
+type boardChange struct {
+	history.Differences
+
+	Boards   []history.Named // the one, or more than listedBoards
+	Together bool            // many boards were linked with each other
+	After    history.DashboardState
+}
+
+// Changes returns what the record changed. If it changed many boards, those that it changed in the
+// same way are one element: a set of linked clients would be repeated for each of them.
+func (c change) Changes() (changes []boardChange) {
+	alike := map[string]int{}
+	for _, e := range c.Entries {
+		next := boardChange{e.Changes, []history.Named{*e.Dashboard}, false, *e.After}
+		if c.Many() {
+			next = next.shared()
+			key, err := json.Marshal([]any{next.Differences, next.Together, next.After})
+			if n, known := alike[string(key)]; known && err == nil {
+				changes[n].Boards = append(changes[n].Boards, *e.Dashboard)
+				continue
+			}
+			alike[string(key)] = len(changes)
+		}
+		changes = append(changes, next)
+	}
+	return changes
+}
+
+// Many reports whether the record changed so many boards that they are named on demand.
+func (c change) Many() bool { return len(c.Entries) > listedBoards }
+
+// shared returns the change without what differs between boards that were linked with each other.
+func (b boardChange) shared() boardChange {
+	own := func(n history.Named) bool { return n.ID == b.After.SubAccountID }
+	others := slices.DeleteFunc(slices.Clone(b.After.SubAccountIDs), own)
+	if b.Together = len(others) > 0 && slices.Equal(distinctIDs(idsOf(others)), distinctIDs(idsOf(b.AccountsLinked))); b.Together {
+		b.AccountsLinked = nil
+	}
+	b.After.ID, b.After.SubAccountID, b.After.CreatedAt, b.After.UpdatedAt = "", "", time.Time{}, time.Time{}
+	return b
+}
+
 const (
+	listedBoards  = 10  // boards of a record that are named one by one
 	listedEntries = 40  // entries on a page; a record has one entry for each dashboard that it changes
 	mostEntries   = 500 // maximum page size of the API
 	searchedPages = 5   // pages to search: a page of a filtered history may be empty without being the last
