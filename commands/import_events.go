@@ -35,9 +35,10 @@ type Import struct {
 	Withdrawn func(event uuid.UUID) bool
 }
 
-// Drafts returns the event of a post or reading, followed by the texts of a post. It also notes when
-// the post was published, for readings without that time. It is unknown when the old system began
-// to read the account, so the first counts of a new post are treated as gained since its publication.
+// Drafts returns the event of a post or reading, followed by the texts of a post. A reading without the
+// time of publication gets that of its post ([ImportWorld.Accept]). It is unknown when the old system
+// began to read the account, so the first counts of a new post are treated as gained since its
+// publication.
 func (i Import) Drafts(l MetricLine) ([]domain.Draft, error) {
 	tenant, accountType, err := i.World.Tenant(l.Owner)
 	if err != nil {
@@ -64,9 +65,6 @@ func (i Import) Drafts(l MetricLine) ([]domain.Draft, error) {
 		drafts, err := i.registered(data)
 		if err != nil {
 			return nil, err
-		}
-		if data.PublishedAt != nil {
-			i.World.published[domain.PostID(data.SocialAccount, data.ExternalID)] = *data.PublishedAt
 		}
 		return append(drafts, i.MarkImported(contentOf(data, l.Texts))), nil
 	default:

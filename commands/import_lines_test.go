@@ -220,3 +220,23 @@ func TestNullIsUnknown(t *testing.T) {
 	_, err := importLine(t, "account_reading", `{"social_account_id":7,"p_id":1,"captured_at":1709283600,"followers":1,"member_id":null,"account_row_id":null}`)
 	require.NoError(t, err)
 }
+
+// What a refused registration says about its post is not used.
+func TestOnlyAcceptedPostsHaveATime(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1.7e9, 0).UTC()
+	owner := commands.ImportedOwner{Tenant: domain.Tenant{ParentAccount: movedAgency, AccountID: movedAccount(1), MemberID: 7, SocialAccount: 5}, Platform: domain.Facebook}
+	use := commands.Import{World: commands.NewImportWorld(), GrowthWindow: time.Hour, Now: at}
+	drafts := func(data domain.Data) []domain.Draft {
+		drafts, err := use.Drafts(commands.MetricLine{Owner: owner, At: at, Data: data})
+		require.NoError(t, err)
+		return drafts
+	}
+	reading := domain.PostRead{Platform: domain.Facebook, ExternalID: "5_1", CapturedAt: at}
+	post := domain.PostRegistered{Platform: domain.Facebook, ExternalID: "5_1", Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: &at}
+	published := func() *time.Time { return drafts(reading)[0].Data.(domain.PostRead).PublishedAt }
+	registered := drafts(post)
+	require.Nil(t, published())
+	use.World.Accept(registered)
+	require.Equal(t, &at, published())
+}

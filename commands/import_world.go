@@ -45,6 +45,14 @@ func (w *ImportWorld) Stored(key string, entity domain.DirectoryEntity, at time.
 	w.Put(key, entity, at)
 }
 
+// Accept notes when a post was published, for its readings without that time. drafts are those of a
+// line that is imported.
+func (w *ImportWorld) Accept(drafts []domain.Draft) {
+	if post, ok := drafts[0].Data.(domain.PostRegistered); ok && post.PublishedAt != nil {
+		w.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
+	}
+}
+
 // Put records an entity's state at a time, unless a later state is recorded. It reports whether the
 // entity has changed. A nil entity is a tombstone.
 func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity, at time.Time) (changed bool) {

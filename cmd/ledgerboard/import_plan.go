@@ -163,7 +163,9 @@ func (i *importRun) planMetrics(ctx context.Context) error {
 		first[id] = e
 		if err := i.planEvent(m, line.Owner, drafts); err != nil {
 			i.refuse(pos, err)
+			continue
 		}
+		i.use.World.Accept(drafts)
 	}
 	for key, state := range i.contents {
 		post, _, _ := domain.SplitContentKey(key) // readLog and drafts give only valid keys

@@ -197,6 +197,22 @@ func TestListWithoutAWayOnSaysSo(t *testing.T) {
 	}
 }
 
+// The cursors of a pass that has not ended after a month go around in a cycle that is longer than a
+// round: it ends, says why, and the next round begins again.
+func TestPassThatDoesNotEndIsEnded(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	account := s.connect(domain.Instagram, 0, manyPosts)
+	s.exec(`insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, list_cursor, list_began) values ($1, $2, $3, $4, $4, 'c', $5)`,
+		domain.FetchPosts, domain.Instagram, account.ID, s.clock.Now(), s.clock.Now().AddDate(0, 0, -31))
+	s.round(domain.FetchPosts, domain.Instagram)
+	require.Equal(t, "no_way_on", s.state(domain.FetchPosts, account).Reason.Answer.Code)
+	require.Zero(t, s.number(`select count(*) from kept.fetch_state where list_cursor <> '' or list_began is not null`))
+	s.roundAfter(halfDay, domain.FetchPosts, domain.Instagram)
+	require.Nil(t, s.state(domain.FetchPosts, account).Reason)
+	require.Positive(t, s.registered(account))
+}
+
 // Whatever a pass has missed, the list is read whole again after a week, not earlier.
 func TestListIsReadWholeOnceAWeek(t *testing.T) {
 	t.Parallel()

@@ -63,12 +63,19 @@ func (l *postListing) whole(state domain.PostListing) bool {
 	return state.To == nil || state.Whole == nil || state.Began.Sub(*state.Whole) >= wholeEvery+spread
 }
 
+// longestPass is how long a pass may take: a list of 50,000 posts takes ten days. The cursors of a
+// longer one go around in a cycle of more pages than a round lists.
+const longestPass = 30 * day
+
 // resume lists the newest posts first, so that they do not wait for old ones, and then continues
 // the unfinished pass, if there is one. A pass starts again if its page is refused, or fails for
 // more than an hour while the newest posts are listed: they may be more than a page.
 func (l *postListing) resume(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	if state.Cursor == "" {
 		return state, nil
+	}
+	if state.Began != nil && l.clock().Sub(*state.Began) > longestPass {
+		return domain.PostListing{To: state.To, Whole: state.Whole}, platforms.NoWayOn(l.f.Platform, "posts")
 	}
 	var failure error
 	for cursor := ""; ; {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,7 @@ func (r *rotating) refresh(token string) (platforms.Tokens, error) {
 type change struct {
 	family     int
 	begin, end int64
+	imported   bool
 }
 
 // tokenHistory is what was stored for a connection and deleted.
@@ -145,16 +147,47 @@ func (p *tokenProcess) handOverOne(ctx context.Context, h *tokenHistory) error {
 	})
 }
 
+// importing is the vault and the tables for an import: the connection waits for a sign-in when it looks
+// first. The sign-in may come then.
+type importing struct {
+	*vault.Secrets
+	process *tokenProcess
+	history *tokenHistory
+	looked  bool
+	read    int64 // when the stored tokens were read last
+}
+
+func (i *importing) Get(ctx context.Context, ref string) ([]byte, error) {
+	raw, err := i.Secrets.Get(ctx, ref)
+	i.read = i.process.instant.Add(1)
+	if rand.IntN(3) == 0 {
+		if failed := i.process.signIn(ctx, i.history); failed != nil {
+			return nil, failed
+		}
+	}
+	return raw, err
+}
+
+func (i *importing) TokenPlace(context.Context, int64) (place domain.TokenPlace, err error) {
+	if !i.looked {
+		i.looked, place.StateCode, place.StateAt = true, domain.StatusRefused, new(fetchDay)
+	}
+	return place, nil
+}
+
 func (p *tokenProcess) importOne(ctx context.Context, h *tokenHistory) error {
 	family, given := p.platform.signIn()
-	return p.stored(h, family, func() (bool, error) {
-		outcome, err := commands.Import{Secrets: p.vault, Now: p.now()}.SealTokens(ctx,
-			domain.DirectoryConnection{ID: h.ConnectionID, SecretRef: h.ref}, p.tokensOf(given), true)
-		if domain.CodeOf(err) == domain.CodeConflict {
-			return false, nil
-		}
-		return outcome == commands.SecretStored, err
-	})
+	from := &importing{Secrets: p.vault, process: p, history: h}
+	outcome, err := commands.Import{Secrets: from, Places: from, Now: p.now()}.SealTokens(ctx,
+		domain.DirectoryConnection{ID: h.ConnectionID, SecretRef: h.ref}, p.tokensOf(given), true)
+	c := change{family: family, begin: from.read, end: p.instant.Add(1), imported: true}
+	switch {
+	case domain.CodeOf(err) == domain.CodeConflict, errors.Is(err, domain.ErrSecretRenewing):
+		return nil
+	case err == nil && (outcome == commands.SecretStored || outcome == commands.SecretReplaced):
+		h.add(c)
+	}
+	return err
 }
 
 // disconnect deletes the tokens that it read, like the use cases that disconnect a page. A sign-in may
@@ -304,9 +337,19 @@ func (p *tokenProcess) check(h *tokenHistory) {
 	for _, c := range h.changes {
 		if c.family == family {
 			require.Empty(p.t, h.laterThan(c), "what came after it")
+			require.False(p.t, c.imported && h.signedInDuring(c), "an import replaced tokens that it had not read: %v", h.changes)
 		}
 	}
-	h.changes = []change{{family, p.instant.Load(), p.instant.Load()}}
+	h.changes = []change{{family: family, begin: p.instant.Load(), end: p.instant.Load()}}
+}
+
+// signedInDuring reports whether tokens were stored between the look of an import and its end, and not
+// deleted since.
+func (h *tokenHistory) signedInDuring(c change) bool {
+	return slices.ContainsFunc(h.changes, func(s change) bool {
+		deleted := slices.ContainsFunc(h.changes, func(d change) bool { return d.family < 0 && d.end > s.begin })
+		return s.family >= 0 && s.begin > c.begin && s.end < c.end && !deleted
+	})
 }
 
 // mayBeGone reports whether a deletion came after every sign-in, or at the same time.

@@ -181,10 +181,6 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 	return place, err
 }
 
-// maxKnownPosts limits the posts of one social account that are checked in one round. Platforms
-// list about half as many posts.
-const maxKnownPosts = 20_000
-
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last
 // reading, and with whether it has had figures.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
@@ -206,8 +202,8 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		       where r.post = p.post and r.counted
 		       order by r.captured_at desc limit 1) l on true
 		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3
-		order by p.published_at desc nulls last, p.external_id limit $4`,
-		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
+		order by p.published_at desc nulls last, p.external_id`,
+		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID)
 }
 
 // ListedTexts returns the latest texts of posts from the listing of a tenant's social account, by

@@ -66,8 +66,9 @@ func (s *Server) consented(p domain.Platform, person string, c consent, pages []
 	return holder{person: person, consent: c.number}
 }
 
-// revoke takes the whole app from a person: every token of every consent is dead.
-func (s *Server) revoke(p domain.Platform, person string) {
+// RemoveApp takes the whole app from a person, as their settings at the platform do: every token of every consent is
+// dead.
+func (s *Server) RemoveApp(p domain.Platform, person string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.consents[accountKey(p, person)]

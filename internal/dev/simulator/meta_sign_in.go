@@ -169,7 +169,7 @@ func (s *Server) facebookPersonal(c *request, person Person, m minted, state tok
 	case s.cfg.ClientSecret != "" && c.query.Get("appsecret_proof") != s.proof(c.token):
 		return s.graphFail(c, 400, 100, 0, "Invalid appsecret_proof provided in the API argument")
 	case c.Method == http.MethodDelete:
-		s.revoke(domain.Facebook, person.ID)
+		s.RemoveApp(domain.Facebook, person.ID)
 		return ok(object{"success": true})
 	case c.PathValue("id") != "":
 		return s.personalPage(c, person, m)

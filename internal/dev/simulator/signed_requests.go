@@ -62,7 +62,7 @@ func (s *Server) removeApp(w http.ResponseWriter, r *http.Request, p domain.Plat
 		show(w, http.StatusNotFound, view{Title: p.String(), Wrong: "This person has not let the app in."})
 		return
 	}
-	s.revoke(p, person)
+	s.RemoveApp(p, person)
 	address := r.PostFormValue("deauthorize")
 	if r.PostFormValue("decision") == "erase" {
 		address = r.PostFormValue("delete")

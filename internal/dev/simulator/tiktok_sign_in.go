@@ -49,7 +49,7 @@ func (s *Server) tikTokRevoke(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, domain.TikTok, nil, Traps{}, c.tikTokOAuthFail(400, "invalid_request", "The access token is invalid."))
 		return
 	}
-	s.revoke(domain.TikTok, h.person)
+	s.RemoveApp(domain.TikTok, h.person)
 	s.answer(w, r, domain.TikTok, nil, Traps{}, ok(object{}))
 }
 
