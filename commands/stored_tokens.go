@@ -43,14 +43,6 @@ type StoredTokens struct {
 	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
 }
 
-// AddPage adds the token of a page, which does not expire with that of the person.
-func (t *StoredTokens) AddPage(externalID, token string) {
-	if t.Pages == nil {
-		t.Pages, t.PersonUntil, t.ExpiresAt = map[string]string{}, t.ExpiresAt, time.Time{}
-	}
-	t.Pages[externalID] = token
-}
-
 // Times returns the metadata that is stored unsealed with the tokens. taken is when the tokens were
 // obtained.
 func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {

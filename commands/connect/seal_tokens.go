@@ -115,14 +115,18 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 			Granted: c.Granted, DataAccessUntil: c.DataAccessUntil,
 		},
 	}
+	pages := map[string]string{}
 	for _, o := range c.Offered {
 		o.Username = domain.PlainName(o.Username)
 		o.Name = cmp.Or(domain.PlainName(o.Name), o.Username)
 		if o.AccessToken != "" && o.MayRead {
-			w.Tokens.AddPage(o.ExternalID, o.AccessToken)
+			pages[o.ExternalID] = o.AccessToken
 		}
 		o.AccessToken = ""
 		w.Offered = append(w.Offered, offered(o))
+	}
+	if len(pages) > 0 { // these do not expire with the token of the person
+		w.Tokens.Pages, w.Tokens.PersonUntil, w.Tokens.ExpiresAt = pages, w.Tokens.ExpiresAt, time.Time{}
 	}
 	for _, n := range c.NotOffered {
 		w.NotOffered = append(w.NotOffered, platforms.NotOffered{Name: domain.PlainName(n.Name), Reason: n.Reason})

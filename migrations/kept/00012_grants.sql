@@ -1,8 +1,8 @@
 -- +goose Up
 -- All pages that an agency reads with a grant have one connection, and the tokens of pages are stored
 -- with the token of the person. People sign in again.
+delete from secrets where ref in (select secret_ref from granted_connections);
 delete from granted_connections;
-delete from secrets where ref like 'connection/%';
 alter table granted_connections
   drop column parent_account, drop column reads, drop column token_of, drop column secret_ref;
 alter table granted_connections rename column hung_at to consented_at; -- when pages were last chosen
