@@ -200,6 +200,9 @@ func readAccounts(v *visit, shown *boardEditView) error {
 			linked.Note = "will be unlinked"
 		case linked.Checked && !before:
 			linked.Note = "will be linked"
+		case !before: // wanted
+			shown.Others = append(shown.Others, linked)
+			continue
 		}
 		shown.Linked = append(shown.Linked, linked)
 	}

@@ -150,7 +150,7 @@ func TestConnectingAndItsLinks(t *testing.T) {
 	}
 	ids := ledgertest.Column[string](t, r.log.DB.Pool, "select id::text from kept.connect_links order by made_at, id")
 	require.Len(t, ids, 5)
-	ledgertest.Exec(t, r.log.DB.Pool, "update kept.connect_links set expires_at = now() - interval '1 hour' where id::text = $1", ids[1])
+	ledgertest.Exec(t, r.log.DB.Pool, "update kept.connect_links set expires_at = made_at where id::text = $1", ids[1])
 	b.post("/console/connect/links/"+ids[2]+"/revoke", url.Values{}).leadsTo("/console/connect")
 	ledgertest.Exec(t, r.log.DB.Pool, "update kept.connect_links set made_by = $2 where id::text = $1", ids[3], left)
 	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not used yet", "revoked", "expired", " selected",

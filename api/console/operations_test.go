@@ -72,8 +72,11 @@ func (b *binary) end() {
 	}
 }
 
+// october is when tests begin.
+var october = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+
 // shared is the service of tests that change nothing.
-var shared = sync.OnceValue(func() *service { return openService(&whole, time.Now) })
+var shared = sync.OnceValue(func() *service { return openService(&whole, func() time.Time { return october }) })
 
 // The other agency, whose names no page of this agency shows.
 const (
@@ -94,7 +97,7 @@ type service struct {
 func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) *service {
 	t.Helper()
 	log := ledgertest.New(t)
-	r := &service{log: log, boards: log.Dashboards(t, time.Now), audit: &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}}
+	r := &service{log: log, boards: log.Dashboards(t, now), audit: &commands.Audit{Log: log, Now: now, Logger: ledgertest.Quiet}}
 	people := directory.People{Pool: log.DB.ReadOnly} // not counted: it is asked once a second
 	log.DB.ReadOnly, r.statements = pgtest.Traced(t, log.DB.ReadOnly)
 	log.Put(t,
@@ -158,7 +161,6 @@ type real struct {
 func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 	t.Helper()
 	s := bareStage(t)
-	s.now = time.Now().UTC()
 	r := &real{s, openService(t, func() time.Time { return s.now }, change...)}
 	s.deps.API, s.deps.RecordView = r.server, r.audit.RecordRead
 	s.open()

@@ -71,7 +71,7 @@ func newStage(t *testing.T) *stage {
 func bareStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
-		t: t, host: "localhost:6001", now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
+		t: t, host: "localhost:6001", now: october,
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.deps = console.Deps{
