@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -147,27 +148,22 @@ func (k *authorizer) status(ctx context.Context, user, account string) (director
 
 // outdated returns why this process may still let in people whose access has ended; "" if it does
 // not.
-func (k *authorizer) outdated() string {
+func (k *authorizer) outdated() []operator.HealthReason {
 	k.mu.Lock()
 	stale := time.Since(k.staleAt) < statusMaxStale
 	k.mu.Unlock()
 	switch {
 	case k.deps.Withdrawn.Outdated():
-		return "the list of withdrawn people (LEDGERBOARD_WITHDRAWN), or whom it names, cannot be read, so the previous list is used"
+		return []operator.HealthReason{{Code: operator.HealthWithdrawnOld}}
 	case stale:
-		return "the directory of people does not answer, so statuses that are up to a minute old are used"
+		return []operator.HealthReason{{Code: operator.HealthPeopleOld}}
 	}
-	return ""
+	return nil
 }
 
 // outdatedCheck reports [authorizer.outdated] in /readyz. Reads and changes still succeed.
 func (k *authorizer) outdatedCheck() Check {
-	return Check{Name: "ended access", Probe: func(context.Context) error {
-		if why := k.outdated(); why != "" {
-			return &DegradedError{Reason: why, Writes: true}
-		}
-		return nil
-	}}
+	return Check{Name: "ended access", Probe: func(context.Context) []operator.HealthReason { return k.outdated() }}
 }
 
 func (k *authorizer) outdatedMetric() prometheus.Collector {
@@ -175,10 +171,7 @@ func (k *authorizer) outdatedMetric() prometheus.Collector {
 		Name: "ledgerboard_access_lists_outdated",
 		Help: "1 while outdated lists decide whose access has ended; see the check \"ended access\" of /readyz.",
 	}, func() float64 {
-		if k.outdated() == "" {
-			return 0
-		}
-		return 1
+		return float64(len(k.outdated()))
 	})
 }
 

@@ -181,8 +181,8 @@ func Handler(deps Deps) (*Server, error) {
 	return s, s.open(metrics)
 }
 
-// Health returns the readiness checks, including those of this server.
-func (s *Server) Health() Health { return s.deps.Health }
+// Checks returns the readiness checks, including those of this server.
+func (s *Server) Checks() Health { return s.deps.Health }
 
 func (s *Server) open(metrics *requestMetrics) (err error) {
 	deps := s.deps
@@ -222,8 +222,8 @@ func newServer(deps Deps) *Server {
 	return s
 }
 
-// Starting returns the handler of a process that is not open yet. It serves /healthz and /readyz.
-// Everything else is unavailable, with the headers, the error shape, and the streams that only
+// Starting returns the handler of a process that is not open yet. It serves /healthz, /readyz and, to
+// operators on the machine of the service, /api/ops/health. Everything else is unavailable, with the headers, the error shape, and the streams that only
 // delay their clients, as [Handler] returns them.
 func Starting(config Config, health Health, logger *slog.Logger) (http.Handler, error) {
 	deps := Deps{Config: config, Health: health, Logger: logger}.withDefaults()
@@ -231,6 +231,12 @@ func Starting(config Config, health Health, logger *slog.Logger) (http.Handler, 
 	s.routes = []Operation{
 		{http.MethodGet, "/healthz", "", nil, operation{serve: plain(getHealth)}},
 		{http.MethodGet, "/readyz", "", nil, operation{serve: getReady}},
+		{http.MethodGet, GetOpsHealth.Pattern, "", nil, operation{serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
+			if p, known := PrincipalFrom(r.Context()); !known || !p.Roles.Has(RoleOperator) {
+				return errStarting
+			}
+			return writeData(w, s.Health(r.Context()), nil)
+		}}},
 	}
 	for _, pattern := range eventStreams {
 		s.routes = append(s.routes, Operation{http.MethodGet, pattern, "", nil, operation{

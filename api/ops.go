@@ -23,6 +23,10 @@ type operators struct{ *Server }
 
 // Operations of operators.
 var (
+	// Returns what this process can do and, if there is something that it cannot, why. It answers also
+	// while the brokers or the database are unavailable. /readyz returns the states and codes without
+	// details, to everyone.
+	GetOpsHealth = opsAt(http.MethodGet, "health", "getOpsHealth", does(operators.health))
 	// Lists the read models, with lag per partition, dead letters and generations under construction.
 	GetOpsProjections = opsAt(http.MethodGet, "projections", "getOpsProjections", all(OperatorService.Projections))
 	// Rebuilds a read model from the log while the current tables stay in use. The response contains
@@ -90,6 +94,7 @@ var (
 )
 
 var operatorOperations = routes(
+	GetOpsHealth,
 	GetOpsProjections,
 	PostOpsRebuild,
 	// Builds the tables of this program version before an upgrade, while the current tables stay in
@@ -322,6 +327,11 @@ func (o operators) deadLetters(ctx context.Context, _ Caller, in deadLettersInpu
 func (o operators) actions(ctx context.Context, _ Caller, in Page) (page Result[[]operator.RecordedAction, readmodels.TrailMeta], err error) {
 	page.Data, page.Meta, err = o.deps.Operators.Actions(ctx, int(in.Limit), string(in.Cursor))
 	return page, err
+}
+
+// health answers also while the brokers or the database are down.
+func (o operators) health(ctx context.Context, _ Caller, _ none) (operator.Health, error) {
+	return o.Health(ctx), nil
 }
 
 func (o operators) generation(ctx context.Context, _ Caller, in GenerationID) (operator.Generation, error) {

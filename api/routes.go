@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
@@ -133,12 +134,12 @@ func underAuth(operations []Operation) (under []Operation) {
 var serviceOperations = []Operation{
 	// Reports whether the process is running. Use /readyz to check whether it can do its work.
 	{http.MethodGet, "/healthz", "getHealthz", nil, operation{
-		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[HealthBody](), Media: []string{mediaJSON}},
+		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[Alive](), Media: []string{mediaJSON}},
 	}},
-	// Reports whether the service can do its work and, if not, why. If status is degraded, reads are
-	// served and something else is wrong; see checks.
+	// Reports whether the service can do its work and, if not, the kinds of reasons. If status is
+	// degraded, reads are served and something else is wrong; see checks and projections.
 	{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[HealthBody](), Media: []string{mediaJSON}},
+		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[operator.Health](), Media: []string{mediaJSON}},
 	}},
 	// Returns this document.
 	{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: getOpenAPI, Answer: Answer{Media: []string{mediaJSON}}}},

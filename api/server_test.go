@@ -3,11 +3,13 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,29 +21,32 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 func TestHealthAndReadiness(t *testing.T) {
 	t.Parallel()
 	var fault error
+	var reasons []operator.HealthReason
 	b := setup(t, func(d *api.Deps) {
 		d.Health.Checks = []api.Check{
-			{Name: "log", Probe: func(context.Context) error { return nil }},
-			{Name: "projector_lag", Probe: func(context.Context) error { return fault }},
+			{Name: "log", Probe: func(context.Context) []operator.HealthReason { return nil }},
+			{Name: "database", Probe: func(context.Context) []operator.HealthReason { return reasons }},
 		}
 		d.Ready = func() error { return fault }
 	})
 	require.JSONEq(t, `{"status":"ok"}`, b.ask(http.MethodGet, "/healthz", "").Body)
 	require.Equal(t, http.StatusOK, b.ask(http.MethodHead, "/readyz", "").Status)
-	require.JSONEq(t, `{"status":"ready","checks":[
-		{"name":"log","ok":true},{"name":"projector_lag","ok":true},{"name":"ended access","ok":true}]}`,
+	require.JSONEq(t, `{"status":"ready","may_write":true,"projections":[],"checks":[
+		{"name":"log","ok":true},{"name":"database","ok":true},{"name":"ended access","ok":true}]}`,
 		b.ask(http.MethodGet, "/readyz", "").Body)
 	fault = domain.NewError(domain.CodeUnavailable, "1,200 events behind")
+	reasons = []operator.HealthReason{{Code: operator.HealthDatabase, Params: map[string]string{"advice": "check the password"}}}
 	answer := b.ask(http.MethodGet, "/readyz", "").Says(t, http.StatusServiceUnavailable)
 	require.NotEmpty(t, answer.Header.Get("Retry-After"))
-	require.JSONEq(t, `{"status":"not_ready","checks":[{"name":"log","ok":true},
-		{"name":"projector_lag","ok":false,"reason":"1,200 events behind"},{"name":"ended access","ok":true}]}`, answer.Body)
+	require.JSONEq(t, `{"status":"not_ready","may_write":false,"projections":[],"checks":[{"name":"log","ok":true},
+		{"name":"database","ok":false,"reasons":[{"code":"database"}]},{"name":"ended access","ok":true}]}`, answer.Body)
 	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").Status, "the process is alive all the same")
 	answer = b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/all", b.agencyToken()).Says(t, http.StatusServiceUnavailable) // half-made figures are no figures
 	require.Equal(t, "1,200 events behind", answer.Failure(t).Message)
@@ -106,39 +111,51 @@ func TestCallersInThisProcessAreCountedAndObserved(t *testing.T) {
 }
 
 // A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready
-// for writes.
+// for writes. Everyone sees states and codes, operators the rest.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
-	fault := &api.DegradedError{Reason: "1 dead letter", Writes: true}
+	var refused error
+	state := operator.Projection{Projection: "dashboards", DeadLetters: 1}
 	health := api.Health{
-		Checks: []api.Check{{Name: "read model dashboards", Probe: func(context.Context) error { return fault }}},
-		Seen: func(_ context.Context, body *api.HealthBody) {
-			body.Projections = []api.ProjectionHealth{{Name: "dashboards", DeadLetters: 1}}
+		Reads: true,
+		Projections: func() ([]operator.ProjectionHealth, error) {
+			return []operator.ProjectionHealth{{
+				Projection: "dashboards", Readable: true, State: &state,
+				Reasons: []operator.HealthReason{{Code: operator.HealthDeadLetters, Params: map[string]string{"events": "1"}}},
+			}}, refused
+		},
+		Details: func(_ context.Context, h *operator.Health) {
+			h.Pauses = []domain.Pause{{Name: "linkedin", Actor: "anna"}}
 		},
 	}
-	b := setup(t, func(d *api.Deps) { d.Health = health })
+	b := setup(t, func(d *api.Deps) { d.Health, d.Operators = health, &fakeOperators{} })
 	alone := health.Handler(http.NotFoundHandler())
+	operators := b.token(agency, "operator")
 	for _, c := range []struct {
-		writes bool // are possible
-		path   string
-		status int
-		word   string
+		refused error
+		path    string
+		status  int
 	}{
-		{true, "/readyz", http.StatusOK, "degraded"},
-		{true, "/readyz?for=writes", http.StatusOK, "degraded"},
-		{false, "/readyz", http.StatusOK, "degraded"},
-		{false, "/readyz?for=writes", http.StatusServiceUnavailable, "not_ready"},
+		{nil, "/readyz", http.StatusOK},
+		{nil, "/readyz?for=writes", http.StatusOK},
+		{errors.New("read-only"), "/readyz", http.StatusOK},
+		{errors.New("read-only"), "/readyz?for=writes", http.StatusServiceUnavailable},
 	} {
-		fault.Writes = c.writes
+		refused = c.refused
 		answer := b.ask(http.MethodGet, c.path, "")
-		answer.Says(t, c.status, `"status":"`+c.word+`"`, `"reason":"1 dead letter"`, `"dead_letters":1`)
+		answer.Says(t, c.status)
+		const ofAPI = `{"name":"ended access","ok":true}` // the check of the role api
+		want := `{"status":"degraded","may_write":` + strconv.FormatBool(refused == nil) + `,"checks":[` + ofAPI + `],
+			"projections":[{"projection":"dashboards","readable":true,"current":null,"reasons":[{"code":"dead_letters"}]}]}`
+		require.JSONEq(t, want, answer.Body)
 		w := httptest.NewRecorder()
 		alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
 		require.Equal(t, c.status, w.Code, "a process without the role api says the same")
-		const ofAPI = `,{"name":"ended access","ok":true}` // the check of the role api
-		require.Contains(t, answer.Body, ofAPI)
-		require.JSONEq(t, strings.Replace(answer.Body, ofAPI, "", 1), w.Body.String())
+		require.JSONEq(t, strings.Replace(want, ofAPI, "", 1), w.Body.String())
+		b.get("/api/ops/health", operators).Says(t, http.StatusOK, `"may_write":`+strconv.FormatBool(refused == nil),
+			`"params":{"events":"1"}`, `"dead_letters":1`, `"actor":"anna"`)
 	}
+	b.get("/api/ops/health", b.agencyToken()).Says(t, http.StatusForbidden)
 	w := httptest.NewRecorder()
 	alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", http.NoBody))
 	require.JSONEq(t, `{"status":"ok"}`, w.Body.String())
@@ -149,10 +166,10 @@ func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})
 		b := setup(t, func(d *api.Deps) {
-			d.Health.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { <-stuck; return nil }}}
+			d.Health.Checks = []api.Check{{Name: "database", Probe: func(context.Context) []operator.HealthReason { <-stuck; return nil }}}
 		})
 		start := time.Now()
-		b.ask(http.MethodGet, "/readyz", "").Says(t, http.StatusServiceUnavailable, "did not answer in time")
+		b.ask(http.MethodGet, "/readyz", "").Says(t, http.StatusServiceUnavailable, `"code":"no_answer"`)
 		require.Equal(t, 2*time.Second, time.Since(start))
 		close(stuck)
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -165,12 +166,12 @@ func TestFiguresOfAClient(t *testing.T) {
 
 	// While figures are not processed, pages with today say so.
 	const late = "The latest readings may not be shown here yet."
-	s.ready(http.StatusOK, map[string]any{"projections": []any{map[string]any{"name": "account_insights", "paused": true, "lag_events": 1}}})
+	s.behind(operator.Projection{Projection: "account_insights", Paused: true, Lag: 1})
 	s.answer("GET /api/dashboards", []directory.DashboardSummary{}, nil)
 	b.get("/console").says(http.StatusOK, late)
 	b.get("/console/clients/" + bakery + "/figures").lacks(late)
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, late)
-	s.ready(http.StatusOK, map[string]any{"projections": []any{map[string]any{"name": "account_insights", "lag_events": 1}}})
+	s.behind(operator.Projection{Projection: "account_insights", Lag: 1})
 	b.get("/console").lacks(late)
 	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 2, 3
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -42,10 +43,10 @@ const lateAfter = 10 * time.Second
 // isLate reports whether one of the projections is paused with events to process, or makes no
 // progress.
 func isLate(v *visit, projections ...string) bool {
-	health := v.deps.API.Ready(v.r.Context(), false)
-	return slices.ContainsFunc(health.Projections, func(p api.ProjectionHealth) bool {
-		return slices.Contains(projections, p.Name) && p.LagEvents > 0 &&
-			(p.Paused || p.LagSeconds > lateAfter.Seconds())
+	health := v.deps.API.Health(v.r.Context())
+	return slices.ContainsFunc(health.Projections, func(p operator.ProjectionHealth) bool {
+		return slices.Contains(projections, p.Projection) && p.State != nil && p.State.Lag > 0 &&
+			(p.State.Paused || p.State.LagSeconds > lateAfter.Seconds())
 	})
 }
 

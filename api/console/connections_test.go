@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 const linked = "/console/clients/" + bakery + "/connections"
@@ -116,8 +117,12 @@ func (r *real) attempted() string {
 // The page shows what is kept and deleted before it disconnects, and what remains to do afterwards.
 func TestAPageIsDisconnected(t *testing.T) {
 	t.Parallel()
-	var health api.HealthBody
-	r := newReal(t, func(d *api.Deps) { d.Health.Seen = func(_ context.Context, h *api.HealthBody) { *h = health } })
+	var directory operator.Projection
+	r := newReal(t, func(d *api.Deps) {
+		d.Health.Details = func(_ context.Context, h *operator.Health) {
+			h.Projections = []operator.ProjectionHealth{{Projection: "directory", State: &directory}}
+		}
+	})
 	b := r.signedIn("agency")
 	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
 	page := called(number, domain.Instagram, "Harbour Bakery Pictures")
@@ -125,7 +130,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	r.connect(connectedPage{DirectorySocialAccount: page, read: true})
 	at := fmt.Sprint(linked, "/", number, "/disconnect")
 	b.get(linked).says(http.StatusOK, `href="`+at+`"`).lacks(linked+"/70/disconnect", "may not be shown here yet") // the main application disconnects what it connected
-	health.Projections = []api.ProjectionHealth{{Name: "directory", Paused: true, LagEvents: 3}}
+	directory.Paused, directory.Lag = true, 3
 	b.get(linked).says(http.StatusOK, "The latest readings, or pages that were just connected or disconnected, may not be shown here yet.")
 
 	records := len(r.log.Records(domain.TopicDirectory))

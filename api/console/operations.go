@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // Service is the API in this process; [*api.Server] implements it.
@@ -23,8 +24,8 @@ type Service interface {
 	Count(header http.Header, p api.Principal) error
 	// Observe counts a page that was served, by its pattern.
 	Observe(ctx context.Context, method, pattern string, status int, took time.Duration)
-	// Ready returns whether the process can serve reads or, with writes, changes.
-	Ready(ctx context.Context, writes bool) api.HealthBody
+	// Health returns what the process can do, for operators.
+	Health(ctx context.Context) operator.Health
 }
 
 // ask calls an operation as the visitor.

@@ -25,7 +25,7 @@ type opsHealthView struct {
 	Sentence string
 	Concerns []concern
 	UnderWay []operator.Generation
-	Checks   []api.CheckResult
+	Checks   []operator.HealthCheck
 }
 
 type concern struct {
@@ -34,20 +34,15 @@ type concern struct {
 }
 
 func openHealth(v *visit) (view, error) {
-	h, writes := v.deps.API.Ready(v.r.Context(), false), v.deps.API.Ready(v.r.Context(), true)
+	h := v.deps.API.Health(v.r.Context())
 	var pages map[string][]string
 	var err error
-	if h.Connections > 0 {
+	if slices.ContainsFunc(h.Pauses, func(p domain.Pause) bool { return p.Kind == domain.PauseConnection }) {
 		if pages, err = connectionPages(v); err != nil {
 			return nil, err
 		}
 	}
-	var pauses []domain.Pause
-	paused := func(p api.ProjectionHealth) bool { return p.Paused }
-	if h.Connections > 0 || len(h.Platforms) > 0 || slices.ContainsFunc(h.Projections, paused) {
-		pauses, _ = allPauses(v) // optional: the page also works while the database is unavailable
-	}
-	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages, pauses)}
+	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages)}
 	generations, err := ask(v, api.GetOpsGenerations, nil)
 	if err != nil {
 		return nil, err
@@ -57,18 +52,18 @@ func openHealth(v *visit) (view, error) {
 			shown.UnderWay = append(shown.UnderWay, g)
 		}
 	}
-	shown.Class, shown.Sentence = sentenceOf(h, writes.Status != "not_ready", len(shown.Concerns))
+	shown.Class, shown.Sentence = sentenceOf(h, len(shown.Concerns))
 	return shown, nil
 }
 
-func sentenceOf(h api.HealthBody, writes bool, concerns int) (class, text string) {
+func sentenceOf(h operator.Health, concerns int) (class, text string) {
 	switch {
-	case h.Status == "not_ready":
+	case h.Status == operator.NotReady:
 		return "bad", "This process cannot serve reads at the moment."
 	case concerns == 0:
 		return "good", fmt.Sprintf("The service is healthy: it serves reads and changes, and %s the log.",
 			counted(len(h.Projections), "projection follows", "projections follow"))
-	case writes:
+	case h.MayWrite:
 		return "warn", "The service serves reads and changes to boards, but has " + counted(concerns, "problem.", "problems.")
 	default:
 		return "bad", "The service serves reads, but refuses changes to boards. It has " + counted(concerns, "problem.", "problems.")
@@ -77,34 +72,18 @@ func sentenceOf(h api.HealthBody, writes bool, concerns int) (class, text string
 
 // concernsOf lists the problems that the process reports, most severe first. Pages contains the
 // pages of paused connections.
-func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
-	listed := map[string]bool{}
-	for _, p := range h.Projections {
-		switch {
-		case p.Paused:
-			says := "Readers do not see new events."
-			if paused := pauseOf(pauses, domain.PauseProjection, p.Name); paused != nil {
-				says = pausedFor(paused.Since, paused.Actor, paused.Reason) + " " + says
-			}
-			if refused := pauseRefusals[p.Name]; refused != "" {
-				says += " " + refused
-			}
-			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
-		case p.DeadLetters == 0:
-			continue
-		}
-		if p.DeadLetters > 0 {
-			what := operator.DeadLetters(p.DeadLetters) + " of " + p.Name
-			all = append(all, concern{what, deadLettersMean(p.Name), deadLettersPath})
-		}
-		listed["read model "+p.Name] = true
-	}
+func concernsOf(h operator.Health, pages map[string][]string) (all []concern) {
 	for _, c := range h.Checks {
-		if !c.OK && !listed[c.Name] {
-			all = append([]concern{{capital(c.Name), c.Reason, ""}}, all...)
+		if !c.OK {
+			all = append(all, concern{capital(c.Name), operator.TextOf(c.Reasons), ""})
 		}
 	}
-	for _, p := range pauses {
+	for _, p := range h.Projections {
+		for _, reason := range p.Reasons {
+			all = append(all, projectionConcern(p, reason, h.Pauses))
+		}
+	}
+	for _, p := range h.Pauses {
 		why := pausedFor(p.Since, p.Actor, p.Reason)
 		switch p.Kind {
 		case domain.PausePlatform:
@@ -117,6 +96,28 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 		}
 	}
 	return all
+}
+
+func projectionConcern(p operator.ProjectionHealth, reason operator.HealthReason, pauses []domain.Pause) concern {
+	switch reason.Code {
+	case operator.HealthPaused:
+		says := "Readers do not see new events."
+		if paused := pauseOf(pauses, domain.PauseProjection, p.Projection); paused != nil {
+			says = pausedFor(paused.Since, paused.Actor, paused.Reason) + " " + says
+		}
+		if refused := pauseRefusals[p.Projection]; refused != "" {
+			says += " " + refused
+		}
+		return concern{"Projection " + p.Projection + " is paused", says, projectionsPath}
+	case operator.HealthDeadLetters:
+		what := "Dead letters of " + p.Projection
+		if p.State != nil {
+			what = operator.DeadLetters(p.State.DeadLetters) + " of " + p.Projection
+		}
+		return concern{what, deadLettersMean(p.Projection), deadLettersPath}
+	default:
+		return concern{"Projection " + p.Projection, reason.Text(), projectionsPath}
+	}
 }
 
 func deadLettersMean(projection string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -33,7 +34,7 @@ type platformRow struct {
 	Paused   *domain.Pause
 	Accounts int
 	States   []stateCount
-	Readings []api.PlatformReading
+	Readings []operator.ReadingPace
 	Calls    int // API calls per day for all accounts that are read
 	ReadAt   *time.Time
 }
@@ -52,7 +53,7 @@ func openPlatforms(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	health := v.deps.API.Ready(v.r.Context(), false)
+	health := v.deps.API.Health(v.r.Context())
 	shown := opsPlatformsView{Connected: len(connections)}
 	for _, p := range domain.Platforms() {
 		shown.Platforms = append(shown.Platforms, platformRowOf(p.String(), connections, pauses, health.Readings))
@@ -103,7 +104,7 @@ func statusWords(status any) string {
 }
 
 func platformRowOf(
-	name string, connections []directory.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading,
+	name string, connections []directory.ConnectionReading, pauses []domain.Pause, readings []operator.ReadingPace,
 ) platformRow {
 	row := platformRow{Name: name, Paused: pauseOf(pauses, domain.PausePlatform, name)}
 	states := map[domain.PageStatus]int{}
@@ -123,7 +124,7 @@ func platformRowOf(
 	}
 	slices.SortStableFunc(row.States, func(a, b stateCount) int { return cmp.Compare(b.Count, a.Count) })
 	for _, r := range readings {
-		if r.Name == name {
+		if r.Platform == name {
 			row.Readings = append(row.Readings, r)
 		}
 	}

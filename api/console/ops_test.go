@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,22 +25,17 @@ import (
 type healthy struct {
 	console.Service
 
-	reads, writes api.HealthBody
+	health operator.Health
 }
 
-func (h *healthy) Ready(_ context.Context, writes bool) api.HealthBody {
-	if writes && h.writes.Status != "" {
-		return h.writes
-	}
-	return h.reads
-}
+func (h *healthy) Health(context.Context) operator.Health { return h.health }
 
 // operators is the service of operators, whose state a test sets. What it does is tested with the
 // program.
 type operators struct {
 	api.OperatorService
 
-	health      *healthy
+	service     *healthy
 	projections []operator.Projection
 	generations []operator.Generation
 	letters     []operator.DeadLetter
@@ -56,10 +52,11 @@ func newOperators(t *testing.T) (*real, *operators, *browser) {
 	t.Helper()
 	o := &operators{}
 	r := newReal(t, func(d *api.Deps) { d.Operators = o })
-	o.health = &healthy{Service: r.server, reads: api.HealthBody{
-		Status: "ready", Checks: []api.CheckResult{{Name: "log", OK: true}}, Projections: []api.ProjectionHealth{{Name: "dashboards"}},
+	o.service = &healthy{Service: r.server, health: operator.Health{
+		Status: operator.Ready, MayWrite: true, Checks: []operator.HealthCheck{{Name: "log", OK: true}},
+		Projections: []operator.ProjectionHealth{{Projection: "dashboards", Readable: true}},
 	}}
-	r.deps.API = o.health
+	r.deps.API = o.service
 	return r, o, r.open().signedIn("operator")
 }
 
@@ -146,15 +143,14 @@ func TestHealth(t *testing.T) {
 	s, o, b := newOperators(t)
 	b.get("/console/ops").says(http.StatusOK, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
 
-	o.health.reads = api.HealthBody{
-		Status: "degraded",
-		Checks: []api.CheckResult{
-			{Name: "read model post_insights", Degraded: true, Reason: "2 dead letters"}, {Name: "log", Degraded: true, Reason: "a broker is away"},
-		},
-		Projections: []api.ProjectionHealth{{Name: "post_insights", DeadLetters: 2}}, Connections: 2,
-		Platforms: []api.PlatformPause{{Name: "linkedin", Since: s.now}},
+	reason := func(code operator.HealthCode) []operator.HealthReason { return []operator.HealthReason{{Code: code}} }
+	o.service.health = operator.Health{
+		Status: operator.Degraded, MayWrite: true, Checks: []operator.HealthCheck{{Name: "log", Reasons: reason(operator.HealthBrokers)}},
+		Projections: []operator.ProjectionHealth{{
+			Projection: "post_insights", Reasons: reason(operator.HealthDeadLetters), State: &operator.Projection{DeadLetters: 2},
+		}},
 	}
-	o.pauses = []domain.Pause{
+	o.service.health.Pauses = []domain.Pause{
 		{Kind: domain.PauseConnection, Name: "31", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PauseConnection, Name: "33", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
@@ -187,21 +183,25 @@ func TestHealth(t *testing.T) {
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
 		"Rebuild: canceled<", "Rebuild: catching up<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
-	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes to boards, but has 5 problems.", "a broker is away", "2 dead letters of post_insights",
+	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes to boards, but has 5 problems.", "The brokers do not answer", "2 dead letters of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
 		`href="/console/ops/dead-letters"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/generations/directory.g2"`)
 
-	o.health.reads = api.HealthBody{Status: "degraded", Projections: []api.ProjectionHealth{{Name: "dashboards", Paused: true, DeadLetters: 1}}}
-	o.health.writes = api.HealthBody{Status: "not_ready"}
-	o.pauses = []domain.Pause{
-		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
+	o.service.health = operator.Health{
+		Status: operator.Degraded,
+		Projections: []operator.ProjectionHealth{{
+			Projection: "dashboards", Reasons: slices.Concat(reason(operator.HealthPaused), reason(operator.HealthDeadLetters)),
+		}},
+		Pauses: []domain.Pause{
+			{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
+		},
 	}
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but refuses changes to boards. It has 2 problems.", "Projection dashboards is paused", "by ops. Reason: incident, OPS-7. Readers do not see new events.",
 		"Until each is retried or skipped, changes")
 
-	o.health.reads = api.HealthBody{Status: "not_ready", Checks: []api.CheckResult{{Name: "database", Reason: "away"}}}
-	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads at the moment.", "away")
+	o.service.health = operator.Health{Status: operator.NotReady, Checks: []operator.HealthCheck{{Name: "database", Reasons: reason(operator.HealthDatabase)}}}
+	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads at the moment.", `<span class="badge bad">failed</span> The database does not answer`)
 }
 
 func TestActionsAskForConfirmation(t *testing.T) {

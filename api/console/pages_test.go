@@ -108,7 +108,7 @@ var (
 		"ProfileName", "PageName", "Content", "Added", "Through", "Sees", "LinkedWith",
 	}
 	ownTypes = []string{
-		"console.navItem", "console.preset", "console.figureShown", "console.personEntry", "console.buildStep", "console.verifyView", "console.platformRow", "api.CheckResult", "operator.Topic",
+		"console.navItem", "console.preset", "console.figureShown", "console.personEntry", "console.buildStep", "console.verifyView", "console.platformRow", "operator.HealthCheck", "operator.Topic",
 		"chart.Series",
 	}
 )

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -191,7 +192,7 @@ func (scripted) Count(http.Header, api.Principal) error { return nil }
 
 func (scripted) Observe(context.Context, string, string, int, time.Duration) {}
 
-func (scripted) Ready(context.Context, bool) (healthy api.HealthBody) { return healthy }
+func (scripted) Health(context.Context) (healthy operator.Health) { return healthy }
 
 // A double click sends a form twice, and without scripts the browser drops the first request. The
 // action still runs exactly once.

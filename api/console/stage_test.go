@@ -28,6 +28,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -48,6 +49,7 @@ type stage struct {
 	console  *console.Console
 	sessions *memory
 	deps     console.Deps
+	health   operator.Health
 	now      time.Time
 	refused  []console.RefusalError
 
@@ -160,12 +162,12 @@ func (*stage) Count(http.Header, api.Principal) error { return nil }
 // Observe implements [console.Service].
 func (*stage) Observe(context.Context, string, string, int, time.Duration) {}
 
-// Ready implements [console.Service].
-func (s *stage) Ready(_ context.Context, writes bool) (h api.HealthBody) {
-	path := "/readyz?for=" + map[bool]string{false: "reads", true: "writes"}[writes]
-	_, body := s.answered(api.Principal{UserID: "anyone"}, s.request(http.MethodGet, path, nil))
-	convert(s.t, body, &h)
-	return h
+// Health implements [console.Service].
+func (s *stage) Health(context.Context) operator.Health { return s.health }
+
+// behind sets the state of a projection.
+func (s *stage) behind(state operator.Projection) {
+	s.health.Projections = []operator.ProjectionHealth{{Projection: state.Projection, State: &state}}
 }
 
 func (s *stage) request(method, path string, body any) *http.Request {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // changeOfUsers is a change that is recorded if it succeeds.
@@ -137,7 +138,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 	_, err = admin.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and pid <> pg_backend_pid()`)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(readModelFault(t, boards.Handler()), "read-only") }, patience, often)
+	require.Eventually(t, func() bool { return readModelFault(t, boards.Handler()) == operator.HealthReadOnly }, patience, often)
 	for range 7 {
 		answer := put(`{"users":[]}`)
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status)
@@ -155,16 +156,14 @@ func TestDatabaseReadOnly(t *testing.T) {
 	t.Log("changes work again after", time.Since(began).Round(time.Millisecond))
 }
 
-// readModelFault returns the error about the tables of dashboards in /readyz.
-func readModelFault(t *testing.T, handler http.Handler) string {
+// readModelFault returns the code of the most important fault of dashboards in /readyz; "" if there is none.
+func readModelFault(t *testing.T, handler http.Handler) operator.HealthCode {
 	t.Helper()
-	var ready struct {
-		Checks []struct{ Name, Reason string } `json:"checks"`
-	}
+	var ready operator.Health
 	_ = json.Unmarshal([]byte(get(t, handler, "/readyz", "").Body), &ready) // without an answer nothing is found
-	for _, check := range ready.Checks {
-		if check.Name == "read model dashboards" {
-			return check.Reason
+	for _, p := range ready.Projections {
+		if p.Projection == "dashboards" && len(p.Reasons) > 0 {
+			return p.Reasons[0].Code
 		}
 	}
 	return ""

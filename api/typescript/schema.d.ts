@@ -870,6 +870,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what this process can do and, if there is something that it cannot, why.
+         * @description It answers also while the brokers or the database are unavailable. /readyz returns the states and codes without details, to everyone.
+         */
+        get: operations["getOpsHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/log": {
         parameters: {
             query?: never;
@@ -2229,8 +2249,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Reports whether the service can do its work and, if not, why.
-         * @description If status is degraded, reads are served and something else is wrong; see checks.
+         * Reports whether the service can do its work and, if not, the kinds of reasons.
+         * @description If status is degraded, reads are served and something else is wrong; see checks and projections.
          */
         get: operations["getReadyz"];
         put?: never;
@@ -2538,6 +2558,11 @@ export interface components {
          * @enum {string}
          */
         ActivityState: "published" | "scheduled";
+        /** @description The response of /healthz. */
+        Alive: {
+            /** @description "ok". */
+            status: string;
+        };
         /** @description One group of the audience. */
         AudienceShare: {
             /**
@@ -2591,31 +2616,6 @@ export interface components {
             /** @description User on the lists of the dashboards: 24 hex digits. */
             user_id: string;
         };
-        /** @description A generation under construction. */
-        BuildHealth: {
-            /**
-             * Format: int64
-             * @description Number of the generation.
-             */
-            generation: number;
-            /**
-             * Format: int64
-             * @description Progress until the generation can be read.
-             */
-            percent: number;
-            /**
-             * Format: int64
-             * @description Estimate from the rate so far; null if unknown.
-             */
-            seconds_left: number | null;
-            /**
-             * Format: int64
-             * @description The version of the projector.
-             */
-            version: number;
-            /** @description What the rebuild waits for; absent if it is making progress. */
-            waits?: string;
-        };
         /** @description Classifies posts by subject. Categories come from the main application and are the same for all agencies. */
         Category: {
             /**
@@ -2643,17 +2643,6 @@ export interface components {
              * @description The social account; null if several changed at once.
              */
             social_account_id: number | null;
-        };
-        /** @description The result of one readiness check. */
-        CheckResult: {
-            /** @description True if the check failed but the service can do what the request asks about. */
-            degraded?: boolean;
-            /** @description The name of the check. */
-            name: string;
-            /** @description Whether the condition is met. */
-            ok: boolean;
-            /** @description Why the condition is not met; absent if it is. */
-            reason?: string;
         };
         /** @description A signed statement about the log as a whole; it names no agency. */
         CheckpointEntry: {
@@ -3337,11 +3326,6 @@ export interface components {
          * @enum {string}
          */
         DeadLetterReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken";
-        /**
-         * Format: int64
-         * @description The number of events that could not be folded. Each of dashboards stops a stream.
-         */
-        DeadLetters: number;
         /** @description A dead letter with its record in the log. */
         DeadRecord: {
             /**
@@ -3978,24 +3962,85 @@ export interface components {
             /** @description True if the same tokens were sent before. The stored tokens, which may have been renewed in the meantime, are kept. */
             unchanged: boolean;
         };
-        /** @description The response of /healthz and /readyz. */
-        HealthBody: {
-            /** @description The readiness checks with their results. */
-            checks?: components["schemas"]["CheckResult"][];
-            /**
-             * Format: int64
-             * @description Number of connections that an operator paused.
-             */
-            paused_connections?: number;
-            /** @description The platforms that an operator paused. */
-            paused_platforms?: components["schemas"]["PlatformPause"][];
-            /** @description State of the read models; absent before the first check. */
-            projections?: components["schemas"]["ProjectionHealth"][];
-            /** @description How this process reads platforms. */
-            readings?: components["schemas"]["PlatformReading"][];
-            /** @description "ok", "ready", "degraded" or "not_ready". */
-            status: string;
+        /** @description What a process can do now, and why it cannot do the rest. Everyone may see the answer of Health.Public; the rest is for operators. */
+        Health: {
+            /** @description Conditions that do not concern a single projection. */
+            checks: components["schemas"]["HealthCheck"][];
+            /** @description Whether a change of a dashboard is accepted now. */
+            may_write: boolean;
+            /** @description Current pauses; absent in public answers. */
+            pauses?: components["schemas"]["Pause"][];
+            /** @description Empty before the process has read their state. */
+            projections: components["schemas"]["ProjectionHealth"][];
+            /** @description How this process reads platforms; absent in public answers. */
+            readings?: components["schemas"]["ReadingPace"][];
+            /** @description "ready", "degraded" (reads are served) or "not_ready". */
+            status: components["schemas"]["HealthStatus"];
         };
+        /** @description The result of one check. */
+        HealthCheck: {
+            /** @description What was checked. */
+            name: string;
+            /** @description Whether the condition is met. */
+            ok: boolean;
+            /** @description Why the condition is not met; absent if it is. */
+            reasons?: components["schemas"]["HealthReason"][];
+        };
+        /**
+         * @description A kind of reason.
+         *
+         *     - `starting`: the process is opening the log and the database
+         *     - `stopping`: the process is about to end
+         *     - `no_answer`: the check did not end in time
+         *     - `brokers`: the brokers do not answer
+         *     - `append_refused`: the brokers refuse records of a topic
+         *     - `topics_unsafe`: a topic could lose or split records
+         *     - `database`: the database does not answer
+         *     - `people_unknown`: it is not known who has left
+         *     - `app_blocked`: a platform has switched off the app
+         *     - `version`: a platform refuses the version of its API
+         *     - `version_ends`: the version of a platform's API ends soon
+         *     - `version_replaced`: a platform answers with another version
+         *     - `platforms_unknown`: the state of the platforms' apps cannot be read
+         *     - `withdrawn_old`: the list of withdrawn people cannot be read
+         *     - `people_old`: statuses of people cannot be read
+         *     - `read_only`: the database accepts no changes
+         *     - `state_unknown`: the state was not read, or not for some seconds
+         *     - `tables_lost`: tables of the service itself are missing
+         *     - `tables_gone`: tables of the projection were dropped
+         *     - `building`: the tables are being built
+         *     - `not_built`: the tables must be built, but no process does so
+         *     - `catching_up`: the tables lack records that were in the log at startup
+         *     - `other_log`: a partition does not follow the log
+         *     - `set_back`: the tables were reset to an earlier state
+         *     - `unfolded`: no process folds the tables
+         *     - `stands_still`: far behind without progress
+         *     - `lagging`: behind without progress
+         *     - `paused`: an operator has paused the projection
+         *     - `dead_letters`: events could not be folded
+         *     - `build_stuck`: a build fails again and again in the same way
+         *     - `problem`: this process cannot fold the projection
+         * @enum {string}
+         */
+        HealthCode: "starting" | "stopping" | "no_answer" | "brokers" | "append_refused" | "topics_unsafe" | "database" | "people_unknown" | "app_blocked" | "version" | "version_ends" | "version_replaced" | "platforms_unknown" | "withdrawn_old" | "people_old" | "read_only" | "state_unknown" | "tables_lost" | "tables_gone" | "building" | "not_built" | "catching_up" | "other_log" | "set_back" | "unfolded" | "stands_still" | "lagging" | "paused" | "dead_letters" | "build_stuck" | "problem";
+        /** @description Why a process or a projection is not healthy. */
+        HealthReason: {
+            /** @description Kind of reason. */
+            code: components["schemas"]["HealthCode"];
+            /** @description Details; absent in public answers. */
+            params?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * @description The health of a process in one word.
+         *
+         *     - `ready`: there is nothing to report
+         *     - `degraded`: reads are served
+         *     - `not_ready`: reads are not served
+         * @enum {string}
+         */
+        HealthStatus: "ready" | "degraded" | "not_ready";
         /** @description The effect of one record on one dashboard, or an operator's skip of a record. */
         HistoryEntry: {
             /** @description Users who gained or lost access to the dashboard or to scopes of it because of the record. */
@@ -4623,36 +4668,6 @@ export interface components {
             /** @description Why the partition is not followed. */
             stopped?: string;
         };
-        /** @description The position of one partition. */
-        PartitionHealth: {
-            /**
-             * Format: int64
-             * @description Offset after the last record.
-             */
-            end_offset: number;
-            /**
-             * Format: int64
-             * @description Number of events not folded yet.
-             */
-            lag_events: number;
-            /**
-             * Format: double
-             * @description Time that the partition has been behind without progress.
-             */
-            lag_seconds: number;
-            /**
-             * Format: int64
-             * @description Offset of the first record not folded yet.
-             */
-            next_offset: number;
-            /**
-             * Format: int64
-             * @description Number of the partition.
-             */
-            partition: number;
-            /** @description Why the partition must not be followed; absent if it may be. */
-            stopped?: string;
-        };
         /** @description A pause that is in effect. */
         Pause: {
             /** @description The operator who paused it. */
@@ -4874,16 +4889,6 @@ export interface components {
             social_accounts: number;
             start: components["schemas"]["Start"];
         };
-        /** @description A platform that an operator paused: its figures are not read and its tokens are not renewed. For operators, GET /api/ops/pauses says who paused what, and why. */
-        PlatformPause: {
-            /** @description The name of the platform. */
-            name: string;
-            /**
-             * Format: date-time
-             * @description When it was paused, UTC.
-             */
-            since: string;
-        };
         /** @description The figures of one platform. */
         PlatformReachStats: {
             impressions: components["schemas"]["Impressions"];
@@ -4902,17 +4907,6 @@ export interface components {
              * @description Number in scope, whether read or not.
              */
             social_accounts: number;
-        };
-        /** @description Describes how the connections of a platform are read. Their number is not public. */
-        PlatformReading: {
-            /** @description "account_insights" or "post_insights". */
-            kind: string;
-            /** @description The name of the platform. */
-            name: string;
-            /** @description A sentence that says how often the least frequently read connections are read, and what limits this rate. */
-            pace: string;
-            /** @description Whether the quota makes readings less frequent than configured. */
-            slowed: boolean;
         };
         /** @description Compares one platform's page views with the cost of subscriptions. A subscription has one price for all platforms. Here the full price is compared with this platform's page views alone, so do not add the costs of platforms. */
         PlatformRoi: {
@@ -5581,7 +5575,11 @@ export interface components {
         Projection: {
             /** @description Lists the generations that are being built, of any version. */
             building: components["schemas"]["Generation"][];
-            dead_letters: components["schemas"]["DeadLetters"];
+            /**
+             * Format: int64
+             * @description The number of events that could not be folded. Each of dashboards stops a stream.
+             */
+            dead_letters: number;
             /**
              * Format: int64
              * @description Generation that readers use.
@@ -5620,34 +5618,18 @@ export interface components {
              */
             unknown: number;
         };
-        /** @description The state of a read model, as of this process's last check. */
+        /** @description The health of a projection. */
         ProjectionHealth: {
-            /** @description Generations under construction, of any version. */
-            building: components["schemas"]["BuildHealth"][];
-            dead_letters: components["schemas"]["DeadLetters"];
-            /**
-             * Format: int64
-             * @description The generation that this process reads; 0 before the first.
-             */
-            generation: number;
-            /**
-             * Format: int64
-             * @description Number of events not folded yet, in all partitions.
-             */
-            lag_events: number;
-            /**
-             * Format: double
-             * @description Time without progress of the partition that has waited longest.
-             */
-            lag_seconds: number;
-            /** @description The name of the projection. */
-            name: string;
-            /** @description The partitions of the topic. */
-            partitions: components["schemas"]["PartitionHealth"][];
-            /** @description Whether an operator paused it. */
-            paused: boolean;
-            /** @description "building" or "live". */
-            state: string;
+            /** @description Whether the tables contain what is in the log, except for the last moments; null if it is not known. */
+            current: boolean | null;
+            /** @description Name of the projection. */
+            projection: string;
+            /** @description Whether its tables can be read. */
+            readable: boolean;
+            /** @description Why not, and what else needs attention; the most important one first. */
+            reasons?: components["schemas"]["HealthReason"][];
+            /** @description Latest state; absent in public answers, and if not known. */
+            state?: components["schemas"]["Projection"];
         };
         /**
          * @description The measure of a ranking.
@@ -5876,6 +5858,17 @@ export interface components {
             value: number;
             /** @description The platform's name for the window; null if unnamed. */
             window: string | null;
+        };
+        /** @description How often the connections of a platform are read. */
+        ReadingPace: {
+            /** @description "account_insights" or "post_insights". */
+            kind: string;
+            /** @description A sentence that says how often the least frequently read connections are read, and what limits this rate. */
+            pace: string;
+            /** @description Name of the platform. */
+            platform: string;
+            /** @description Whether the quota makes readings less frequent than configured. */
+            slowed: boolean;
         };
         /** @description An operator's reason: a code from a fixed list, and the ticket with the details. */
         Reason: {
@@ -10617,6 +10610,95 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "retry_later";
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    getOpsHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "checks": [
+                     *           {
+                     *             "name": "process",
+                     *             "ok": true
+                     *           }
+                     *         ],
+                     *         "may_write": true,
+                     *         "pauses": [
+                     *           {
+                     *             "actor": "system:operator",
+                     *             "kind": "projection",
+                     *             "name": "post_insights",
+                     *             "reason": {
+                     *               "code": "maintenance",
+                     *               "ticket": "OPS-17"
+                     *             },
+                     *             "since": "2026-11-26T01:42:30.962339Z"
+                     *           }
+                     *         ],
+                     *         "projections": [
+                     *           {
+                     *             "current": false,
+                     *             "projection": "post_insights",
+                     *             "readable": true,
+                     *             "reasons": [
+                     *               {
+                     *                 "code": "paused",
+                     *                 "params": {
+                     *                   "projection": "post_insights"
+                     *                 }
+                     *               }
+                     *             ],
+                     *             "state": {
+                     *               "building": [],
+                     *               "dead_letters": 0,
+                     *               "generation": 1,
+                     *               "ignored": 0,
+                     *               "lag_events": 0,
+                     *               "lag_seconds": 0,
+                     *               "partitions": [
+                     *                 {
+                     *                   "end_offset": 0,
+                     *                   "lag_seconds": 0,
+                     *                   "next_offset": 0,
+                     *                   "partition": 0,
+                     *                   "progressed_at": "2026-11-29T12:19:39.840729Z"
+                     *                 }
+                     *               ],
+                     *               "paused": true,
+                     *               "projection": "post_insights",
+                     *               "state": "live",
+                     *               "unknown": 0
+                     *             }
+                     *           }
+                     *         ],
+                     *         "status": "degraded"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Health"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -17503,7 +17585,7 @@ export interface operations {
                      *       "status": "ok"
                      *     }
                      */
-                    "application/json": components["schemas"]["HealthBody"];
+                    "application/json": components["schemas"]["Alive"];
                 };
             };
         };
@@ -18868,39 +18950,23 @@ export interface operations {
                      *           "ok": true
                      *         }
                      *       ],
+                     *       "may_write": true,
                      *       "projections": [
                      *         {
-                     *           "building": [],
-                     *           "dead_letters": 0,
-                     *           "generation": 1,
-                     *           "lag_events": 0,
-                     *           "lag_seconds": 0,
-                     *           "name": "dashboards",
-                     *           "partitions": [
+                     *           "current": false,
+                     *           "projection": "post_insights",
+                     *           "readable": true,
+                     *           "reasons": [
                      *             {
-                     *               "end_offset": 0,
-                     *               "lag_events": 0,
-                     *               "lag_seconds": 0,
-                     *               "next_offset": 0,
-                     *               "partition": 0
+                     *               "code": "paused"
                      *             }
-                     *           ],
-                     *           "paused": false,
-                     *           "state": "live"
+                     *           ]
                      *         }
                      *       ],
-                     *       "readings": [
-                     *         {
-                     *           "kind": "account_insights",
-                     *           "name": "facebook",
-                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
-                     *           "slowed": false
-                     *         }
-                     *       ],
-                     *       "status": "ready"
+                     *       "status": "degraded"
                      *     }
                      */
-                    "application/json": components["schemas"]["HealthBody"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description The service cannot serve reads or, with for=writes, change dashboards; see checks. */
@@ -18910,7 +18976,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HealthBody"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
         };

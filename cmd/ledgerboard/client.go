@@ -149,6 +149,20 @@ func notSent(err error) bool {
 	return ok && failed.Op == "dial"
 }
 
+// read returns a response of any status.
+func (c client) read(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(io.LimitReader(response.Body, 1<<20))
+}
+
 func (c client) download(ctx context.Context, path string, query url.Values, out io.Writer) (http.Header, error) {
 	response, err := c.open(ctx, http.MethodGet, path, query, nil)
 	if err != nil {

@@ -62,7 +62,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 		}
 		streaming, end := context.WithCancel(ctx)
 		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
-		health, handler, endStreams = apiServer.Health(), pages, func() { end(); apiServer.Close() }
+		health, handler, endStreams = apiServer.Checks(), pages, func() { end(); apiServer.Close() }
 		if local := p.front.local; local != nil {
 			local.handle(p.forCommands(apiServer))
 			p.stop.run(group, "socket for commands", local.run)

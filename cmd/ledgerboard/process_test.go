@@ -19,6 +19,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -39,8 +40,9 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
 }
 
-// A process without the role api still serves health, readiness and metrics; `status` prints them.
-func TestStatusOfAProjector(t *testing.T) {
+// A process without the role api serves health, readiness and metrics; `status` prints states. Of one
+// with the role, and of log and database, it also prints details.
+func TestStatus(t *testing.T) {
 	settings := addressedSettings(newStorage(t))
 	settings.Roles = []string{roleProjector, roleFetcher}
 	runService(t, settings, ledgertest.Quiet, func(p *process, base string) {
@@ -48,26 +50,43 @@ func TestStatusOfAProjector(t *testing.T) {
 		// says requests the status until it returns the error and the texts: a probe may fail for a
 		// moment.
 		says := func(c statusCommand, kind error, texts ...string) {
+			t.Helper()
 			require.Eventually(t, func() bool {
-				c.Addr, c.Timeout = addr, time.Minute
+				c.installation, c.Timeout = settings.installation, time.Minute
 				printed, err := runCommand(t, c)
 				return errors.Is(err, kind) && !slices.ContainsFunc(texts, func(text string) bool { return !regexp.MustCompile(text).MatchString(printed) })
 			}, patience, 50*time.Millisecond, "%v", texts)
 		}
-		says(statusCommand{}, nil, `^ready\n`, `(?m)^directory +g1 +all \d+ +0 +0`)
-		says(statusCommand{All: true}, nil, `(?m)^directory +g1 +0 +0 +0 +0 +0`)
+		asked := statusCommand{Addr: addr}
+		says(asked, nil, `^ready\n`, `(?m)^  ok  read model directory$`, `(?m)^  ok  changes of dashboards$`)
+		says(statusCommand{Own: addr}, nil, `^ready\n`) // nothing listens in its data directory
+		direct := statusCommand{Direct: true}
+		brokers, err := p.Brokers(t.Context())
+		require.NoError(t, err)
+		_, err = runCommand(t, statusCommand{installation: settings.installation, Direct: true})
+		require.ErrorIs(t, err, embedded.ErrLocked)
+		settings.KafkaBrokers = brokers
+		says(direct, nil, `^ready\n`, `(?m)^directory +g1 +all \d+ +0 +0`)
+		direct.All = true
+		says(direct, nil, `(?m)^directory +g1 +0 +0 +0 +0 +0`)
 
 		p.exec(t, "insert into pauses (kind, name, since, actor, code, ticket) values ('projection', 'post_insights', now(), 'tester', 'incident', '')")
-		says(statusCommand{}, errDegraded, `^degraded\n`, "post_insights is paused")
+		says(asked, errDegraded, `^degraded\n`, `(?m)^  NO  read model post_insights: Read model is paused`)
 		require.Equal(t, exitNotReady, exitCode(errDegraded, io.Discard))
 		p.exec(t, "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
-		says(statusCommand{}, errDegraded, `linkedin is not read: paused since [-0-9TZ:]+\n`)
+		says(direct, errDegraded, `linkedin is not read: paused since [-0-9TZ:]+, by tester, incident:OPS-3\n`)
 		// health checks must not restart a container that serves reads
-		says(statusCommand{Serving: true}, nil, `^degraded\n`)
-		says(statusCommand{JSON: true}, errDegraded, `"paused_platforms":\[\{"name":"linkedin","since":"[^"]*"\}\]`, `"partitions":\[\{"partition":0,"next_offset":0`)
+		asked.Serving = true
+		says(asked, nil, `^degraded\n`)
+		asked.Serving, asked.JSON = false, true
+		says(asked, errDegraded, `"projection":"post_insights","readable":true,"current":false,"reasons":\[\{"code":"paused"\}\]`)
+		direct.JSON = true
+		says(direct, errDegraded, `"pauses":\[.*"name":"linkedin"`, `"partitions":\[\{"partition":0,"next_offset":0`)
 
 		get(base+"/healthz", "").Says(t, http.StatusOK)
+		require.NotContains(t, get(base+"/readyz", "").Body, "tester", "everyone may ask")
 		get(base+"/api/projects/dashboard/"+eraseClient, "").Says(t, http.StatusNotFound)
+		get(base+"/api/ops/health", "").Says(t, http.StatusNotFound)
 		get(base+"/metrics", "").Says(t, http.StatusOK, `ledgerboard_degraded{reason="paused"} 1`, `ledgerboard_degraded{reason="brokers"} 0`)
 	})
 }

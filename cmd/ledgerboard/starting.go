@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/socket"
 )
 
@@ -35,7 +36,9 @@ func (s settings) openFront(ctx context.Context, addr string, logger *slog.Logge
 	f := &front{}
 	f.waitFor("")
 	starting, err := api.Starting(api.Config{CORSOrigins: s.CORSOrigins, Headers: s.answerHeaders}, api.Health{Checks: []api.Check{
-		{Name: "start", Probe: func(context.Context) error { return errors.New(*f.waits.Load()) }},
+		{Name: "process", Probe: func(context.Context) []operator.HealthReason {
+			return []operator.HealthReason{operator.NewHealthReason(operator.HealthStarting, "wait", *f.waits.Load())}
+		}},
 	}}, logger)
 	if err != nil {
 		return nil, err
@@ -99,12 +102,7 @@ func (d *door) run() error {
 }
 
 // waitFor sets what the process waits for; "": nothing that is known.
-func (f *front) waitFor(reason string) {
-	if reason == "" {
-		reason = "the process is opening the log and the database"
-	}
-	f.waits.Store(&reason)
-}
+func (f *front) waitFor(reason string) { f.waits.Store(&reason) }
 
 func (f *front) close() {
 	for _, d := range []*door{f.main, f.admin, f.local} {

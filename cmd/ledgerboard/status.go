@@ -8,53 +8,110 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 type statusCommand struct {
-	Addr    string        `env:"LEDGERBOARD_ADMIN_ADDR,LEDGERBOARD_ADDR" default:"${addr}" help:"Address at which the process serves /readyz."`
+	remote
+	installation
+	Addr    string        `placeholder:"HOST:PORT" help:"Ask the process that serves /readyz at this address, of any role. The response contains states, but no details."`
+	Direct  bool          `help:"Ask no service: read the log and the database, which takes some seconds."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the response."`
-	JSON    bool          `help:"Print the response of the service unchanged."`
+	JSON    bool          `help:"Print a JSON object."`
 	All     bool          `help:"Show every partition, not only partitions that lag or have stopped."`
 	Serving bool          `help:"Treat a degraded service as ready. Use this for health checks that must not restart a service that still serves reads."`
+	// Own is asked if no process listens in the data directory: only those with the role api do.
+	Own string `hidden:"" env:"LEDGERBOARD_ADMIN_ADDR,LEDGERBOARD_ADDR" default:"${addr}"`
 }
 
 var (
 	errNotReady = errors.New("the service is not ready")
-	errDegraded = errors.New("the service is degraded but serves reads: see the checks marked NO")
+	errDegraded = errors.New("the service is degraded but serves reads: see what is marked NO")
 	errNoAnswer = errors.New("no service responds")
 )
 
 func (c statusCommand) Run(ctx context.Context, s streams) error {
-	body, code, err := c.ask(ctx)
+	health, err := c.health(ctx, s)
 	if err != nil {
 		return err
 	}
-	var answer readiness
-	if err = json.Unmarshal(body, &answer); err == nil && answer.Status == "" {
-		err = errors.New("status is missing") // of another service: its 200 says nothing about this one
-	}
-	if err != nil {
-		return fmt.Errorf("the response from %s does not contain the state of ledgerboard: "+
-			"if the service has an admin address, set --addr to LEDGERBOARD_ADMIN_ADDR (%w)", c.Addr, err)
-	}
 	if c.JSON {
-		fmt.Fprintln(s.Out, string(body))
+		err = json.NewEncoder(s.Out).Encode(health)
 	} else {
-		answer.print(s.Out, c.All)
+		printHealth(s.Out, health, c.All)
 	}
 	switch {
-	case code != http.StatusOK:
+	case err != nil:
+		return err
+	case health.Status == operator.NotReady:
 		return errNotReady
-	case answer.Status == "degraded" && !c.Serving:
+	case health.Status == operator.Degraded && !c.Serving:
 		return errDegraded
 	default:
 		return nil
 	}
+}
+
+func (c statusCommand) health(ctx context.Context, s streams) (health operator.Health, err error) {
+	if c.Direct {
+		err = c.withExistingParts(s, func(parts *assembly.Parts) error {
+			var failed error
+			if health, failed = assembly.Health(ctx, parts); errors.Is(failed, embedded.ErrLocked) || health.Status == "" {
+				return failed
+			} else if failed != nil {
+				fmt.Fprintln(s.Err, "ledgerboard:", failed)
+			}
+			return ctx.Err()
+		})
+		return health, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	if c.Addr != "" {
+		return c.readiness(ctx, c.Addr)
+	}
+	to := service{remote: c.remote, DataDir: c.DataDir}
+	at, err := to.client(ctx)
+	if err == nil {
+		return fetch[operator.Health](ctx, at, "/api/ops/health")
+	}
+	if c.URL == "" {
+		return c.readiness(ctx, c.Own)
+	}
+	return health, err
+}
+
+// readiness asks a process at an address for what everyone may see.
+func (c statusCommand) readiness(ctx context.Context, addr string) (health operator.Health, err error) {
+	base, err := reachable(addr)
+	if err != nil {
+		return health, usageError{fmt.Errorf("--addr %q is not host:port", addr)}
+	}
+	target, err := url.Parse(base)
+	if err != nil {
+		return health, usageError{fmt.Errorf("--addr: %w", err)}
+	}
+	body, err := client{http: http.DefaultClient, base: target}.read(ctx, "/readyz")
+	if err != nil {
+		return health, fmt.Errorf("%w at %s or in the data directory %s: start it with 'ledgerboard serve', or set --addr, "+
+			"--data-dir or --url; --direct asks no service (%w)", errNoAnswer, addr, c.DataDir, err)
+	}
+	// Another service's response says nothing about this one.
+	if err = json.Unmarshal(body, &health); err == nil && health.Status == "" {
+		err = errors.New("status is missing")
+	}
+	if err != nil {
+		err = fmt.Errorf("the response from %s does not contain the state of ledgerboard: "+
+			"if the service has an admin address, set --addr to LEDGERBOARD_ADMIN_ADDR (%w)", addr, err)
+	}
+	return health, err
 }
 
 func reachable(addr string) (string, error) {
@@ -65,103 +122,85 @@ func reachable(addr string) (string, error) {
 	return "http://" + net.JoinHostPort(host, port), err
 }
 
-func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err error) {
-	base, err := reachable(c.Addr)
-	if err != nil {
-		return nil, 0, usageError{fmt.Errorf("--addr %q is not host:port", c.Addr)}
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
-	if err != nil {
-		return nil, 0, fmt.Errorf("make request: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%w at %s: start it with 'ledgerboard serve', or set its address with --addr (%w)",
-			errNoAnswer, c.Addr, err)
-	}
-	defer response.Body.Close()
-	if body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20)); err != nil {
-		return nil, 0, fmt.Errorf("read response: %w", err)
-	}
-	return body, response.StatusCode, nil
-}
-
-type readiness api.HealthBody
-
-func (r readiness) print(out io.Writer, all bool) {
-	fmt.Fprintln(out, r.Status)
-	for _, check := range r.Checks {
-		mark, reason := "ok", ""
-		if !check.OK {
-			mark, reason = "NO", ": "+check.Reason
+func printHealth(out io.Writer, h operator.Health, all bool) {
+	fmt.Fprintln(out, h.Status)
+	line := func(name string, ok bool, reasons []operator.HealthReason) {
+		mark, text := "ok", ""
+		if !ok {
+			mark = "NO"
 		}
-		fmt.Fprintf(out, "  %-3s %s%s\n", mark, check.Name, reason)
+		if len(reasons) > 0 {
+			text = ": " + plain(operator.TextOf(reasons))
+		}
+		fmt.Fprintf(out, "  %-3s %s%s\n", mark, name, text)
 	}
-	if len(r.Projections) > 0 {
-		fmt.Fprintln(out)
-		r.printPartitions(out, all)
+	for _, check := range h.Checks {
+		line(check.Name, check.OK, check.Reasons)
 	}
-	r.printNotes(out)
+	for _, p := range h.Projections {
+		line("read model "+p.Projection, len(p.Reasons) == 0, p.Reasons)
+	}
+	line("changes of dashboards", h.MayWrite, nil)
+	printPartitions(out, h.Projections, all)
+	for _, r := range h.Readings {
+		note := ""
+		if r.Slowed {
+			note = "; the quota does not permit more"
+		}
+		fmt.Fprintf(out, "%s of %s: read %s%s\n", r.Kind, r.Platform, plain(r.Pace), note)
+	}
+	for _, p := range h.Pauses {
+		if p.Kind != domain.PauseProjection { // a reason says so
+			fmt.Fprintf(out, "%s is not read: %s\n", nameOf(p), pauseInWords(p.Since, p.Actor, p.Reason.String()))
+		}
+	}
 }
 
-func (r readiness) printPartitions(out io.Writer, all bool) {
+func printPartitions(out io.Writer, projections []operator.ProjectionHealth, all bool) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "projection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t")
-	skipped := 0
-	for _, p := range r.Projections {
+	skipped, head := 0, "\nprojection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t\n"
+	for _, health := range projections {
+		p := health.State
+		if p == nil {
+			continue
+		}
+		fmt.Fprint(table, head)
+		head = ""
 		stopped := false
 		for _, partition := range p.Partitions {
+			lag := max(0, partition.EndOffset-partition.NextOffset)
 			stopped = stopped || partition.Stopped != ""
-			if !all && partition.LagEvents == 0 && partition.Stopped == "" {
+			if !all && lag == 0 && partition.Stopped == "" {
 				skipped++
 				continue
 			}
-			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n", p.Name, p.Generation, partition.Partition,
-				partition.NextOffset, partition.EndOffset, partition.LagEvents, partition.LagSeconds, partition.Stopped)
+			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n", p.Projection, p.Generation, partition.Partition,
+				partition.NextOffset, partition.EndOffset, lag, partition.LagSeconds, partition.Stopped)
 		}
-		if !all && p.LagEvents == 0 && !stopped {
-			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Name, p.Generation, len(p.Partitions))
+		if !all && p.Lag == 0 && !stopped {
+			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Projection, p.Generation, len(p.Partitions))
 		}
 	}
 	table.Flush() //nolint:errcheck // as for all other output
 	if skipped > 0 {
 		fmt.Fprintf(out, "%d partitions without lag; --all shows each of them\n", skipped)
 	}
+	for _, health := range projections {
+		if health.State != nil {
+			for _, g := range health.State.Building {
+				printBuild(out, g)
+			}
+		}
+	}
 }
 
-func (r readiness) printNotes(out io.Writer) {
-	for _, p := range r.Readings {
-		note := ""
-		if p.Slowed {
-			note = "; the quota does not permit more"
-		}
-		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), note)
+func printBuild(out io.Writer, g operator.Generation) {
+	status := "time left unknown"
+	if left, known := g.Left(); known {
+		status = left.Round(time.Second).String() + " left"
 	}
-	for _, p := range r.Platforms {
-		fmt.Fprintf(out, "%s is not read: paused since %s\n", p.Name, p.Since.UTC().Format(time.RFC3339))
+	if g.Waits != "" {
+		status = g.Waits.Text()
 	}
-	if r.Connections > 0 {
-		fmt.Fprintf(out, "paused connections, which are not read: %d\n", r.Connections)
-	}
-	for _, p := range r.Projections {
-		if p.Paused {
-			fmt.Fprintf(out, "%s is paused\n", p.Name)
-		}
-		if p.DeadLetters > 0 {
-			fmt.Fprintf(out, "%s has %s\n", p.Name, operator.DeadLetters(p.DeadLetters))
-		}
-		for _, b := range p.Building {
-			status := "time left unknown"
-			if b.SecondsLeft != nil {
-				status = (time.Duration(*b.SecondsLeft) * time.Second).String() + " left"
-			}
-			if b.Waits != "" {
-				status = b.Waits
-			}
-			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n",
-				p.Name, b.Generation, b.Version, b.Percent, status)
-		}
-	}
+	fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n", g.Projection, g.Generation, g.Version, g.Percent(), status)
 }

@@ -35,7 +35,7 @@ func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health,
 var ObserveTopics = observeTopics
 
 // Remembered returns a probe that runs once for all concurrent callers.
-var Remembered = cachedProbe
+var Remembered = cachedProbe[error]
 
 // ReadingAges exports the age of the newest readings.
 func ReadingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error)) prometheus.Collector {

@@ -4,136 +4,124 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // Health returns the health checks that every process serves.
 func (s *Service) Health() api.Health {
-	takesRecords := cachedProbe(func(ctx context.Context) error {
-		return s.Log.TakesRecords(ctx, domain.TopicDashboards)
-	})
 	checks := []api.Check{
-		{Name: "process", Probe: func(context.Context) error {
-			if s.stopping.Load() {
-				return errors.New("the process is stopping")
-			}
-			return nil
+		{Name: "process", Probe: func(context.Context) []operator.HealthReason {
+			return reasonIf(s.stopping.Load(), operator.HealthStopping)
 		}},
-		{Name: "log", Probe: func(ctx context.Context) error {
-			if err := takesRecords(ctx); err != nil {
-				if known, ok := errors.AsType[*domain.Error](err); ok {
-					return &api.DegradedError{Reason: known.Message}
-				}
-				return &api.DegradedError{Reason: s.checkPart(ctx, "log", "the brokers do not answer", err).Error()}
-			}
-			for _, topic := range []string{domain.TopicDashboards, domain.TopicDirectory, domain.TopicOperations} {
-				if code := s.Log.Refuses(topic); code != "" {
-					return &api.DegradedError{Reason: "the brokers refuse records of topic " + topic + ": " + code}
-				}
-			}
-			if s.topics.Unsafe() {
-				return &api.DegradedError{
-					Reason: "a topic has unsafe settings: 'ledgerboard log' shows what is wrong and how to fix it",
-					Writes: true,
-				}
-			}
-			return nil
-		}},
-		{Name: "database", Probe: func(ctx context.Context) error {
+		{Name: "log", Probe: s.checkLog(cachedProbe(func(ctx context.Context) error {
+			return s.Log.TakesRecords(ctx, domain.TopicDashboards)
+		}))},
+		{Name: "database", Probe: func(ctx context.Context) []operator.HealthReason {
 			err := s.ReadPool.Ping(ctx)
-			reason := "the database does not answer"
-			if what := pg.Advice(err); what != "" {
-				reason = "no connection to the database: " + what
-			}
-			return s.checkPart(ctx, "database", reason, err)
+			return s.failed(ctx, "the database", err, operator.HealthDatabase, "advice", pg.Advice(err))
 		}},
+		{Name: "directory of people", Probe: func(context.Context) []operator.HealthReason {
+			if reason := s.Monitor.PeopleUnknown(); reason != nil {
+				return []operator.HealthReason{*reason}
+			}
+			return nil
+		}},
+		{Name: "platform apps", Probe: cachedProbe(s.appsWork)},
 	}
-	for _, engine := range s.engines {
-		checks = append(checks, api.Check{
-			Name:  "read model " + engine.Name(),
-			Probe: func(context.Context) error { return s.readModel(engine.Name()) },
-		})
-	}
-	checks = append(checks, api.Check{Name: "directory of people", Probe: func(context.Context) error {
-		if why, unknown := errors.AsType[*domain.Error](s.Monitor.PeopleKnown()); unknown {
-			return &api.DegradedError{Reason: why.Message}
-		}
-		return nil
-	}})
-	checks = append(checks, api.Check{Name: "platform apps", Probe: cachedProbe(s.appsWork)})
 	if s.versions != nil {
 		checks = append(checks, api.Check{Name: "platform versions", Probe: cachedProbe(s.versionsLast)})
 	}
-	return api.Health{Checks: checks, Seen: s.addState}
+	return api.Health{
+		Checks: checks, Details: s.addDetails,
+		Reads: s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector"),
+		Projections: func() ([]operator.ProjectionHealth, error) {
+			return s.Monitor.Health(), cmp.Or(s.Monitor.MayRead(), s.Monitor.MayWrite(projectors.Dashboards.Name))
+		},
+	}
 }
 
-// appsWork returns an error while a platform has switched off our app, or refuses the version with
-// which it is read. The accounts of such an app fail at least every hour.
-func (s *Service) appsWork(ctx context.Context) error {
-	var reasons []string
+func reasonIf(is bool, code operator.HealthCode, params ...string) (reasons []operator.HealthReason) {
+	if !is {
+		return nil
+	}
+	return []operator.HealthReason{operator.NewHealthReason(code, params...)}
+}
+
+// failed logs an error, which may contain addresses.
+func (s *Service) failed(
+	ctx context.Context, part string, err error, code operator.HealthCode, params ...string,
+) []operator.HealthReason {
+	if err != nil {
+		s.settings.Logger.DebugContext(ctx, "cannot read "+part, "error", err)
+	}
+	return reasonIf(err != nil, code, params...)
+}
+
+func (s *Service) checkLog(takesRecords func(context.Context) error) func(context.Context) []operator.HealthReason {
+	return func(ctx context.Context) []operator.HealthReason {
+		if err := takesRecords(ctx); err != nil {
+			return s.failed(ctx, "the log", err, operator.HealthBrokers)
+		}
+		var reasons []operator.HealthReason
+		for _, topic := range []string{domain.TopicDashboards, domain.TopicDirectory, domain.TopicOperations} {
+			code := s.Log.Refuses(topic)
+			reasons = append(reasons, reasonIf(code != "", operator.HealthAppendRefused, "topic", topic, "error", code)...)
+		}
+		return append(reasons, reasonIf(s.topics.Unsafe(), operator.HealthTopicsUnsafe)...)
+	}
+}
+
+// appsWork returns the platforms that have switched off our app, or refuse the version with which
+// they are read. The accounts of such an app fail at least every hour.
+func (s *Service) appsWork(ctx context.Context) (reasons []operator.HealthReason) {
 	for _, code := range []domain.StatusCode{domain.StatusAppBlocked, domain.StatusVersion} {
 		off, err := vault.PlatformsWith(ctx, s.KeptPool, code, time.Now().Add(-2*time.Hour))
 		if err != nil {
-			return s.unknownApps(ctx, "whether a platform has switched off an app", err)
+			return s.failed(ctx, "the state of the platforms' apps", err, operator.HealthPlatformsUnknown, "advice", pg.Advice(err))
 		}
 		names := make([]string, len(off))
 		for i, platform := range off {
 			names[i] = platform.Title()
 		}
-		if len(off) > 0 {
-			reasons = append(reasons, strings.Join(names, ", ")+": "+domain.OperatorText(code))
-		}
+		reasons = append(reasons, reasonIf(len(off) > 0, operator.HealthCode(code), "platforms", strings.Join(names, ", "))...)
 	}
-	if len(reasons) == 0 {
-		return nil
-	}
-	return &api.DegradedError{Writes: true, Reason: strings.Join(reasons, " ")}
-}
-
-// unknownApps is the answer of a check that could not read the state of the platforms' apps.
-func (s *Service) unknownApps(ctx context.Context, what string, err error) error {
-	s.settings.Logger.DebugContext(ctx, "cannot read the state of the platforms' apps", "error", err)
-	return &api.DegradedError{Writes: true, Reason: "it is not known " + what + ": " +
-		cmp.Or(pg.Advice(err), "schema kept cannot be read")}
+	return reasons
 }
 
 // versionEndsSoon is how many days before its end a version is reported: time to test the next one.
 const versionEndsSoon = 60
 
-// versionsLast returns an error if a version of a platform's API that is in use ends soon, or has
-// been replaced by the platform.
-func (s *Service) versionsLast(ctx context.Context) error {
+// versionsLast returns the versions of platforms' APIs in use that end soon, or that the platform has
+// replaced.
+func (s *Service) versionsLast(ctx context.Context) (reasons []operator.HealthReason) {
 	used, err := s.usedVersions(ctx)
 	if err != nil {
-		return s.unknownApps(ctx, "which platforms are read, and with which versions of their APIs", err)
+		return s.failed(ctx, "which platforms are read", err, operator.HealthPlatformsUnknown, "advice", pg.Advice(err))
 	}
-	var reasons []string
 	for _, v := range used {
-		remedy := ". Upgrade ledgerboard, or set " + v.Setting + " to a newer version"
-		if days, known := v.DaysLeft(time.Now()); known && days < versionEndsSoon {
-			reasons = append(reasons, fmt.Sprintf("version %s of the %s API ends about %s (days left: %d)%s",
-				v.Version, v.API, v.Ends.Format(time.DateOnly), days, remedy))
-		}
-		if v.Served != "" {
-			reasons = append(reasons, fmt.Sprintf("the %s API answers with version %s instead of %s, which has probably ended%s",
-				v.API, v.Served, v.Version, remedy))
-		}
+		days, known := v.DaysLeft(time.Now())
+		reasons = append(reasons, reasonIf(known && days < versionEndsSoon, operator.HealthVersionEnds, "api", v.API, "version", v.Version,
+			"ends", v.Ends.Format(time.DateOnly), "days", strconv.Itoa(days), "setting", v.Setting)...)
+		reasons = append(reasons, reasonIf(v.Served != "", operator.HealthVersionReplaced, "api", v.API, "version", v.Version,
+			"served", v.Served, "setting", v.Setting)...)
 	}
-	if len(reasons) == 0 {
-		return nil
-	}
-	return &api.DegradedError{Writes: true, Reason: strings.Join(reasons, "; ")}
+	return reasons
 }
 
 // usedVersions returns the versions of the platforms that were read within two days.
@@ -153,17 +141,14 @@ const (
 	probeTime = 2 * time.Second
 )
 
-func cachedProbe(probe func(context.Context) error) func(context.Context) error {
+// cachedProbe returns a probe that runs once for all concurrent callers, who get its result.
+func cachedProbe[T any](probe func(context.Context) T) func(context.Context) T {
 	turn := make(chan struct{}, 1)
-	var found error
+	var found T
 	var at time.Time
-	return func(ctx context.Context) error {
-		select {
-		case turn <- struct{}{}:
-			defer func() { <-turn }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	return func(ctx context.Context) T {
+		turn <- struct{}{} // api.Health limits how long a request waits
+		defer func() { <-turn }()
 		if at.IsZero() || time.Since(at) >= probeReuse {
 			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
 			defer cancel()
@@ -174,38 +159,24 @@ func cachedProbe(probe func(context.Context) error) func(context.Context) error 
 	}
 }
 
-// addState adds the state of the read models, the readings and the pauses to a response. Like the
-// checks, it takes the state of the read models from the monitor. The response is public, so it
-// does not say who paused what, and why.
-func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
-	body.Projections, body.Readings = projectionsHealth(s.Monitor.Projections()), s.readings()
-	pauses, err := s.operators.Pauses(ctx)
-	if err != nil {
-		return // a check reports an unreachable database
-	}
-	for _, p := range pauses {
-		switch p.Kind {
-		case domain.PausePlatform:
-			body.Platforms = append(body.Platforms, api.PlatformPause{Name: p.Name, Since: p.Since})
-		case domain.PauseConnection:
-			body.Connections++
-		case domain.PauseProjection:
-		}
-	}
+// addDetails adds what only operators see: the pauses, and how this process reads platforms.
+func (s *Service) addDetails(ctx context.Context, h *operator.Health) {
+	h.Readings = s.readings()
+	h.Pauses, _ = s.operators.Pauses(ctx) // a check reports an unreachable database
 }
 
 // readings returns the paces that the fetcher of this process measured, so that it sends no requests.
-func (s *Service) readings() (readings []api.PlatformReading) {
+func (s *Service) readings() (readings []operator.ReadingPace) {
 	if s.Fetcher == nil {
 		return nil
 	}
 	for queue, pace := range s.Fetcher.Slowest() {
-		readings = append(readings, api.PlatformReading{
-			Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String(),
+		readings = append(readings, operator.ReadingPace{
+			Platform: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String(),
 		})
 	}
-	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
+	slices.SortFunc(readings, func(a, b operator.ReadingPace) int {
+		return cmp.Or(strings.Compare(a.Platform, b.Platform), strings.Compare(a.Kind, b.Kind))
 	})
 	return readings
 }
@@ -213,54 +184,48 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 // Stop makes the process report that it is not ready, so that load balancers stop sending requests.
 func (s *Service) Stop() { s.stopping.Store(true) }
 
-// readModel returns the faults of a read model. Until the read model can be read, processes that
-// read or fold it are not ready, so that an upgrade waits for them.
-func (s *Service) readModel(name string) error {
-	reads := s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
-	if err := s.Monitor.MayRead(name); err != nil && reads {
-		return err
-	}
-	reason := s.Monitor.Reason(name)
-	if reason == "" {
-		return nil
-	}
-	writes := name != projectors.Dashboards.Name || s.Monitor.MayWrite(name) == nil
-	return &api.DegradedError{Reason: reason, Writes: writes}
+func newMonitor(engines []*projections.Engine, pool *pgxpool.Pool, logger *slog.Logger) *monitor.Monitor {
+	return monitor.New(engines, monitor.Config{
+		People: projectors.Directory.Name, NoLog: projections.ErrNoLog, Logger: logger,
+		Folded:   func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, pool) },
+		Writable: func(ctx context.Context) (bool, error) { return pg.Writable(ctx, pool) },
+	})
 }
 
-// checkPart logs err and returns an error that contains no addresses.
-func (s *Service) checkPart(ctx context.Context, part, reason string, err error) error {
-	if err == nil {
-		return nil
+// Health reads the health of an installation without asking a process. It takes some seconds to see
+// whether the tables advance. The error says why a part could not be opened.
+func Health(ctx context.Context, p *Parts) (operator.Health, error) {
+	check := func(name string, code operator.HealthCode, err error) operator.HealthCheck {
+		reasons := reasonIf(err != nil, code, "advice", pg.Advice(err))
+		return operator.HealthCheck{Name: name, OK: err == nil, Reasons: reasons}
 	}
-	s.settings.Logger.DebugContext(ctx, part+" does not answer", "error", err)
-	return errors.New(reason)
-}
-
-func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
-	all := make([]api.ProjectionHealth, len(statuses))
-	for i, s := range statuses {
-		all[i] = api.ProjectionHealth{
-			Name: s.Projection, Generation: s.Generation, State: string(s.State), Paused: s.Paused, DeadLetters: s.DeadLetters,
-			LagEvents: s.Lag, LagSeconds: s.LagSeconds,
-			Partitions: make([]api.PartitionHealth, len(s.Partitions)),
-			Building:   make([]api.BuildHealth, len(s.Building)),
-		}
-		for j, p := range s.Partitions {
-			all[i].Partitions[j] = api.PartitionHealth{
-				Partition: p.Partition, NextOffset: p.NextOffset, EndOffset: p.EndOffset,
-				LagEvents: max(0, p.EndOffset-p.NextOffset), LagSeconds: p.LagSeconds, Stopped: p.Stopped,
-			}
-		}
-		for j, b := range s.Building {
-			all[i].Building[j] = api.BuildHealth{
-				Generation: b.Generation, Version: b.Version, Percent: b.Percent(), Waits: b.Waits.Text(), // the error may contain addresses
-			}
-			if left, known := b.Left(); known {
-				seconds := int64(left / time.Second)
-				all[i].Building[j].SecondsLeft = &seconds
-			}
-		}
+	_, logErr := p.openLog(ctx)
+	kept, databaseErr := p.Vault(ctx)
+	if databaseErr == nil {
+		databaseErr = kept.Ping(ctx)
 	}
-	return all
+	checks := []operator.HealthCheck{
+		check("log", operator.HealthBrokers, logErr), check("database", operator.HealthDatabase, databaseErr),
+	}
+	if p.unsafe != nil {
+		checks[0] = check("log", operator.HealthTopicsUnsafe, p.unsafe)
+	}
+	if err := errors.Join(logErr, databaseErr); err != nil {
+		return operator.NewHealth(checks, []operator.ProjectionHealth{}, true), err
+	}
+	engines, err := p.anyEngines(ctx)
+	if err != nil {
+		return operator.Health{}, err
+	}
+	m := newMonitor(engines, p.engine.value, p.settings.Logger)
+	m.Check(ctx)
+	select {
+	case <-ctx.Done():
+	case <-time.After(monitor.StuckAfter):
+	}
+	m.Check(ctx)
+	health := operator.NewHealth(checks, m.Health(), true)
+	health.MayWrite = health.MayWrite && m.MayWrite(projectors.Dashboards.Name) == nil
+	health.Pauses, _ = vault.Pauses{Pool: kept}.List(ctx) // the database has just answered
+	return health, nil
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -138,12 +137,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.engines, err = s.anyEngines(ctx); err != nil {
 		return err
 	}
-	s.Monitor = monitor.New(s.engines, monitor.Config{
-		People: projectors.Directory.Name, NoLog: projections.ErrNoLog,
-		Logger:   s.settings.Logger,
-		Folded:   func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
-		Writable: func(ctx context.Context) (bool, error) { return pg.Writable(ctx, s.engine) },
-	})
+	s.Monitor = newMonitor(s.engines, s.engine, s.settings.Logger)
 	s.operators.Acted = s.Monitor.Check
 	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,

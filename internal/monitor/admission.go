@@ -2,10 +2,8 @@ package monitor
 
 import (
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -17,6 +15,8 @@ const (
 	// maxMarks is the number of end offsets kept per partition. At two polls per second, they cover
 	// more than peopleStaleAfter.
 	maxMarks = 256
+	// peopleRetryAfter is in seconds.
+	peopleRetryAfter = 5
 )
 
 // backlog measures how long records have been waiting to be folded, for each partition of a
@@ -60,23 +60,25 @@ func (b backlog) waits(now time.Time) (longest time.Duration) {
 }
 
 // PeopleKnown returns nil if it is known which users have left, and otherwise an error with code
-// [domain.CodeUnavailable]. Dead letters do not count as waiting. While no broker answers, no
-// record can be appended, so no one can leave.
+// [domain.CodeUnavailable].
 func (m *Monitor) PeopleKnown() error {
+	if reason := m.PeopleUnknown(); reason != nil {
+		return reason.Refusal(peopleRetryAfter)
+	}
+	return nil
+}
+
+// PeopleUnknown returns nil if it is known which users have left, and otherwise why it is not. Dead
+// letters do not count as waiting. While no broker answers, no record can be appended, so no one can
+// leave.
+func (m *Monitor) PeopleUnknown() *operator.HealthReason {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.people.waits(time.Now()) <= peopleStaleAfter {
 		return nil
 	}
-	until := "they are processed, nothing can be changed or connected, and histories cannot be read. Try again shortly."
-	if m.first(func(f fault) bool { return f.Class == classPaused }, []string{m.config.People}) != nil {
-		until = "an operator resumes the processing, nothing can be changed or connected, and histories cannot be read."
-	}
-	return &domain.Error{
-		Code: domain.CodeUnavailable, RetryAfter: 5,
-		Message: "Changes to people and accounts have been waiting for more than a minute to be processed, " +
-			"so it is not known who has left. Until " + until,
-	}
+	paused := m.first(func(f fault) bool { return f.Code == operator.HealthPaused }, []string{m.config.People}) != nil
+	return new(operator.NewHealthReason(operator.HealthPeopleUnknown, "paused", operator.Flag(paused)))
 }
 
 const staleAfter = 5 * time.Second
@@ -90,7 +92,7 @@ func (m *Monitor) MayRead(names ...string) error {
 	defer m.mu.Unlock()
 	switch {
 	case m.tablesGone:
-		return m.pollFault.unavailable()
+		return m.pollFault.Refusal(retryAfter)
 	case m.polledAt.IsZero():
 		return m.stateUnknown()
 	}
@@ -106,33 +108,9 @@ func (m *Monitor) MayCommand(names ...string) error {
 	case time.Since(m.polledAt) > staleAfter:
 		return m.stateUnknown()
 	case m.readOnly != nil:
-		return m.readOnly.unavailable()
+		return m.readOnly.Refusal(retryAfter)
 	}
 	return m.first(unfit, names)
-}
-
-// Reason returns a text that describes all faults of a projection and why its state is outdated; ""
-// if there is nothing to report.
-func (m *Monitor) Reason(name string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var reasons []string
-	switch {
-	case m.pollFault != nil:
-		reasons = append(reasons, m.pollFault.Reason)
-	case time.Since(m.polledAt) > staleAfter:
-		reasons = append(reasons, "Its state is not known")
-	case m.readOnly != nil:
-		reasons = append(reasons, m.readOnly.Reason)
-	}
-	for i, s := range m.statuses {
-		for _, fault := range m.faults[i] {
-			if s.Projection == name {
-				reasons = append(reasons, fault.Reason)
-			}
-		}
-	}
-	return strings.Join(reasons, "; ")
 }
 
 // blockedAfter is how long a change waits until tables show it.
@@ -147,16 +125,16 @@ func (m *Monitor) MayWrite(projection string) error {
 	defer m.mu.Unlock()
 	switch {
 	case m.pollFault != nil:
-		return m.pollFault.unavailable()
+		return m.pollFault.Refusal(retryAfter)
 	case time.Since(m.polledAt) > staleAfter:
 		return m.stateUnknown()
 	case m.readOnly != nil:
-		return m.readOnly.unavailable()
+		return m.readOnly.Refusal(retryAfter)
 	}
 	blocked := slices.ContainsFunc(m.statuses, func(s operator.Projection) bool {
 		return s.Projection == projection && s.LagSeconds > blockedAfter.Seconds()
 	})
 	return m.first(func(f fault) bool {
-		return unfit(f) || f.Class == classPaused || f.Class == classLagging && blocked
+		return unfit(f) || f.Code == operator.HealthPaused || f.Code == operator.HealthLagging && blocked
 	}, []string{projection})
 }

@@ -3,235 +3,168 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-const stuckAfter = 5 * time.Second
+// StuckAfter is how long tables may make no progress before that is a fault.
+const StuckAfter = 5 * time.Second
 
-// class is a kind of fault. It is a label of the metric.
-type class string
-
-const (
-	classDatabase   class = "database"    // does not answer
-	classBrokers    class = "brokers"     // do not answer
-	classReadOnly   class = "read_only"   // the database accepts no changes
-	classTablesGone class = "tables_gone" // tables were dropped
-	classBuilding   class = "building"    // a read model is being built, or is catching up after startup
-	classOtherLog   class = "other_log"   // the tables belong to another log
-	// The tables were reset to an earlier state and are catching up.
-	classSetBack     class = "set_back"
-	classUnfolded    class = "unfolded"     // no process folds the generation that readers use
-	classStandsStill class = "stands_still" // lag beyond maxLag without progress
-	classLagging     class = "lagging"      // smaller lag without progress
-	classPaused      class = "paused"       // an operator has paused the projection
-	classDeadLetters class = "dead_letters" // events could not be folded
-	classBuildStuck  class = "build_stuck"  // a build fails again and again in the same way
-	classProblem     class = "problem"      // a session of this process cannot run
-)
-
-func classes() []class {
-	return []class{
-		classDatabase, classReadOnly, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded,
-		classStandsStill, classLagging, classPaused, classDeadLetters, classBuildStuck, classProblem,
+// faultCodes are the faults that are exported as a metric.
+func faultCodes() []operator.HealthCode {
+	return []operator.HealthCode{
+		operator.HealthDatabase, operator.HealthTablesLost, operator.HealthReadOnly, operator.HealthBrokers,
+		operator.HealthTablesGone, operator.HealthBuilding, operator.HealthWaitsBuild, operator.HealthCatchingUp, operator.HealthOtherLog,
+		operator.HealthSetBack, operator.HealthUnfolded, operator.HealthStandsStill, operator.HealthLagging, operator.HealthPaused,
+		operator.HealthDeadLetters, operator.HealthBuildStuck, operator.HealthProblem,
 	}
 }
 
-type fault struct {
-	Class      class
-	Projection string // "" if the fault does not affect a single projection
-	Reason     string // a sentence without its period
-}
+// fault is why a projection, or all of them, are not healthy.
+type fault = operator.HealthReason
 
-func (f fault) unavailable() error {
-	reason := f.Reason
-	if f.Class == classPaused {
-		reason = "Changes are not accepted now, because an operator has paused them"
-	}
-	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: 2, Message: reason + ". Nothing was changed."}
-}
+const retryAfter = 2 // seconds
 
 // unreadable reports whether tables are missing or lack records that were in the log at startup.
-func unreadable(f fault) bool { return f.Class == classBuilding || f.Class == classTablesGone }
+func unreadable(f fault) bool {
+	switch f.Code {
+	case operator.HealthTablesGone, operator.HealthBuilding, operator.HealthWaitsBuild, operator.HealthCatchingUp:
+		return true
+	case operator.HealthOtherLog:
+		return f.Params["unread"] != ""
+	default:
+		return false
+	}
+}
 
 // unfit reports whether commands must not use the tables, because the tables may show a wrong or
 // outdated state.
 func unfit(f fault) bool {
-	return slices.Contains([]class{
-		classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill,
-	}, f.Class)
+	return unreadable(f) || slices.Contains([]operator.HealthCode{
+		operator.HealthOtherLog, operator.HealthSetBack, operator.HealthUnfolded, operator.HealthStandsStill,
+	}, f.Code)
+}
+
+// outdated reports whether the tables lack records of the log.
+func outdated(f fault) bool {
+	return unfit(f) || f.Code == operator.HealthLagging || f.Code == operator.HealthPaused || f.Code == operator.HealthDeadLetters
 }
 
 func (m *Monitor) awayFor(err error) *fault {
 	switch {
 	case errors.Is(err, m.config.NoLog):
-		return &fault{Class: classBrokers, Reason: "The brokers do not answer"}
+		return &fault{Code: operator.HealthBrokers}
 	case pg.IsMissing(err):
-		return &fault{Class: classDatabase, Reason: "Tables of this service are missing from the database. " +
-			"An operator must restore them or restart every process, which rebuilds missing tables from the log"}
+		return &fault{Code: operator.HealthTablesLost}
 	default:
-		return &fault{Class: classDatabase, Reason: "The database does not answer"}
+		return &fault{Code: operator.HealthDatabase}
 	}
 }
 
 // faultsOf returns the faults of a projection, the most important one first. The caller must hold
 // the lock.
 func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
-	behind := "is " + operator.Events(s.Lag) + " behind and makes no progress"
-	resumed := time.Since(m.paused[s.Projection]) <= stuckAfter // its events have waited, but are not stuck
-	if resumed {
-		behind = "is " + operator.Events(s.Lag) + " behind after a pause"
-	}
-	for _, candidate := range []struct {
-		class  class
-		reason string
-	}{
-		{classTablesGone, droppedTables(s)},
-		{classBuilding, m.buildProgress(s)},
-		{classOtherLog, unfollowed(s)},
-		{classSetBack, m.wentBack(s)},
-		{classPaused, textIf(s.Paused, "is paused by an operator and shows no new events until it is resumed")},
-		{classUnfolded, m.foldedByNobody(s, folded)},
-		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(), behind+". Try again shortly")},
-		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds() && !resumed, behind)},
-		{classDeadLetters, textIf(s.DeadLetters > 0,
-			"has "+operator.DeadLetters(s.DeadLetters)+" that an operator must review: 'ledgerboard dead-letters' lists them")},
-		{classBuildStuck, textIf(slices.ContainsFunc(s.Building, func(g operator.Generation) bool { return g.Waits == operator.WaitsStuck }),
-			"cannot be rebuilt: "+operator.WaitsStuck.Text())},
-		{classProblem, textIf(s.Problem != "" && !s.Paused,
-			"cannot be folded by this process. The log output of the process says why")},
-	} {
-		if candidate.reason != "" {
-			reason := "Read model " + s.Projection + " " + candidate.reason
-			faults = append(faults, fault{candidate.class, s.Projection, reason})
+	add := func(is bool, code operator.HealthCode, params ...string) {
+		if is {
+			faults = append(faults, operator.NewHealthReason(code, append(params, "projection", s.Projection)...))
 		}
 	}
+	paused := operator.Flag(s.Paused)
+	add(len(s.TablesGone) > 0, operator.HealthTablesGone, "tables", strings.Join(s.TablesGone, ", "), "paused", paused)
+	partition, stopped := unfollowed(s)
+	missing := m.missing(s)
+	// Since startup, this process has not seen the tables follow the log: they were built from another
+	// log, whose offsets may even be equal, or from records that this log has lost.
+	unread := stopped != "" && m.targets[s.Projection] != nil
+	switch {
+	case !s.Live():
+		m.addBuild(s, add)
+	case missing > 0 && !unread:
+		add(true, operator.HealthCatchingUp, "events", strconv.FormatInt(missing, 10))
+	}
+	add(stopped != "", operator.HealthOtherLog, "partition", partition, "stopped", stopped,
+		"unread", operator.Flag(unread && s.Live()))
+	lost := m.wentBack(s)
+	add(lost > 0, operator.HealthSetBack, "events", strconv.FormatInt(lost, 10))
+	add(s.Paused, operator.HealthPaused)
+	add(m.foldedByNobody(s, folded), operator.HealthUnfolded, "generation", s.GenerationName(), "problem", operator.Flag(s.Problem != ""))
+	resumed := time.Since(m.paused[s.Projection]) <= StuckAfter // its events have waited, but are not stuck
+	lag, late := strconv.FormatInt(s.Lag, 10), s.LagSeconds > StuckAfter.Seconds()
+	add(late && s.Lag > maxLag, operator.HealthStandsStill, "events", lag, "resumed", operator.Flag(resumed))
+	add(late && s.Lag <= maxLag && !resumed, operator.HealthLagging, "events", lag)
+	add(s.DeadLetters > 0, operator.HealthDeadLetters, "events", strconv.FormatInt(s.DeadLetters, 10))
+	add(slices.ContainsFunc(s.Building, func(g operator.Generation) bool { return g.Waits == operator.WaitsStuck }), operator.HealthBuildStuck)
+	add(s.Problem != "" && !s.Paused, operator.HealthProblem)
 	return faults
 }
 
-func textIf(so bool, reason string) string {
-	if so {
-		return reason
+func (m *Monitor) addBuild(s operator.Projection, add func(bool, operator.HealthCode, ...string)) {
+	rebuilding := operator.Flag(s.Rebuilding)
+	i := slices.IndexFunc(s.Building, func(b operator.Generation) bool { return b.Generation == s.Generation })
+	if i < 0 {
+		add(true, operator.HealthWaitsBuild, "rebuilding", rebuilding, "paused", operator.Flag(s.Paused))
+		return
 	}
-	return ""
+	left := ""
+	if d, known := s.Building[i].Left(); known {
+		left = operator.FormatLeft(d)
+	}
+	add(true, operator.HealthBuilding, "rebuilding", rebuilding, "percent", strconv.Itoa(s.Building[i].Percent()), "left", left)
 }
 
-func droppedTables(s operator.Projection) string {
-	if len(s.TablesGone) == 0 {
-		return ""
-	}
-	remedy := "They are rebuilt from the log. If that does not begin within seconds, " +
-		"start a process with the role projector"
-	if s.Paused {
-		remedy = "They are rebuilt from the log once an operator resumes the read model, which is paused"
-	}
-	return "cannot be read: tables are missing from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
-}
-
-func (m *Monitor) buildProgress(s operator.Projection) string {
-	switch {
-	case !s.Live():
-		why := ""
-		if s.Rebuilding {
-			why = "its tables were missing or too old to use, so they are being rebuilt from the log: "
-		}
-		for _, b := range s.Building {
-			if b.Generation == s.Generation {
-				progress := fmt.Sprintf("building %s, %d%%", s.Projection, b.Percent())
-				if left, known := b.Left(); known {
-					progress += ", " + formatDuration(left) + " left"
-				}
-				return "cannot be read yet: " + why + progress + ". Try again shortly"
-			}
-		}
-		if s.Paused {
-			return "cannot be read yet: " + why + "the build waits until an operator resumes the read model"
-		}
-		return "cannot be read yet: no process builds it for this version of the program. " +
-			"Start a process with the role projector"
-	// Since startup, this process has not seen the tables follow the log: they were built from another
-	// log, whose offsets may even be equal, or from records that this log has lost.
-	case m.targets[s.Projection] != nil && unfollowed(s) != "":
-		return "cannot be read: it " + unfollowed(s)
-	case m.missing(s) > 0:
-		return "is catching up with the log (" + operator.Events(m.missing(s)) + " to go). Try again shortly"
-	default:
-		return ""
-	}
-}
-
-func formatDuration(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()+0.5))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()+0.5))
-	default:
-		return fmt.Sprintf("%d h", int(d.Hours()+0.5))
-	}
-}
-
-// unfollowed returns which partition is not followed and why; "" if all are. New records of such a
+// unfollowed returns a partition that is not followed and why; "" if all are. New records of such a
 // partition would never appear, even if the lag is small.
-func unfollowed(s operator.Projection) string {
+func unfollowed(s operator.Projection) (partition, why string) {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
-			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that",
-				p.Partition, p.Stopped)
+			return strconv.Itoa(int(p.Partition)), p.Stopped
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // wentBack compares checkpoints with their previous maximum, because the database may have been
 // restored, or failed over to a replica that lacked the last commits. It ignores records that are
 // no longer in the log.
-func (m *Monitor) wentBack(s operator.Projection) string {
-	var n int64
+func (m *Monitor) wentBack(s operator.Projection) (events int64) {
 	for _, p := range s.Partitions {
 		position := place{s.GenerationName(), p.Partition}
 		m.highest[position] = max(p.NextOffset, min(m.highest[position], p.EndOffset))
-		n += m.highest[position] - p.NextOffset
+		events += m.highest[position] - p.NextOffset
 	}
-	return textIf(n > 0, "was reset to an earlier state together with its database and is catching up ("+
-		operator.Events(n)+" to go). Try again shortly")
+	return events
 }
 
 // foldedByNobody reports a generation only after a few seconds, because a process may be starting
 // or taking over.
-func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string {
+func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) bool {
 	if m.config.Folded == nil || !s.Live() || s.Paused {
-		return ""
+		return false
 	}
 	name := s.GenerationName()
 	if slices.Contains(folded, name) {
 		delete(m.unfolded, name)
-		return ""
+		return false
 	}
 	since, known := m.unfolded[name]
 	if !known {
 		m.unfolded[name] = time.Now()
 	}
-	remedy := "Start a process with the role projector; if one runs, its log says why it cannot"
-	if s.Problem != "" {
-		remedy = "This process cannot, and its log says why"
-	}
-	return textIf(known && time.Since(since) >= stuckAfter, "is not folded by any process (generation "+name+"). "+remedy)
+	return known && time.Since(since) >= StuckAfter
 }
 
-// logChanges logs the faults when they change. It compares only classes and projections, because
+// logChanges logs the faults when they change. It compares only codes and projections, because
 // the numbers in the reasons change all the time. The caller must hold the lock.
 func (m *Monitor) logChanges(ctx context.Context, cause error) {
 	var keys, reasons []string
 	for _, fault := range m.all() {
-		keys, reasons = append(keys, string(fault.Class)+" "+fault.Projection), append(reasons, fault.Reason)
+		keys, reasons = append(keys, string(fault.Code)+" "+fault.Params["projection"]), append(reasons, fault.Text())
 	}
 	now := strings.Join(keys, ", ")
 	if now == m.told {
@@ -246,14 +179,20 @@ func (m *Monitor) logChanges(ctx context.Context, cause error) {
 	if cause != nil {
 		attributes = append(attributes, "error", cause)
 	}
-	if slices.ContainsFunc(m.all(), func(f fault) bool { return f.Class == classOtherLog }) {
+	if slices.ContainsFunc(m.all(), func(f fault) bool { return f.Code == operator.HealthOtherLog }) {
 		attributes = append(attributes, "remedy", "restore the log that the tables were built from; "+
 			"or, if this is the right log, stop every process and drop schema lb_engine, "+
 			"so that the next start rebuilds the tables from this log")
 	}
 	level, text := slog.LevelWarn, "the service is degraded"
-	if !slices.ContainsFunc(m.all(), func(f fault) bool { return f.Class != classBuilding }) {
+	if !slices.ContainsFunc(m.all(), func(f fault) bool { return !isBuilding(f) }) {
 		level, text = slog.LevelInfo, "building read models" // this is normal after the first start
 	}
 	m.config.Logger.Log(ctx, level, text, attributes...)
+}
+
+func isBuilding(f fault) bool {
+	return slices.Contains([]operator.HealthCode{
+		operator.HealthBuilding, operator.HealthWaitsBuild, operator.HealthCatchingUp,
+	}, f.Code)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
@@ -131,8 +130,7 @@ func (m *Monitor) Check(ctx context.Context) {
 	}
 	m.statuses, m.polledAt, m.pollFault, m.tablesGone = statuses, time.Now(), nil, false
 	if m.readOnly = nil; !writable {
-		m.readOnly = &fault{Class: classReadOnly, Reason: "The database accepts no changes: it is read-only, " +
-			"for example during maintenance or because a disk is full"}
+		m.readOnly = &fault{Code: operator.HealthReadOnly}
 	}
 	if m.targets == nil {
 		m.targets = map[string]map[int32]int64{}
@@ -146,7 +144,7 @@ func (m *Monitor) Check(ctx context.Context) {
 	}
 	m.faults = make([][]fault, len(statuses))
 	for i, s := range statuses {
-		if s.Live() && m.missing(s) == 0 && unfollowed(s) == "" {
+		if _, stopped := unfollowed(s); s.Live() && m.missing(s) == 0 && stopped == "" {
 			delete(m.targets, s.Projection)
 		}
 		if s.Paused {
@@ -204,12 +202,9 @@ func (m *Monitor) Readable() <-chan struct{} { return m.readable }
 // must hold the lock.
 func (m *Monitor) stateUnknown() error {
 	if m.pollFault != nil {
-		return m.pollFault.unavailable()
+		return m.pollFault.Refusal(retryAfter)
 	}
-	return &domain.Error{
-		Code: domain.CodeUnavailable, RetryAfter: 1,
-		Message: "The state of the read models is not known yet. Nothing was changed. Try again shortly.",
-	}
+	return fault{Code: operator.HealthStateUnknown}.Refusal(1)
 }
 
 // first returns the first fault of the named projections for which counts returns true, as an
@@ -221,7 +216,7 @@ func (m *Monitor) first(counts func(fault) bool, names []string) error {
 		}
 		for _, fault := range m.faults[i] {
 			if counts(fault) {
-				return fault.unavailable()
+				return fault.Refusal(retryAfter)
 			}
 		}
 	}
@@ -244,11 +239,38 @@ func (m *Monitor) all() []fault {
 	return all
 }
 
-// Projections returns the latest state of the projections.
-func (m *Monitor) Projections() []operator.Projection {
+// Health returns the health of each projection, as of the latest poll.
+func (m *Monitor) Health() (all []operator.ProjectionHealth) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.statuses
+	var common []fault
+	known := false
+	switch {
+	case m.pollFault != nil:
+		common = append(common, *m.pollFault)
+	case time.Since(m.polledAt) > staleAfter:
+		common = append(common, fault{Code: operator.HealthStateUnknown})
+	case m.readOnly != nil:
+		common, known = append(common, *m.readOnly), true
+	default:
+		known = true
+	}
+	for i, s := range m.statuses {
+		h := operator.ProjectionHealth{
+			Projection: s.Projection, State: &s, Reasons: slices.Concat(common, m.faults[i]),
+			Readable: !m.tablesGone && !slices.ContainsFunc(m.faults[i], unreadable),
+		}
+		if known {
+			h.Current = new(!slices.ContainsFunc(m.faults[i], outdated))
+		}
+		all = append(all, h)
+	}
+	if len(m.statuses) == 0 { // never polled
+		for _, model := range m.models {
+			all = append(all, operator.ProjectionHealth{Projection: model.Name(), Reasons: common})
+		}
+	}
+	return all
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -297,14 +319,16 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 		}
 		gauge(desc, value, projection)
 	}
-	wrong := map[class]int{}
+	wrong := map[operator.HealthCode]int{}
 	for _, fault := range m.allFaults() {
-		wrong[fault.Class]++
+		wrong[fault.Code]++
 	}
-	for _, class := range classes() {
-		gauge(degraded, float64(wrong[class]), string(class))
+	for _, code := range faultCodes() {
+		gauge(degraded, float64(wrong[code]), string(code))
 	}
-	for _, s := range m.Projections() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.statuses {
 		for _, p := range s.Partitions {
 			gauge(lagEvents, float64(max(0, p.EndOffset-p.NextOffset)), s.Projection, strconv.Itoa(int(p.Partition)))
 		}

@@ -51,6 +51,16 @@ func look(t *testing.T, models ...*fakeModel) *monitor.Monitor {
 	return m
 }
 
+// reasons returns the text of the reasons why a projection is not healthy.
+func reasons(m *monitor.Monitor, projection string) string {
+	for _, h := range m.Health() {
+		if h.Projection == projection {
+			return operator.TextOf(h.Reasons)
+		}
+	}
+	return "unknown projection"
+}
+
 // made reports whether every projection has been readable.
 func made(m *monitor.Monitor) bool {
 	select {
@@ -91,10 +101,10 @@ func TestBuildsThatAreStuckAreReported(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
 		model.status.Building = []operator.Generation{{Generation: 2, Waits: operator.WaitsRetry}}
 		m := look(t, model)
-		require.Empty(t, m.Reason("dashboards"), "the first failures")
+		require.Empty(t, reasons(m, "dashboards"), "the first failures")
 		model.status.Building[0].Waits = operator.WaitsStuck
 		m.Check(t.Context())
-		require.Contains(t, m.Reason("dashboards"), "failed in the same way")
+		require.Contains(t, reasons(m, "dashboards"), "failed in the same way")
 		require.NoError(t, m.MayRead())
 		require.NoError(t, m.MayCommand())
 	})
@@ -194,7 +204,7 @@ func TestDroppedTablesAreNamed(t *testing.T) {
 			require.ErrorContains(t, err, "are missing from the database")
 			require.ErrorContains(t, err, "restart every process")
 		}
-		require.Contains(t, started.Reason("dashboards"), "are missing")
+		require.Contains(t, reasons(started, "dashboards"), "are missing")
 		model.err = nil
 		started.Check(t.Context())
 		require.NoError(t, started.MayCommand(), "no restart is needed when they are back")
@@ -216,7 +226,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 			require.ErrorContains(t, err, "missing from the database (access_notices, dashboard_listed)")
 			require.ErrorContains(t, err, "They are rebuilt from the log. If that does not begin within seconds")
 		}
-		require.Contains(t, m.Reason("dashboards"), "missing from the database")
+		require.Contains(t, reasons(m, "dashboards"), "missing from the database")
 		require.NoError(t, m.MayRead("directory"))
 		model.status.Paused = true
 		m.Check(t.Context())
@@ -299,14 +309,14 @@ func TestAResumedProjectionGetsAMoment(t *testing.T) {
 		m.Check(t.Context())
 		model.status.Paused = false
 		m.Check(t.Context())
-		require.Empty(t, m.Reason("contents"))
+		require.Empty(t, reasons(m, "contents"))
 		model.status.Lag = 20_000
 		m.Check(t.Context())
-		require.Contains(t, m.Reason("contents"), "is 20000 events behind after a pause. Try again shortly")
+		require.Contains(t, reasons(m, "contents"), "is 20000 events behind after a pause. Try again shortly")
 		model.status.Lag = 4
 		time.Sleep(6 * time.Second)
 		m.Check(t.Context())
-		require.Contains(t, m.Reason("contents"), "is 4 events behind and makes no progress")
+		require.Contains(t, reasons(m, "contents"), "is 4 events behind and makes no progress")
 	})
 }
 
@@ -333,17 +343,19 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		require.Zero(t, told(), "the same faults")
 		require.NoError(t, m.MayCommand(), "only its stream accepts no commands")
 		require.NoError(t, m.MayWrite("dashboards"))
-		require.Contains(t, m.Reason("dashboards"), "has 2 dead letters that an operator must review")
+		require.Contains(t, reasons(m, "dashboards"), "has 2 dead letters that an operator must review")
 		model.status.Paused = true
 		require.Equal(t, 1, told())
 		require.NoError(t, m.MayRead())
 		require.ErrorContains(t, m.MayWrite("dashboards"), "Changes are not accepted now, because an operator has paused them. Nothing was changed.")
 		model.status.Paused, model.status.DeadLetters = false, 0
 		require.Equal(t, 1, told())
-		require.Empty(t, m.Reason("dashboards"))
+		require.Empty(t, reasons(m, "dashboards"))
 		model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)
 		require.Equal(t, 1, told())
-		require.Equal(t, monitor.ClassBrokers, m.Faults()[0].Class)
+		require.Equal(t, operator.HealthBrokers, m.Health()[0].Reasons[0].Code)
+		require.Nil(t, m.Health()[0].Current, "it is not known")
+		require.True(t, m.Health()[0].Readable)
 		require.ErrorContains(t, m.MayWrite("dashboards"), "brokers")
 		require.NoError(t, m.MayRead())
 		require.Zero(t, told())

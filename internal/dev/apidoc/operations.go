@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 const (
@@ -131,7 +132,7 @@ func (s *schemas) addAnswers(responses *openapi3.Responses, op api.Operation) {
 	}
 	add(http.StatusOK, "Success.", content, headers...)
 	switch {
-	case answer.Bare == reflect.TypeFor[api.HealthBody]() && op.Input != nil:
+	case answer.Bare == reflect.TypeFor[operator.Health]() && op.Input != nil:
 		unready := openapi3.Content{mediaJSON: {Schema: content[mediaJSON].Schema}}
 		add(http.StatusServiceUnavailable, "The service cannot serve reads or, with for=writes, change dashboards; see checks.", unready, "Retry-After")
 	case slices.Contains(answer.Media, mediaHTML) && op.Input != nil:

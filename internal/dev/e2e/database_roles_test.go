@@ -97,9 +97,9 @@ func (b *byRole) act() {
 	}
 	rebuild := post("projections/operations/rebuild")
 	require.Less(b.t, rebuild.Status, 300, "%s", rebuild.Body)
-	for of, seen := range map[string]string{"projections/contents/": "Read model contents is paused", "platforms/tiktok/": `"paused_platforms"`} {
+	for of, seen := range map[string]string{"projections/contents/": `"code":"paused"`, "platforms/tiktok/": `"kind":"platform"`} {
 		post(of+"pause").Says(b.t, http.StatusOK)
-		require.Contains(b.t, b.p.get("", "/readyz").Body, seen, "at once")
+		require.Contains(b.t, b.p.get(b.operator, "/api/ops/health").Body, seen, "at once")
 		require.Equal(b.t, http.StatusConflict, post(of+"pause").Status, "it is paused already")
 		post(of+"resume").Says(b.t, http.StatusOK)
 	}

@@ -76,7 +76,7 @@ func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
 		rest = rest[:end]
 	}
 	addr := strings.TrimPrefix(h.api.base, "http://")
-	args := strings.Fields(strings.NewReplacer(append(replace, "HOST:PORT", addr)...).Replace(begins + rest))
+	args := strings.Fields(strings.NewReplacer(replace...).Replace(begins + rest))
 	if slices.Contains(args, "--reason") {
 		args = append(args, "--yes")
 	}
@@ -97,9 +97,9 @@ func (h *handbook) stoppedStream(t *testing.T) {
 	id := h.park(t, foreign.ParentAccount)
 	h.until("the stream to stop", "select exists (select from lb_engine.dead_letters)")
 	p.await(patience, "a status that tells of it", func() bool {
-		return strings.Contains(p.get("", "/readyz").Body, "'ledgerboard dead-letters' lists")
+		return strings.Contains(p.get("", "/readyz").Body, `"dead_letters"`)
 	})
-	h.awaitStatus(t, notReady, "dashboards has 1 dead letter\n")
+	h.awaitStatus(t, notReady, "dashboards has 1 dead letter that an operator must review")
 	change().Says(t, http.StatusServiceUnavailable)
 
 	list := h.run(t, done, "dead-letters ").out
@@ -201,7 +201,7 @@ func (h *handbook) upgrade(t *testing.T) {
 
 	h.binary = programPath
 	h.api.await(patience, "a status that tells what the old version lacks", func() bool {
-		return strings.Contains(h.api.get("", "/readyz").Body, "not folded by any process")
+		return strings.Contains(h.api.get("", "/readyz").Body, `"unfolded"`)
 	})
 	h.run(t, notReady, "status")
 	h.runner = h.serve() // back to the old version
