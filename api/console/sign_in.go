@@ -26,6 +26,7 @@ type signInView struct {
 	First      *firstAgencyForm // nil if there is an agency
 	PlainHTTP  bool             // the page was opened over plain HTTP, where no one can sign in
 	SignedOut  bool             // the visitor signed out here, but not at the provider
+	EndsThere  bool             // the provider has a page to sign out
 }
 
 func (s signInView) status() int {
@@ -57,6 +58,7 @@ func showSignIn(v *visit, shown signInView) (view, error) {
 	if v.deps.Provider != nil {
 		shown.Provider = startPath + "?" + url.Values{"to": {shown.To}}.Encode()
 		shown.SignedOut = v.r.URL.Query().Get(signedOutParam) == wayProvider
+		shown.EndsThere = shown.SignedOut && v.deps.Provider.SignOutURL(v.r.Context()) != ""
 	}
 	return shown, nil
 }

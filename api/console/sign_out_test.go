@@ -68,6 +68,7 @@ func TestSigningOutAtTheProvider(t *testing.T) {
 	at.Away(true)
 	s, _ = withProvider(t, at)
 	s.browser().get("/console/signin/end").says(http.StatusNotFound, "close all windows of the browser")
+	s.browser().get("/console/sign-in?signed_out=provider").says(http.StatusOK, "sign out on one of its own pages as well").lacks("/console/signin/end")
 	_, demo := signedIn(t, "agency")
 	demo.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
 }
