@@ -186,3 +186,6 @@ comment on view account_readings is 'Readings without their owners, for the prog
 comment on view account_days is 'Running totals, for the program. Do not add them up; use daily_accounts.';
 comment on view account_quarters is 'Running totals of a day, for the program. Do not add them up.';
 comment on view day_figures is 'Figures of a day, for the program. Windows (figure above 100) must not be added up; use daily_accounts.';
+comment on view figure_owners is 'Who owned the readings of a page, for the program. Use daily_accounts.';
+comment on view account_demographics is 'The audience at a reading. Its groups overlap, and each reading has all of them: do not add them up.';
+comment on view account_erasures is 'Erasures of pages: the latest of each.';

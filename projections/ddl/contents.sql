@@ -25,3 +25,7 @@ alter table post_contents
 -- One index lookup finds both origins of a post.
 alter table post_contents add primary key (parent_account, social_account_id, external_id, origin);
 create index post_contents_account on post_contents (social_account_id);
+
+-- +comments
+
+comment on view post_contents is 'The content of posts, by origin: up to two rows a post. To count posts, use tsposts.';

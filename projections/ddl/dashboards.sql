@@ -154,3 +154,6 @@ comment on column access.ended_version is 'The change with which it ended. Null:
 comment on view dashboard_preferences is 'Boards, for the program. Use boards.';
 comment on view dashboard_listed is 'Who was on a list, for the program, also while the board was closed: use access.';
 comment on view dashboard_allowed is 'What boards allowed, for the program. Use access.';
+comment on view dashboard_history is 'A row per board that a change changed, and a row without a board per skipped event. To count changes, count distinct versions of an agency.';
+comment on view dashboard_commands is 'Commands and their outcomes, for the program.';
+comment on view access_notices is 'Notices to people whose access changed: several per change.';

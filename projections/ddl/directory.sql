@@ -168,3 +168,17 @@ alter table tSubscriptions add primary key (id);
 create index tSubscriptions_account on tSubscriptions (account_id);
 
 alter table tDefaultCategories add primary key (id);
+
+-- +comments
+
+comment on view accounts is 'Agencies and clients. A client has a parent_account.';
+comment on view users is 'The people who sign in. They belong to an agency or a client.';
+comment on view orders is 'What a client bought from an agency, and which of its people are assigned: several rows a client.';
+comment on view sessions is 'Sign-ins that the main application reported, and none of the console: not all sign-ins of a person.';
+comment on view members is 'The members of clients, to whom pages belong.';
+comment on view tMemberAuth is 'Grants of the main application. One may be used by several pages: do not count pages by it.';
+comment on view tDefaultAccount is 'The default page of each member.';
+comment on view tSAccounts is 'Pages and profiles at the platforms, also disconnected ones.';
+comment on view tContentPlanner is 'The category of a post, by the planner of the main application.';
+comment on view tSubscriptions is 'Periods with a price per month in minor units of the currency. Periods overlap and currencies differ: do not add them up.';
+comment on view tDefaultCategories is 'Categories of posts.';

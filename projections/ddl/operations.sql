@@ -44,3 +44,8 @@ where s.connection_id = t.connection_id and s.social_account_id = t.social_accou
   and (t.at > s.at or t.at = s.at and t.event_id collate "C" < s.event_id collate "C");
 alter table connection_states add primary key (connection_id, social_account_id);
 alter table connection_states replica identity default;
+
+-- +comments
+
+comment on view operations_trail is 'Views of the history, actions of operators and changes of connections. An action has several rows: its request and its outcome.';
+comment on view connection_states is 'The state of each connection, as recorded last.';

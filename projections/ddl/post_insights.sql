@@ -306,3 +306,8 @@ comment on view post_readings is 'Readings without their owners, for the program
 comment on view post_weeks is 'Gains of a post in a week, for the program. Use weekly_posts.';
 comment on view post_days is 'Gains of a day, for the program. Use gains.';
 comment on view post_quarters is 'Gains of a quarter hour, for the program: post_days has the same gains. Use gains.';
+comment on view tSPosts is 'Posts as registered last. A row per post and agency, without figures: use daily_posts or weekly_posts.';
+comment on view post_ids is 'Ids of posts, for the program. Use tsposts.';
+comment on view post_owners is 'Who owned the readings of posts, for the program. Use gains.';
+comment on view post_erasures is 'Erasures of pages: the latest of each.';
+comment on view post_merges is 'Pairs of ids that are one post. Its readings count once in daily_posts, weekly_posts and gains.';
