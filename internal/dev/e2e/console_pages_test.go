@@ -44,6 +44,7 @@ var consolePages = []struct {
 		{"/connect?client=CLIENT", ""},
 		{"/zone?account=CLIENT", ""},
 		{"/clients/CLIENT/figures?from=MONTH&to=2020-01-01", ""},
+		{"/clients/CLIENT/report", "report"},
 		{"/clients/CLIENT/report?month=May", ""},
 		{"/sessions", ""},
 	}, map[string]int{
@@ -86,7 +87,11 @@ var consolePages = []struct {
 // mostBytes may come over the network for a page, with its style and scripts.
 const mostBytes = 100_000
 
-// Each page, in three widths and two schemes: axe finds nothing, it fits the window, and it is small.
+// windowWidths are those of narrow and usual phones, tablets and desks.
+var windowWidths = []int64{320, 390, 768, 1280}
+
+// Each page, in these widths and two schemes: axe finds nothing, it fits the window with each entry of the navigation, and
+// it is small.
 func everyPage(p *program, browser *browserPage) {
 	ids := strings.NewReplacer("CLIENT", p.info.IDs.SubAccounts[0], "PERSON", p.listed(p.info.IDs.SubAccounts[0])[0].ID,
 		"MONTH", time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly))
@@ -177,6 +182,13 @@ func (w *consoleWindow) lookAt(at string, seen map[string]bool) (links []string)
 		for _, of := range papers {
 			w.requirePaper(of)
 		}
+		if directory := os.Getenv("LEDGERBOARD_E2E_PICTURES"); directory != "" {
+			for _, width := range windowWidths[1:] {
+				w.resize(width, w.scheme)
+				w.picture(filepath.Join(directory, fmt.Sprintf("%s-%d.png", w.kind(), width)))
+			}
+			w.resize(w.width, w.scheme)
+		}
 	}
 	seen[pattern(at)] = true
 	var size int
@@ -199,6 +211,11 @@ func pattern(at string) string {
 		return strings.Join(parts[:4], "/")
 	}
 	return anID.ReplaceAllString(path, "/*$2")
+}
+
+// kind is the pattern of the open page as part of the name of a file.
+func (w *consoleWindow) kind() string {
+	return strings.Trim(regexp.MustCompile(`\W+`).ReplaceAllString(pattern(strings.TrimPrefix(w.at(), w.p.base)), "-"), "-")
 }
 
 func (w *consoleWindow) picture(file string) {
@@ -230,7 +247,7 @@ func (w *consoleWindow) judged() {
 		w.judgedNow(true)
 		return
 	}
-	for _, width := range []int64{320, 760, 1280} {
+	for _, width := range windowWidths {
 		for _, scheme := range []string{"light", "dark"} {
 			w.resize(width, scheme)
 			w.judgedNow(scheme == "light") // without contrast, axe does not look at colors

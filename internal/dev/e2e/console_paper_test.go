@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -75,8 +74,7 @@ func (w *consoleWindow) requirePaper(of paper) (sheets int) {
 	file := filepath.Join(t.TempDir(), "printed.pdf")
 	require.NoError(t, os.WriteFile(file, pdf, 0o600))
 	if directory := os.Getenv("LEDGERBOARD_E2E_PICTURES"); directory != "" {
-		name := regexp.MustCompile(`\W+`).ReplaceAllString(pattern(strings.TrimPrefix(w.at(), w.p.base)), "-")
-		require.NoError(t, os.WriteFile(filepath.Join(directory, "paper"+name+"-"+of.name+".pdf"), pdf, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(directory, "paper-"+w.kind()+"-"+of.name+".pdf"), pdf, 0o600))
 	}
 	printed := sheetsOf(t, file)
 	require.NotEmpty(t, printed)

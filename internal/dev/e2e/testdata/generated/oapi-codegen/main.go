@@ -1,6 +1,9 @@
 // Command main asks for the dashboards with a client that oapi-codegen has generated.
 package main
 
+//go:generate mkdir client
+//go:generate go tool oapi-codegen -package client -o client/client.gen.go openapi.json
+
 import (
 	"context"
 	"fmt"

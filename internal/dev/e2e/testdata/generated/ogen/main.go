@@ -1,6 +1,8 @@
 // Command main asks for the dashboards with a client that ogen has generated.
 package main
 
+//go:generate go tool ogen --config ogen.yml --target client --package client openapi.json
+
 import (
 	"context"
 	"fmt"
