@@ -141,6 +141,7 @@ type figuresView struct {
 	Board       *readmodels.DashboardView // the board that a client user views; nil on staff pages
 	Numbers     []figureShown
 	Charts      []chart.Chart
+	ByPlatform  []platformShown
 	Costs       costsShown
 	Notes       []note // what the marks of Numbers refer to, by their numbers from 1
 	Reach       reachShown
@@ -155,6 +156,12 @@ type figuresView struct {
 	Late        bool   // an open range may lack the latest readings
 
 	AsOf, PostsAsOf *time.Time // newest reading of accounts and of posts in the range; nil: none
+}
+
+// platformShown is what the accounts on one platform have together.
+type platformShown struct {
+	Platform                   string
+	Followers, Change, Engaged *int64
 }
 
 // Period returns the range in words: paper has no form.

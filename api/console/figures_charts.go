@@ -20,6 +20,12 @@ func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers
 			data.Total.SocialAccounts--
 		}
 	}
+	for _, p := range data.Platforms {
+		if p.SocialAccounts > 0 {
+			change := comparedFollowers(p.FollowerSeries).Change
+			shown.ByPlatform = append(shown.ByPlatform, platformShown{p.PlatformName, p.Followers.Value, change, nil})
+		}
+	}
 	marks := append(f.followersMarks(data.Total), f.oldMarks(meta)...)
 	total := comparedFollowers(data.Total)
 	if same := data.Total.SameAccounts; same != nil && same.Previous != nil {
@@ -137,6 +143,13 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 
 func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
+	for _, p := range data.Platforms {
+		for i := range shown.ByPlatform {
+			if shown.ByPlatform[i].Platform == p.PlatformName {
+				shown.ByPlatform[i].Engaged = p.Engagement.Value
+			}
+		}
+	}
 	tile := f.tile(analytics.FigureNames["engagement"], "likes, comments, shares", totalOf(data.Total.Engagement))
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{

@@ -26,8 +26,15 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	}}}
 	data := analytics.AccountFollowers{}
 	data.Total.Followers = analytics.Total{Value: new(int64(12340)), Previous: new(int64(12000)), Change: new(int64(340)), ChangePct: new(2.83)}
-	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, over)
 	gained := analytics.PostsTotalEngagements{}
+	data.Platforms, gained.Platforms = slices.Grow(data.Platforms, 3)[:3], slices.Grow(gained.Platforms, 3)[:3]
+	for i, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.TikTok} { // the client has no account at TikTok
+		data.Platforms[i].PlatformRef, gained.Platforms[i].PlatformRef = readmodels.PlatformRefOf(p), readmodels.PlatformRefOf(p)
+		data.Platforms[i].SocialAccounts = 1 - i/2
+	}
+	data.Platforms[0].Followers = analytics.Total{Value: new(int64(12000)), Previous: new(int64(11665)), Change: new(int64(335))}
+	gained.Platforms[0].Engagement.Value = new(int64(901))
+	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, over)
 	gained.Total.Engagement = analytics.Gain{
 		Value: new(int64(1340)), Previous: new(int64(1000)), Change: new(int64(340)), ChangePct: new(34.0), Note: analytics.NotePart,
 	}
@@ -117,9 +124,11 @@ func TestReport(t *testing.T) {
 		"<summary>no comparison yet&nbsp;<sup>2</sup></summary>", "<li>There is nothing to compare it with yet.</li>",
 		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It no longer belongs to this account.",
 		"TikTok, Mara bakes: A permission is missing for likes.",
+		`Facebook</th><td class="number" data-label="Followers">12,000</td><td class="number" data-label="Change"><span class="up">&#43;335</span></td><td class="number" data-label="Engagement gained">901<`,
+		`Instagram</th><td class="number" data-label="Followers">–</td><td class="number" data-label="Change">–</td>`,
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price of every client for the months in which its page views on that platform were read", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: The platform no longer grants access.", "No post had any gains in this month",
-		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "Net growth", "this range", "This range", "Data sources")
+		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "Net growth", "this range", "This range", "Data sources", ">TikTok</th>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer grants access"))
 	require.NotContains(t, page.Body.String(), "Its platform does not report", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&pId=all&startTime=2026-09-01&tz=UTC")
