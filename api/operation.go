@@ -17,10 +17,9 @@ import (
 )
 
 type operation struct {
-	// Input and Output are the types of the function's input and output, and Parameters are those
-	// members of the input that are not in the body.
+	// Input is the type of the function's input, and Parameters are those members of the input that are
+	// not in the body.
 	Input      reflect.Type
-	Output     reflect.Type
 	Parameters []Parameter
 	// run calls the function. The input is a pointer to the type Input.
 	run  func(s *Server, ctx context.Context, c Caller, input any) (output any, err error)
@@ -185,7 +184,7 @@ func (o Operation) row() Operation { return o }
 
 // does returns the operation of a method of a group.
 func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, I) (O, error)) typed[I, O] {
-	op := operation{Input: reflect.TypeFor[I](), Output: reflect.TypeFor[O](), Answer: Answer{Data: reflect.TypeFor[O]()}}
+	op := operation{Input: reflect.TypeFor[I](), Answer: Answer{Data: reflect.TypeFor[O]()}}
 	if output, ok := any(*new(O)).(interface{ types() Answer }); ok {
 		op.Answer = output.types()
 	}

@@ -13,16 +13,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // The days of the figures, whose last day is over.
-const fourCompleteWeeks = "/auth/getAccountFollowers/2026-09-03/2026-09-30/all"
+const fourCompleteWeeks = "2026-09-03/2026-09-30"
 
 func followers(values ...any) analytics.AccountFollowers {
 	data := analytics.AccountFollowers{}
@@ -116,30 +116,32 @@ func TestABoardOfAnUnknownClientIsListed(t *testing.T) {
 	r.signedIn("agency").get("/console").says(http.StatusOK, ">"+bakery+"</a>")
 }
 
-// figuresStage sets API responses for all figures. Tests replace those that they check.
+// figuresStage is a stage with all figures. Tests replace those that they check.
 func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
-	s := newFake(t)
-	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	return withFigures(newStage(t), role)
+}
+
+func withFigures(s *stage, role string) (*stage, *browser) {
+	s.rig()
 	meta := analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}
-	s.answer("GET "+fourCompleteWeeks, followers(1000, nil, 1234, 1240), meta)
-	s.answer("GET /auth/reach/getAccountNetGrowth/all", analytics.AccountNetGrowth{}, meta)
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{}, meta)
-	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, meta)
-	s.answer("GET /auth/getPostsViews/2026-09-03/2026-09-30/all", analytics.PostsViews{}, meta)
-	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{}, meta)
-	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, meta)
-	s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{}, meta)
-	s.answer("GET /api/stats", analytics.PlatformStats{}, meta)
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(1000, nil, 1234, 1240), meta)
+	set(s, api.GetAccountNetGrowth, anyDays, analytics.AccountNetGrowth{}, meta)
+	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-09-30", analytics.PostsTotalEngagements{}, meta)
+	set(s, api.GetAccountStats, anyDays, analytics.AccountStats{}, meta)
+	set(s, api.GetPostsViews, "2026-09-03/2026-09-30", analytics.PostsViews{}, meta)
+	set(s, api.GetLeaderboard, anyDays, analytics.Leaderboard{}, meta)
+	set(s, api.GetRoiViews, anyDays, analytics.RoiViews{}, meta)
+	set(s, api.GetActivityMeter, anyDays, analytics.ActivityMeter{}, meta)
+	set(s, api.GetStats, anyDays, analytics.PlatformStats{}, meta)
 	return s, s.signedIn(role)
 }
 
 func TestFiguresOfAClient(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
-		analytics.Meta{TimeZone: "UTC", AsOf: new(s.now.Add(-26 * time.Hour))})
-	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
+	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-09-30", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now.Add(-26 * time.Hour))})
+	set(s, api.GetAccountStats, anyDays, analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
 		{Window: "day", EndsOn: new("2026-09-30"), Value: 5},
 		{Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
 		{Window: "week", EndsOn: new("2026-09-30"), Value: 6},
@@ -149,16 +151,16 @@ func TestFiguresOfAClient(t *testing.T) {
 		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.xlsx?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=UTC")
 	require.Regexp(t, `(?s)>Day<.*>Week<.*>28 days<.*>5<.*>6<.*>7<`, page.Body.String(), "the shortest window first")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
-	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
+	require.Contains(t, s.rigged.asked, "getAccountFollowers?account="+bakery+"&compare=previous&endTime=2026-09-30&pId=all&startTime=2026-09-03&tz=UTC")
 
 	// The comparison period is named, and a range says why it is empty or only partly compared.
 	compared := followers(1000)
 	compared.Total.PreviousSeries = followers(900, nil, 950).Total.Series
 	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 3, 2
 	const ahead = "2026-09-28/2026-12-01"
-	s.answer("GET /auth/getPostsTotalEngagements/"+ahead+"/all", analytics.PostsTotalEngagements{}, analytics.Meta{From: s.now.Add(time.Hour)})
-	s.answer("GET /auth/getPostsViews/"+ahead+"/all", analytics.PostsViews{}, analytics.Meta{})
-	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
+	set(s, api.GetPostsTotalEngagements, ahead, analytics.PostsTotalEngagements{}, analytics.Meta{From: s.now.Add(time.Hour)})
+	set(s, api.GetPostsViews, ahead, analytics.PostsViews{}, analytics.Meta{})
+	set(s, api.GetAccountFollowers, ahead, compared, analytics.Meta{AsOf: new(s.now)})
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
 		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range includes today, which has not ended. Its figures may still change.", "until the same time of day",
 		"This range has not started. Choose an earlier range.", "Nothing was read in this range. Choose a longer range, or see Data sources below.")
@@ -166,30 +168,25 @@ func TestFiguresOfAClient(t *testing.T) {
 
 	// While figures are not processed, pages with today say so.
 	const late = "The latest readings may not be shown here yet."
-	s.behind(operator.Projection{Projection: "account_insights", Paused: true, Lag: 1})
-	s.answer("GET /api/dashboards", []directory.DashboardSummary{}, nil)
+	health := &healthy{Service: s.deps.API}
+	s.deps.API = health
+	s.open()
+	state := &operator.Projection{Projection: "account_insights", Paused: true, Lag: 1}
+	health.health.Projections = []operator.ProjectionHealth{{Projection: "account_insights", State: state}}
 	b.get("/console").says(http.StatusOK, late)
 	b.get("/console/clients/" + bakery + "/figures").lacks(late)
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, late)
-	s.behind(operator.Projection{Projection: "account_insights", Lag: 1})
+	state.Paused = false
 	b.get("/console").lacks(late)
 	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 2, 3
-	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
+	set(s, api.GetAccountFollowers, ahead, compared, analytics.Meta{AsOf: new(s.now)})
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, "up to 3 accounts were read on one day, but at most 2 in this range.")
 
-	// The API query uses the parameters of the address.
-	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
-	b.get("/console/clients/" + bakery + "/figures?from=2026-09-01&to=2026-09-07&tz=Europe/Berlin&compare=year").says(http.StatusNotFound)
-	require.Contains(t, s.asked,
-		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&tz=Europe%2FBerlin")
-	s.refuseFields("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", "startTime")
 	wrong := b.get("/console/clients/" + bakery + "/figures?from=2026-09-09&to=2026-09-07&platform=all")
 	wrong.says(http.StatusOK, `value="2026-09-09"><strong class="fault">Choose a day`, `value="2026-09-07"></label>`, "No results yet.").
 		lacks("words of the API", "Leaderboard")
 
-	s.refuseFields("GET /api/accounts", "account")
 	b.get("/console/clients/xyz/figures").says(http.StatusNotFound, "There is no page at this address.").lacks("words of the API")
-	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
@@ -200,9 +197,9 @@ func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	s.now = time.Date(2026, 10, 1, 22, 30, 0, 0, time.UTC) // the 2nd in Berlin
 	meta := analytics.Meta{TimeZone: "Europe/Berlin", AsOf: new(s.now)}
-	s.answer("GET /auth/getAccountFollowers/2026-09-04/2026-10-01/all", followers(1), meta)
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, meta)
-	s.answer("GET /auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{}, meta)
+	set(s, api.GetAccountFollowers, "2026-09-04/2026-10-01", followers(1), meta)
+	set(s, api.GetPostsTotalEngagements, "2026-09-04/2026-10-01", analytics.PostsTotalEngagements{}, meta)
+	set(s, api.GetPostsViews, "2026-09-04/2026-10-01", analytics.PostsViews{}, meta)
 	client := "/console/clients/" + bakery
 	page := b.get(client + "/figures?tz=Europe/Berlin")
 	for name, of := range map[string]string{
@@ -215,8 +212,6 @@ func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 	page.says(http.StatusOK, `aria-current="true">Last 28 days</a>`,
 		`<p class="on-paper">4 September 2026 to 1 October 2026, compared with the previous period. Time zone: Europe/Berlin.</p>`)
 
-	s.answer("GET /api/users", []directory.User{}, nil)
-	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)
 	const kept = "?compare=year&amp;from=2026-09-01&amp;platform=1&amp;to=2026-09-07&amp;tz=UTC"
 	b.get(client+"/connections"+strings.ReplaceAll(kept, "amp;", "")).says(http.StatusOK, `href="`+client+"/figures"+kept+`"`)
 	b.get(client+"/connections").says(http.StatusOK, `href="`+client+`/figures"`, `href="`+client+`/connections" aria-current="page"`)
@@ -231,7 +226,7 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	stats.Total.Impressions.Value = new(int64(41))
 	stats.Total.Series = []analytics.ReachDay{{Day: "2026-09-29", Impressions: new(int64(1))}, {Day: "2026-09-30", Impressions: new(int64(40))}}
 	meta := analytics.Meta{TimeZone: "UTC", Complete: true, To: s.now.Truncate(24 * time.Hour), AsOf: new(s.now)}
-	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
+	set(s, api.GetAccountStats, anyDays, stats, meta)
 	figures := "/console/clients/" + bakery + "/figures"
 	b.get(figures).says(http.StatusOK, "<title>29 September 2026: 1 impression</title>", "<title>30 September 2026: 40 impressions, not final yet</title>",
 		"the platforms may still add impressions to the last day")
@@ -240,9 +235,9 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported,
 		Reasons: []domain.StatusReason{{Code: domain.StatusUnsupportedMetric, Metric: domain.MetricImpressions}},
 	}}
-	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, none)
+	set(s, api.GetAccountStats, anyDays, analytics.AccountStats{}, none)
 	b.get(figures).says(http.StatusOK, "TikTok does not report impressions.").lacks("may still add")
-	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
+	set(s, api.GetAccountStats, anyDays, stats, meta)
 	s.now = s.now.Add(10 * time.Hour)
 	b.get(figures).says(http.StatusOK, "<title>30 September 2026: 40 impressions</title>").lacks("may still add")
 }
@@ -250,17 +245,14 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 func TestFiguresOfOnePlatform(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	for at, answer := range s.answers {
-		s.answers[strings.TrimSuffix(at, "/all")+"/4"] = answer
-	}
-	s.answer("GET /auth/getPostsViews/2026-09-03/2026-09-30/4", analytics.PostsViews{}, analytics.Meta{Sources: []analytics.Source{{
+	set(s, api.GetPostsViews, "2026-09-03/2026-09-30", analytics.PostsViews{}, analytics.Meta{Sources: []analytics.Source{{
 		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceUnsupported,
 		Reasons: []domain.StatusReason{{Code: domain.StatusUnsupportedMetric, Metric: domain.MetricViews}},
 	}}})
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
 	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.xlsx?compare=previous&amp;from=2026-09-03&amp;platform=4&amp;")
-	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {
-		return !strings.Contains(call, "2026-09-03") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
+	require.Empty(t, slices.DeleteFunc(s.rigged.asked, func(call string) bool {
+		return !strings.Contains(call, "startTime=2026-09-03") || strings.Contains(call, "pId=4")
 	}), "each question is about the platform")
 }
 
@@ -270,9 +262,9 @@ func TestTopPostsLeadToTheirPlatform(t *testing.T) {
 	there := analytics.RankedPost{Post: analytics.Post{Content: new("Rolls"), Permalink: new("https://www.linkedin.com/feed/update/7")}}
 	there.Growth = analytics.PostGrowth{Impressions: new(int64(1881)), Clicks: new(int64(69)), Saves: new(int64(11))}
 	hostile := analytics.RankedPost{Post: analytics.Post{Content: new("Cakes"), Permalink: new("javascript:alert(1)")}}
-	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{
+	set(s, api.GetLeaderboard, anyDays, analytics.Leaderboard{
 		Members: []analytics.RankedMember{{Name: "Mara", AccountName: "Bakery", Posts: 14}, {Name: "Mara", AccountName: "Garage"}}, Posts: []analytics.RankedPost{there, hostile},
-	}, nil)
+	}, analytics.Meta{})
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
 		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts compared<",
 		`Mara<br><small class="quiet">Garage</small>`).lacks("javascript:")
@@ -293,11 +285,11 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	facebook.Periods[0].Period, facebook.Periods[0].From, facebook.Periods[0].To = "2026-09-01", time.Date(2026, 9, 4, 0, 0, 0, 0, time.UTC), facebook.Periods[1].From
 	facebook.SocialAccounts, facebook.Periods[1].Demographics.SocialAccounts = 2, 1
 	tiktok.Periods = []analytics.StatsPeriod{{}}
-	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{facebook, tiktok}}, nil)
+	set(s, api.GetStats, anyDays, analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{facebook, tiktok}}, analytics.Meta{})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">4–30 September 2026<", ">1 October 2026<", ">1.95\u00a0%<", ">followers<", "AT\u00a01,500; DE\u00a0400", "25-34\u00a07; 18-24\u00a05", ">1 of 2 accounts<", `data-label="Cities">–<`)
 
-	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, nil)
+	set(s, api.GetStats, anyDays, analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, analytics.Meta{})
 	b.get("/console/clients/" + bakery + "/figures").lacks("Engagement rate").lacks("Audience")
 }
 
@@ -308,8 +300,8 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	of := func(p domain.Platform, social int64, status analytics.SourceStatus, reasons ...domain.StatusReason) analytics.Source {
 		return analytics.Source{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: social, Status: status, Reasons: reasons}
 	}
-	answer := func(at string, data any, sources ...analytics.Source) {
-		s.answer("GET "+at, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now), Sources: sources})
+	with := func(sources ...analytics.Source) analytics.Meta {
+		return analytics.Meta{TimeZone: "UTC", AsOf: new(s.now), Sources: sources}
 	}
 	about := func(figures domain.Figures, code domain.StatusCode, metrics ...string) (all []domain.StatusReason) {
 		for _, metric := range metrics {
@@ -325,24 +317,21 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	late := domain.StatusReason{Code: domain.StatusDayMissing, Figures: account, Metric: "followers", Day: "2026-09-30"}
 	uncounted := about(account, domain.StatusUnsupportedMetric, "reach")
 	notYet, postsNotYet := reasons(domain.StatusNotReadYet), reasons(domain.StatusPostsNotReadYet)
-	answer(fourCompleteWeeks, followers(1000), of(domain.Facebook, 7, ok), of(domain.Instagram, 8, ok), of(domain.TikTok, 9, partial, late),
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(1000), with(of(domain.Facebook, 7, ok), of(domain.Instagram, 8, ok), of(domain.TikTok, 9, partial, late),
 		of(domain.Facebook, 10, ok), of(domain.TikTok, 11, ok), of(domain.Facebook, 12, ok), of(domain.TikTok, 13, neverRead, notYet...),
-		of(domain.Facebook, 14, ok), of(domain.Facebook, 15, ok), of(domain.TikTok, 16, analytics.SourceReconnect, reasons(domain.StatusRefused)...))
-	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
-		of(domain.Facebook, 7, partial, uncounted...), of(domain.TikTok, 5, partial, append(uncounted, ofDays(account, "impressions", 3))...),
+		of(domain.Facebook, 14, ok), of(domain.Facebook, 15, ok), of(domain.TikTok, 16, analytics.SourceReconnect, reasons(domain.StatusRefused)...)))
+	set(s, api.GetAccountStats, anyDays, analytics.AccountStats{}, with(of(domain.Facebook, 7, partial, uncounted...), of(domain.TikTok, 5, partial, append(uncounted, ofDays(account, "impressions", 3))...),
 		of(domain.TikTok, 6, partial, append(about(account, domain.StatusPermission, "impressions"), uncounted...)...),
 		of(domain.Instagram, 8, partial, ofDays(account, "impressions", 20)),
-		of(domain.TikTok, 9, unsupported, about(account, domain.StatusUnsupportedMetric, "impressions", "reach")...))
-	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok), of(domain.Instagram, 8, partial, ofDays(account, "views", 22)),
-		of(domain.TikTok, 9, partial, late), of(domain.TikTok, 6, analytics.SourceNotRead, reasons(domain.StatusBlocked)...), of(domain.Facebook, 10, partial, about(account, domain.StatusNothingRead, "views")...))
+		of(domain.TikTok, 9, unsupported, about(account, domain.StatusUnsupportedMetric, "impressions", "reach")...)))
+	set(s, api.GetRoiViews, anyDays, analytics.RoiViews{}, with(of(domain.Facebook, 7, ok), of(domain.Instagram, 8, partial, ofDays(account, "views", 22)),
+		of(domain.TikTok, 9, partial, late), of(domain.TikTok, 6, analytics.SourceNotRead, reasons(domain.StatusBlocked)...), of(domain.Facebook, 10, partial, about(account, domain.StatusNothingRead, "views")...)))
 	engagement := []string{"likes", "comments", "shares"}
-	answer("/auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
-		of(domain.TikTok, 11, partial, about(posts, domain.StatusPermission, engagement...)...), of(domain.Facebook, 12, neverRead, postsNotYet...),
-		of(domain.TikTok, 13, neverRead, postsNotYet...), of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, engagement...)...))
-	answer("/auth/getPostsViews/2026-09-03/2026-09-30/all", analytics.PostsViews{},
-		of(domain.TikTok, 11, partial, append(about(posts, domain.StatusPermission, "views"), ofDays(posts, "views", 9))...),
+	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-09-30", analytics.PostsTotalEngagements{}, with(of(domain.TikTok, 11, partial, about(posts, domain.StatusPermission, engagement...)...), of(domain.Facebook, 12, neverRead, postsNotYet...),
+		of(domain.TikTok, 13, neverRead, postsNotYet...), of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, engagement...)...)))
+	set(s, api.GetPostsViews, "2026-09-03/2026-09-30", analytics.PostsViews{}, with(of(domain.TikTok, 11, partial, append(about(posts, domain.StatusPermission, "views"), ofDays(posts, "views", 9))...),
 		of(domain.Facebook, 12, neverRead, postsNotYet...), of(domain.Facebook, 15, unsupported, about(posts, domain.StatusUnsupportedMetric, "views")...),
-		of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, "views")...))
+		of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, "views")...)))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">For followers, 2026-09-30 was not read.<",
 		">For impressions, 3 of 24 days were read.<", ">For page views, nothing was read in this range.<", ">A permission is missing for impressions. The platform has blocked access because of a policy violation. ",
@@ -387,7 +376,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	f := &data.Total.Followers
 	f.Change, f.Previous, f.Note = new(int64(-124)), new(int64(98000)), analytics.NotePart
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
-	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, "−24", "−0.08", "29,976 is compared with 30,000.", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
@@ -396,17 +385,17 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	// day.
 	day := followers(98000)
 	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
-	s.answer("GET "+fourCompleteWeeks, day, analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, day, analytics.Meta{TimeZone: "UTC"})
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
 
 	// The axis of a long range names years.
-	s.answer("GET "+fourCompleteWeeks, followers(append(make([]any, 1000), 1)...), analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(append(make([]any, 1000), 1)...), analytics.Meta{TimeZone: "UTC"})
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Jan 2027</text>", ">Jan 2028</text>")
 
 	// Net growth has no comparison, so its note does not mention one.
-	s.answer("GET "+fourCompleteWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
 	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), Note: analytics.NotePart}}
-	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, analytics.Meta{})
+	set(s, api.GetAccountNetGrowth, anyDays, growth, analytics.Meta{})
 	page = b.get("/console/clients/" + bakery + "/figures?from=2026-09-03&to=2026-09-30&compare=none")
 	page.says(http.StatusOK, "Pages connected in this range are counted from their first reading.").lacks("Partly compared")
 }
@@ -416,14 +405,14 @@ func TestFiguresWithoutComparison(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	for asked, want := range map[string]string{"": "previous", "?compare=year": "year", "?compare=none": "none"} {
-		first := len(s.asked)
+		first := len(s.rigged.asked)
 		b.get("/console/clients/"+bakery+"/figures"+asked).says(http.StatusOK, `<option value="`+want+`"`)
-		require.Contains(t, s.asked[first:], "GET "+fourCompleteWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
+		require.Contains(t, s.rigged.asked[first:], "getAccountFollowers?account="+bakery+"&compare="+want+"&endTime=2026-09-30&pId=all&startTime=2026-09-03&tz=UTC")
 	}
 	data := followers(1000)
 	data.Total.Followers.Note, data.Total.Followers.Change = analytics.NoteFirstReading, new(int64(987))
 	data.Total.PreviousSeries = []analytics.FollowerDay{{Day: "2026-08-07"}}
-	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	const nothing = "There is nothing to compare it with yet."
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, nothing).
 		lacks("987").           // gained since the first reading
@@ -431,7 +420,7 @@ func TestFiguresWithoutComparison(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/figures?compare=none").says(http.StatusOK, `<option value="none" selected>nothing</option>`).
 		lacks(nothing)
 	data.Total.Followers.Note, data.Total.Followers.GainedSince = analytics.NoteGap, new(s.now.AddDate(0, -2, 0))
-	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	b.get("/console/clients/"+bakery+"/figures?compare=none").says(http.StatusOK, "Gained since 1 Aug 2026; no values were read in between.")
 }
 
@@ -440,11 +429,11 @@ func TestFiguresWithoutComparison(t *testing.T) {
 func TestPostsPublishedAreTheAPIs(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.answer("GET "+fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
+	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-09-30", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
 	posts := func(total analytics.Activity) page {
 		total.SocialAccounts = 3
-		s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{Total: total}, nil)
+		set(s, api.GetActivityMeter, anyDays, analytics.ActivityMeter{Total: total}, analytics.Meta{})
 		return b.get("/console/clients/" + bakery + "/figures")
 	}
 	posts(analytics.Activity{}).says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">–</span>`, "Frequency and regularity are not known for this range: no post has been read yet, or nothing since the range began.")
@@ -465,22 +454,22 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceNotRead, Reasons: reasons(domain.StatusUnsubscribed),
 	}
 	ended := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}}
-	s.answer("GET "+fourCompleteWeeks, followers(), ended)
-	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, ended)
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(), ended)
+	set(s, api.GetRoiViews, anyDays, analytics.RoiViews{}, ended)
 	require.Equal(t, 1, strings.Count(b.get("/console/clients/"+bakery+"/figures").Body.String(), "so nothing is read."), "once is enough")
-	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, nil)
-	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
+	set(s, api.GetRoiViews, anyDays, analytics.RoiViews{}, analytics.Meta{})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(1000), meta)
 	const badge, live = `<span class="badge warn">not read</span>`, "When newer figures for this range are read, they appear here automatically."
 	page := b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
 
 	meta.Sources[0].Reasons = append(meta.Sources[0].Reasons, domain.StatusReason{Code: domain.StatusDayMissing, Metric: "followers", Day: "2026-09-30"})
-	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(1000), meta)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, ">An operator has paused it. Ask the operator of this service. For followers, 2026-09-30 was not read.<").
 		lacks(">partial<") // one badge shows the status, the text explains it
 
 	meta.Sources = meta.Sources[:1]
-	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(1000), meta)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, live) // an operator may resume it
 }
 
@@ -516,73 +505,48 @@ func requireInOrder(t *testing.T, page string, texts ...string) {
 
 func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	t.Parallel()
-	s, b := figuresStage(t, "client")
+	r := newReal(t)
+	_, b := withFigures(r.stage, "client")
+	r.log.Put(t, domain.DirectoryOrder{ID: "O1", Buyer: bakery, Seller: agency, ProductType: "managed", AssignedUsers: []string{adam}},
+		domain.DirectoryAccount{ID: yard, RowID: 13, ParentAccount: agency, Name: "bread & Co", Active: true})
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
 	b.get("/console").says(http.StatusOK, "You cannot open any board now")
-
-	me := directory.Me{UserID: clara, Roles: []string{"client"}}
-	me.Opens.Dashboards = []directory.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}
-	s.answer("GET /api/me", me, nil)
+	r.share(t, bakery, []string{}, clara)
 	b.get("/console").leadsTo("/console/board/" + bakery)
-	me.Opens.Dashboards = append(me.Opens.Dashboards, directory.MeDashboard{SubAccountID: agency, SubAccountName: "Old Mill"})
-	me.Opens.Dashboards = append(me.Opens.Dashboards, directory.MeDashboard{SubAccountID: "b00000000000000000000009", SubAccountName: "bread & Co"})
-	s.answer("GET /api/me", me, nil)
-	start := b.get("/console").says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
-	requireInOrder(t, start.Body.String(), "bread &amp; Co", "Harbour Bakery", "Old Mill")
-
-	view := readmodels.DashboardView{
-		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
-		Users: []readmodels.DashboardUser{{Name: "Somebody Else"}}, MainPOC: []readmodels.POC{{Name: "Nadia Okafor"}},
-	}
-	board := "GET /api/projects/dashboard/" + bakery
-	s.answer(board, []readmodels.DashboardView{view}, nil)
-	page := b.get("/console/board/"+bakery).says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.xlsx").lacks("/console/clients/")
-	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
+	page := b.get("/console/board/"+bakery).says(http.StatusOK, "<h1>Harbour Bakery</h1>", "1,240", "Adam Nowak", "/console/board/"+bakery+"/followers.xlsx").lacks("/console/clients/")
+	require.Contains(t, r.rigged.asked, "getAccountFollowers?compare=previous&dashboard="+bakery+"&endTime=2026-09-30&pId=all&startTime=2026-09-03&tz=UTC")
+	require.NotContains(t, page.Body.String(), "Lena Holm", "client users do not see who else is on the list")
 
 	// A board with several clients does not have the title of a single client's figures.
-	require.Contains(t, page.Body.String(), "<h1>Harbour Bakery</h1>")
-	alone := view.SubAccountIDs
-	view.SubAccountIDs = append(view.SubAccountIDs, readmodels.LinkedAccount{ID: agency}, readmodels.LinkedAccount{ID: alice})
-	s.answer(board, []readmodels.DashboardView{view}, nil)
+	r.share(t, bakery, []string{mill, yard}, clara)
+	start := b.get("/console").says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
+	requireInOrder(t, start.Body.String(), "bread &amp; Co", "Harbour Bakery", "Old Mill")
 	b.get("/console/board/"+bakery).says(http.StatusOK, "<h1>Harbour Bakery + 2 linked clients</h1>")
 
-	view.Scopes, view.SubAccountIDs, view.MainPOC = []string{"posts"}, alone, nil
-	s.answer(board, []readmodels.DashboardView{view}, nil)
-	b.get("/console/board/"+bakery).says(http.StatusOK, "shows no figures on this board. If you expected figures, ask your agency").
-		lacks("Somebody Else") // client users do not see who else is on the list
-	s.refuse("GET "+fourCompleteWeeks, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Scopes: &[]string{"posts"}})
+	b.get("/console/board/"+bakery).says(http.StatusOK, "shows no figures on this board.")
 	file := "/console/board/" + bakery + "/followers.xlsx"
 	b.get(file).says(http.StatusForbidden, "shows no figures on this board. If you expected figures, ask your agency")
-
-	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
-	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
-	b.get(file).says(http.StatusForbidden, "Your agency has closed this dashboard")
-	s.refuse(board, http.StatusNotFound, domain.CodeNotFound, "There is no such dashboard, in other words.")
-	b.get("/console/board/"+bakery).says(http.StatusNotFound, "There is no such board, or you do not have access to it.")
-
-	asked := len(s.asked)
-	for _, path := range []string{"/figures", "/board", "/people", "/connections", "/people/" + clara + "/sees"} {
-		path = "/console/clients/" + bakery + path
-		b.get(path).says(http.StatusForbidden, "does not have access to this page")
-	}
-	s.signedIn("agency").get("/console/board/"+bakery).says(http.StatusForbidden, "does not have access to this page")
-	for _, call := range s.asked[asked:] {
-		require.Equal(t, "GET /api/me", call)
-	}
-	s.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Unlink: true, SubAccountIDs: &[]string{mill}, AllowClientDashboard: new(false)})
+	b.get("/console/board/"+bakery).says(http.StatusForbidden, "You have no access to this dashboard.", "This board is not open to you")
+	b.get(file).says(http.StatusForbidden, "You have no access to this dashboard.")
+	b.get("/console/board/"+yard).says(http.StatusNotFound, "There is no such board, or you do not have access to it.")
+	r.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
 }
 
 // Lists are alphabetical for people, whatever their case and letters. A name that shows nothing is
 // replaced by the id, and an override of direction in a name does not reach the text after it.
 func TestNamesOfLinkedClients(t *testing.T) {
 	t.Parallel()
-	s, b := fakeSignedIn(t, "agency")
-	const unnamed = "b00000000000000000000009"
-	summary := directory.DashboardSummary{SubAccountID: bakery, SubAccountName: "Maraoo \u202egnp.exe"}
-	for _, name := range []string{"Zoo", "zebra crossing", "apple pie", "Ärzte", "Äpfel", "\u200b", "\u2068פרחים (Tel Aviv)"} {
-		summary.Linked = append(summary.Linked, directory.AccountName{ID: unnamed, Name: domain.OptionalText(name)})
+	r := newReal(t)
+	var linked []string
+	for i, name := range []string{"Zoo", "zebra crossing", "apple pie", "Ärzte", "Äpfel", "\u200b", "\u2068פרחים (Tel Aviv)"} {
+		linked = append(linked, numbered("b9", i))
+		r.log.Put(t, domain.DirectoryAccount{ID: linked[i], RowID: int64(50 + i), ParentAccount: agency, Name: name, Active: true})
 	}
-	s.answer("GET /api/dashboards", []directory.DashboardSummary{summary}, readmodels.ListMeta{})
-	page := b.get("/console").says(http.StatusOK, unnamed+", Äpfel, apple pie, Ärzte, zebra crossing, Zoo, פרחים (Tel Aviv)<", ">Maraoo gnp.exe</a>")
+	r.log.Put(t, domain.DirectoryAccount{ID: bakery, RowID: 11, ParentAccount: agency, Name: "Maraoo \u202egnp.exe", Active: true})
+	r.share(t, bakery, linked, clara)
+	page := r.signedIn("agency").get("/console").says(http.StatusOK, linked[5]+", Äpfel, apple pie, Ärzte, zebra crossing, Zoo, פרחים (Tel Aviv)<", ">Maraoo gnp.exe</a>")
 	require.Contains(t, page.raw, "<bdi>פרחים (Tel Aviv)</bdi>")
 	require.NotContains(t, page.raw, "\u2068")
 }

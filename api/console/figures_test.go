@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"encoding/xml"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,11 +17,24 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
+
+// streams is a service whose streams send an event and end.
+type streams struct {
+	console.Service
+
+	asked string
+}
+
+func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.asked = r.URL.RequestURI()
+	_, _ = io.WriteString(w, "event: figures_changed")
+}
 
 // A figures page contains the address of its stream. The stream comes from the API and resumes after
 // the last event.
@@ -29,15 +43,17 @@ func TestTheStreamOfFigures(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `data-live="/console/stream?account=`+bakery+`"`)
 
-	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
+	live := &streams{Service: s.deps.API}
+	s.deps.API = live
+	s.open()
 	stream := b.send(http.MethodGet, "/console/stream?account="+bakery+"&ticket=stolen", nil, func(r *http.Request) { r.Header.Set("Last-Event-ID", "p.7.1") })
 	require.Equal(t, http.StatusOK, stream.Code)
 	require.Contains(t, stream.Body.String(), "figures_changed")
-	require.Contains(t, s.asked, "GET /api/live?account="+bakery+"&last_event_id=p.7.1", "nothing else goes along")
+	require.Equal(t, "/api/live?account="+bakery+"&last_event_id=p.7.1", live.asked, "nothing else goes along")
 	require.Empty(t, stream.Header().Get("Access-Control-Allow-Origin"))
-
-	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
-	require.Equal(t, http.StatusNotFound, b.get("/console/stream?account="+agency).Code, "a browser gives up")
+	s.deps.API = live.Service
+	s.open()
+	require.Equal(t, http.StatusNotFound, b.get("/console/stream?account="+otherClient).Code, "a browser gives up")
 
 	require.Equal(t, http.StatusUnauthorized, s.browser().get("/console/stream?account="+bakery).Code)
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
@@ -78,32 +94,18 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 // If the stream of a board's figures ends because the board was closed, it reports that.
 func TestBoardStreamReportsClosing(t *testing.T) {
 	t.Parallel()
-	s := newFake(t)
-	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
-	b := s.signedIn("client")
+	var notReady error
+	r := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
+	b := r.signedIn("client")
+	r.deps.API = &streams{Service: r.server}
+	r.open()
 	told := func() string { return b.get("/console/stream?dashboard=" + bakery).Body.String() }
-	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{SubAccountID: bakery}}, nil)
 	require.NotContains(t, told(), "board_closed", "the board is open: the browser reconnects")
-	for _, code := range []domain.Code{domain.CodeForbidden, domain.CodeNotFound} {
-		s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusForbidden, code, "It is not open to you.")
-		require.Contains(t, told(), "event: board_closed\ndata: {\"sub_account_ids\":[\""+bakery+"\"]}\n\n")
-	}
-	s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	require.Contains(t, told(), "event: board_closed\ndata: {\"sub_account_ids\":[\""+bakery+"\"]}\n\n")
+	notReady = domain.NewError(domain.CodeUnavailable, "Not now.")
 	require.NotContains(t, told(), "board_closed", "that is not known")
 }
-
-// figuresGo intercepts the calls for figures.
-func (s *stage) figuresGo(by func(ctx context.Context, op api.Operation, on func())) {
-	s.around = func(ctx context.Context, op api.Operation, on func()) {
-		if !isOfFigures(op.Method+" "+api.PrefixAnalytics+op.Pattern) || strings.HasPrefix(op.Pattern, "/api/") {
-			on()
-			return
-		}
-		by(ctx, op, on)
-	}
-}
-
-func isOfFigures(call string) bool { return strings.HasPrefix(call, "GET /auth/") }
 
 // crowd blocks requests until four are waiting. A page with sequential requests would time out.
 type crowd struct {
@@ -137,9 +139,6 @@ func (c *crowd) pass(ctx context.Context, _ api.Operation, on func()) {
 func TestFiguresAreReadConcurrently(t *testing.T) {
 	t.Parallel()
 	s, staff := reportStage(t)
-	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{
-		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
-	}}, nil)
 	client := s.signedIn("client")
 	for _, page := range []struct {
 		of        *browser
@@ -151,10 +150,11 @@ func TestFiguresAreReadConcurrently(t *testing.T) {
 		{client, "/console/board/" + bakery, 8},
 	} {
 		c := &crowd{full: make(chan struct{})}
-		s.figuresGo(c.pass)
-		s.asked = nil
+		s.rigged.around, s.rigged.asked = c.pass, nil
 		page.of.get(page.at).says(http.StatusOK, "Harbour Bakery")
-		require.Len(t, slices.DeleteFunc(s.asked, func(call string) bool { return !isOfFigures(call) }), page.questions, page.at)
+		require.Len(t, slices.DeleteFunc(s.rigged.asked, func(call string) bool {
+			return !strings.Contains(call, "startTime") || strings.HasPrefix(call, api.GetStats.ID)
+		}), page.questions, page.at)
 		require.Equal(t, 4, c.most, page.at)
 	}
 }
@@ -168,27 +168,48 @@ func TestAPanicInARequestIsAnErrorPage(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/people").says(http.StatusOK, "Clara Holm")
 }
 
-// Top posts have pictures with addresses of the console.
+// Top posts have pictures with addresses of the console. Errors of the API other than a missing picture are
+// shown.
 func TestTopPostsHavePictures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	post := analytics.RankedPost{Post: analytics.Post{ID: "70:urn:li/1 2", PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn)}}
-	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, nil)
+	set(s, api.GetLeaderboard, anyDays, analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, analytics.Meta{})
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `src="/console/pictures/70:urn:li%2F1%202?of=L"`)
-
-	const at = "/api/activities/70:urn:li/1 2/picture"
-	s.answers["GET "+at] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "a picture" }
-	shown := b.get("/console/pictures/70:urn:li%2F1%202?of=L")
-	require.Equal(t, http.StatusOK, shown.Code)
-	require.Contains(t, shown.Body.String(), "a picture")
-	require.Contains(t, s.asked, "GET /api/activities/70:urn:li%2F1%202/picture")
+	var of domain.PostRef
+	var none error
+	r := newReal(t, func(d *api.Deps) {
+		d.Picture = func(_ context.Context, post domain.PostRef) ([]byte, error) {
+			of = post
+			return []byte("a picture"), none
+		}
+	})
+	tenant := domain.Tenant{ParentAccount: agency, AccountID: bakery, MemberID: 1, SocialAccount: 70}
+	for _, draft := range []domain.Draft{
+		commands.NewDraft(domain.TopicMetrics, tenant.Key(), domain.PostRegistered{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: "7_1", Origin: domain.OriginListing, RegisteredAt: r.now, PublishedAt: &r.now,
+		}, r.now),
+		commands.ContentDraft(domain.PostContent{
+			PostRef: domain.PostRef{ParentAccount: agency, SocialAccount: 70, ExternalID: "7_1"}, AccountID: bakery, Origin: domain.OriginListing,
+			PostTexts: domain.PostTexts{Content: "Rolls", MediaURL: "https://p.example/1"},
+		}, r.now),
+	} {
+		require.NoError(t, r.log.Append(t.Context(), draft))
+	}
+	b = r.signedIn("agency")
+	shown := b.get("/console/pictures/70:7_1?of=L")
+	require.Equal(t, "a picture", shown.Body.String())
+	require.Equal(t, "7_1", of.ExternalID)
 	require.Equal(t, "no-store", shown.Header().Get("Cache-Control"))
+	none = domain.NewError(domain.CodeUnavailable, "Not now.")
+	b.get("/console/pictures/70:7_1").says(http.StatusServiceUnavailable, "Not now.")
 }
 
-// A letter replaces a missing picture. Other errors of the API are shown.
+// A letter replaces a missing picture.
 func TestALetterReplacesAMissingPicture(t *testing.T) {
 	t.Parallel()
-	s, b := fakeSignedIn(t, "client")
+	s := newStage(t)
+	b := s.signedIn("client")
 	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "?", "\u200b ": "?", "e\u0301lan": "E\u0301", "👩‍🍳 Anna": "👩‍🍳", "\u202eabc": "A"} {
 		drawn := b.get("/console/pictures/70:p?" + url.Values{"of": {of}}.Encode())
 		require.Equal(t, http.StatusOK, drawn.Code)
@@ -201,8 +222,6 @@ func TestALetterReplacesAMissingPicture(t *testing.T) {
 		require.NoError(t, xml.Unmarshal(drawn.Body.Bytes(), &picture))
 		require.Equal(t, letter, picture.Text)
 	}
-	s.refuse("GET /api/activities/70:p/picture", http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
-	b.get("/console/pictures/70:p").says(http.StatusServiceUnavailable, "Not now.")
 
 	require.Equal(t, http.StatusForbidden, s.signedIn("auditor").get("/console/pictures/70:p").Code)
 	require.Equal(t, http.StatusUnauthorized, s.browser().get("/console/pictures/70:p").Code)

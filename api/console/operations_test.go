@@ -100,7 +100,8 @@ func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) 
 	r := &service{log: log, boards: log.Dashboards(t, now), audit: &commands.Audit{Log: log, Now: now, Logger: ledgertest.Quiet}}
 	people := directory.People{Pool: log.DB.ReadOnly} // not counted: it is asked once a second
 	log.DB.ReadOnly, r.statements = pgtest.Traced(t, log.DB.ReadOnly)
-	log.Put(t,
+	var drafts []domain.Draft
+	for _, entity := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North", Active: true},
 		domain.DirectoryAccount{ID: bakery, RowID: 11, ParentAccount: agency, Name: "Harbour Bakery", Active: true},
 		domain.DirectoryAccount{ID: mill, RowID: 12, ParentAccount: agency, Name: "Old Mill", Active: true},
@@ -113,8 +114,13 @@ func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) 
 		domain.DirectoryUser{ID: otherUser, AccountID: otherClient, Name: "Other user", Active: true},
 		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: bakery, Platform: domain.Facebook, Name: "Harbour", Connected: true},
 		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, Platform: domain.Facebook, Name: "Other page", Connected: true},
-	)
-	log.Put(t, domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+		domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		drafts = append(drafts, commands.EntityDraft(entity, time.UnixMicro(0)))
+	}
+	for _, err := range log.AppendBatch(context.Background(), drafts) {
+		require.NoError(t, err)
+	}
 	pool := log.DB.ReadOnly
 	audited := &history.History{Pool: pool}
 	told := directory.Lookup{Pool: pool, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
@@ -339,7 +345,7 @@ func keysOf[V any](m map[string]V) func(yield func(string) bool) {
 // An address with something else in place of an id or a day is not found.
 func TestDotsAreNotAnID(t *testing.T) {
 	t.Parallel()
-	r := newReal(t)
+	r := newStage(t)
 	b := r.signedIn("client")
 	b.get("/console/board/%2e%2e").says(http.StatusNotFound, "There is no page at this address.")
 	b.get("/console/board/"+bakery+"/followers.xlsx?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
@@ -348,7 +354,7 @@ func TestDotsAreNotAnID(t *testing.T) {
 // A chart's file is a workbook of its series, named after the client and the range.
 func TestFilesOfFigures(t *testing.T) {
 	t.Parallel()
-	r := newReal(t)
+	r := newStage(t)
 	b := r.signedIn("agency")
 	for file, names := range map[string]string{
 		"followers":   "Day,Followers,Change,Accounts read,Accounts newly connected",

@@ -3,6 +3,7 @@ package console_test
 import (
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // reportStage sets the API responses for a report about September.
@@ -27,14 +27,6 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	data := analytics.AccountFollowers{}
 	data.Total.Followers = analytics.Total{Value: new(int64(12340)), Previous: new(int64(12000)), Change: new(int64(340)), ChangePct: new(2.83)}
 	gained := analytics.PostsTotalEngagements{}
-	data.Platforms, gained.Platforms = slices.Grow(data.Platforms, 3)[:3], slices.Grow(gained.Platforms, 3)[:3]
-	for i, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.TikTok} { // the client has no account at TikTok
-		data.Platforms[i].PlatformRef, gained.Platforms[i].PlatformRef = readmodels.PlatformRefOf(p), readmodels.PlatformRefOf(p)
-		data.Platforms[i].SocialAccounts = 1 - i/2
-	}
-	data.Platforms[0].Followers = analytics.Total{Value: new(int64(12000)), Previous: new(int64(11665)), Change: new(int64(335))}
-	gained.Platforms[0].Engagement.Value = new(int64(901))
-	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, over)
 	gained.Total.Engagement = analytics.Gain{
 		Value: new(int64(1340)), Previous: new(int64(1000)), Change: new(int64(340)), ChangePct: new(34.0), Note: analytics.NotePart,
 	}
@@ -43,12 +35,20 @@ func reportStage(t *testing.T) (*stage, *browser) {
 		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 5, Name: "Mara bakes", Status: analytics.SourcePartial,
 		Reasons: []domain.StatusReason{{Code: domain.StatusPermission, Figures: domain.FiguresOfPosts, Metric: "likes"}},
 	})
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, ofPosts)
+	data.Platforms, gained.Platforms = slices.Grow(data.Platforms, 3)[:3], slices.Grow(gained.Platforms, 3)[:3]
+	for i, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.TikTok} { // the client has no account at TikTok
+		data.Platforms[i].PlatformRef, gained.Platforms[i].PlatformRef = readmodels.PlatformRefOf(p), readmodels.PlatformRefOf(p)
+		data.Platforms[i].SocialAccounts = 1 - i/2
+	}
+	data.Platforms[0].Followers = analytics.Total{Value: new(int64(12000)), Previous: new(int64(11665)), Change: new(int64(335))}
+	gained.Platforms[0].Engagement.Value = new(int64(901))
+	set(s, api.GetAccountFollowers, "2026-09-01/2026-09-30", data, over)
+	set(s, api.GetPostsTotalEngagements, "2026-09-01/2026-09-30", gained, ofPosts)
 	views := analytics.PostsViews{}
 	views.Total.Views = analytics.Gain{Value: new(int64(70)), Note: analytics.NoteFirstReading}
-	s.answer("GET /auth/getPostsViews/2026-09-01/2026-09-30/all", views, over)
+	set(s, api.GetPostsViews, "2026-09-01/2026-09-30", views, over)
 	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(340)), Note: analytics.NotePart}}
-	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, over)
+	set(s, api.GetAccountNetGrowth, anyDays, growth, over)
 	costs := analytics.RoiViews{Total: analytics.Roi{
 		Views: new(int64(120000)), Cost: new(int64(50405)), Currency: "EUR", CostPerThousandViews: new(420.04), Price: analytics.PriceKnownInPart,
 	}}
@@ -57,15 +57,15 @@ func reportStage(t *testing.T) (*stage, *browser) {
 		Reasons: []domain.StatusReason{{Code: domain.StatusDaysMissing, Figures: domain.FiguresOfAccount, Metric: "views", Days: 4, Of: 30}},
 	}, analytics.Source{Name: "In October", SocialAccount: 6, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reasons: reasons(domain.StatusUnsupportedMetric)},
 		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusLeftAccount)})
-	s.answer("GET /auth/getRoiViews", costs, over)
+	set(s, api.GetRoiViews, anyDays, costs, over)
 	return s, b
 }
 
 // answerFollowers sets the followers of the last four weeks and of September, which has been read.
 func (s *stage) answerFollowers(data analytics.AccountFollowers) {
-	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
 	meta := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))}
-	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
+	set(s, api.GetAccountFollowers, "2026-09-01/2026-09-30", data, meta)
 }
 
 func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, time.UTC) }
@@ -85,7 +85,7 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 			TimeZone: "UTC", Complete: true, AsOf: source.LastRead, Sources: []analytics.Source{source},
 			From: september(1), To: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC),
 		}
-		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
+		set(s, api.GetAccountFollowers, "2026-09-01/2026-09-30", data, meta)
 		return b.get("/console/clients/" + bakery + "/report")
 	}
 	shown().says(http.StatusOK, `63,281</span><br><small class="quiet">on 2 September 2026<`, "Last read: TikTok, Marrow: 2 September 2026.", "TikTok, Marrow: "+domain.APIText(domain.StatusUnsubscribed))
@@ -105,7 +105,7 @@ func TestReportOfACostBelowTheSmallestUnit(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	for cost, want := range map[int64]string{125_000: "less than 0.01\u00a0AED", 0: ">0.00\u00a0AED<"} {
-		s.answer("GET /auth/getRoiViews", analytics.RoiViews{Total: analytics.Roi{
+		set(s, api.GetRoiViews, anyDays, analytics.RoiViews{Total: analytics.Roi{
 			Views: new(int64(14_538_683_089)), Cost: &cost, Currency: "AED", CostPerThousandViews: new(float64(cost) / 14_538_683.089),
 		}}, analytics.Meta{})
 		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, want)
@@ -131,10 +131,10 @@ func TestReport(t *testing.T) {
 		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "Net growth", "this range", "This range", "Data sources", ">TikTok</th>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer grants access"))
 	require.NotContains(t, page.Body.String(), "Its platform does not report", "the page views say so above")
-	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&pId=all&startTime=2026-09-01&tz=UTC")
+	require.Contains(t, s.rigged.asked, "getRoiViews?account="+bakery+"&endTime=2026-09-30&pId=all&startTime=2026-09-01&tz=UTC")
 
 	post := analytics.RankedPost{Post: analytics.Post{ID: "70:1", PublishedAt: new(time.Date(2026, 8, 31, 20, 0, 0, 0, time.UTC))}}
-	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, nil)
+	set(s, api.GetLeaderboard, anyDays, analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, analytics.Meta{})
 	b.get("/console/clients/"+bakery+"/report?month=2026-09&tz=Asia/Tokyo").says(http.StatusOK, ", <time datetime=\"2026-08-31T20:00:00Z\">1 Sep 2026</time>")
 	b.get("/console/clients/"+bakery+"/report?month=2026-09&from=2026-09-01&to=2026-09-07").says(http.StatusOK, "Harbour Bakery, September 2026",
 		"/figures?from=2026-09-01&amp;to=2026-09-07", "report?from=2026-09-01&amp;month=2026-08&amp;to=2026-09-07",
@@ -185,8 +185,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 			"1 account moved away&nbsp;<sup>2</sup></summary>67,441 of these followers belong to 1 account that moved to another client in this "+in+". Also counted there.").
 			lacks("with 259,499", "2,572")
 	}
-	s.answer("GET /api/dashboards", []directory.DashboardSummary{{SubAccountID: bakery, RowID: 11}}, nil)
-	s.answer("GET /api/accounts/followers", analytics.FollowersByAccount{Accounts: []analytics.FollowersOfAccount{{AccountID: bakery, FollowerSeries: data.Total}}}, nil)
+	set(s, api.GetFollowers, anyDays, analytics.FollowersByAccount{Accounts: []analytics.FollowersOfAccount{{AccountID: bakery, FollowerSeries: data.Total}}}, analytics.Meta{})
 	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
 	// All accounts came from another client, so nothing is compared.
@@ -200,21 +199,22 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 func TestReportOfTheCurrentMonth(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	for _, path := range []string{"getAccountFollowers", "getPostsTotalEngagements", "getPostsViews"} {
-		before := s.answers["GET /auth/"+path+"/2026-09-01/2026-09-30/all"]
-		s.answers["GET /auth/"+path+"/2026-10-01/2026-10-31/all"] = func(p api.Principal, r *http.Request) (int, any) {
-			status, body := before(p, r)
-			return status, map[string]any{"data": body.(map[string]any)["data"], "meta": analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}}
+	for at, figures := range s.rigged.figures {
+		if operation, is := strings.CutSuffix(at, " 2026-09-01/2026-09-30"); is {
+			copied := reflect.New(reflect.TypeOf(figures)).Elem()
+			copied.Set(reflect.ValueOf(figures))
+			copied.FieldByName("Meta").Set(reflect.ValueOf(analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}))
+			s.rigged.figures[operation+" 2026-10-01/2026-10-31"] = copied.Interface()
 		}
 	}
 	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month has not ended",
 		"Compared with 30 September 2026 until 12:00.",
 		"on 1 October 2026<", "ngagement gained changed most: 340 more than in the day before until 12:00.",
 		"<dt>Engagement gained so far</dt>", "<dt>Followers</dt>")
-	asked := len(s.asked)
+	asked := len(s.rigged.asked)
 	b.get("/console/clients/"+bakery+"/report?month=2027-01").says(http.StatusOK, "This month has not started")
-	for _, call := range s.asked[asked:] {
-		require.NotContains(t, call, "/auth/", "there is nothing to ask")
+	for _, call := range s.rigged.asked[asked:] {
+		require.NotContains(t, call, "startTime", "there is nothing to ask")
 	}
 	for _, wrong := range [][2]string{{"month", "October"}, {"month", "2026-13"}, {"tz", "Mars/Base"}} {
 		b.get("/console/clients/"+bakery+"/report?"+wrong[0]+"="+wrong[1]).
@@ -231,10 +231,10 @@ func TestReportOfAMonthWithoutReadings(t *testing.T) {
 	data.Total.Series[0].Followers, data.Total.SocialAccounts, data.Total.Followers.Accounts = nil, 2, 1
 	show := func(sources ...analytics.Source) page {
 		meta := analytics.Meta{TimeZone: "UTC", Complete: true, Sources: sources}
-		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
-		s.answer("GET /auth/getRoiViews", analytics.RoiViews{Total: analytics.Roi{Price: analytics.PriceNoViews}}, meta)
-		s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", analytics.PostsTotalEngagements{}, meta)
-		s.answer("GET /auth/getPostsViews/2026-09-01/2026-09-30/all", analytics.PostsViews{}, meta)
+		set(s, api.GetAccountFollowers, "2026-09-01/2026-09-30", data, meta)
+		set(s, api.GetRoiViews, anyDays, analytics.RoiViews{Total: analytics.Roi{Price: analytics.PriceNoViews}}, meta)
+		set(s, api.GetPostsTotalEngagements, "2026-09-01/2026-09-30", analytics.PostsTotalEngagements{}, meta)
+		set(s, api.GetPostsViews, "2026-09-01/2026-09-30", analytics.PostsViews{}, meta)
 		return b.get("/console/clients/" + bakery + "/report")
 	}
 	later := analytics.Source{SocialAccount: 1, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}
@@ -248,14 +248,11 @@ func TestReportOfAMonthWithoutReadings(t *testing.T) {
 // The page shows the name of the agency, and a stripe in its color if the directory contains one.
 func TestReportHasTheAgencysColor(t *testing.T) {
 	t.Parallel()
-	s, b := reportStage(t)
+	r := newReal(t)
+	b := r.signedIn("agency")
 	const stripe = `class="stripe"`
 	report := "/console/clients/" + bakery + "/report"
-	require.NotContains(t, b.get(report).Body.String(), stripe, "of no agency")
-	of := &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}
-	s.answer("GET /api/me", directory.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
-	b.get(report).says(http.StatusOK, `<p class="by">North Star</p>`).lacks(stripe) // no color
-
-	of.Color = "#17587f"
+	b.get(report).says(http.StatusOK, `<p class="by">North</p>`).lacks(stripe) // no color
+	r.log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North Star", Color: "#17587f", Active: true})
 	b.get(report).says(http.StatusOK, `<p class="by">North Star</p>`, stripe, `fill="#17587f"`).lacks("style=") // the content security policy forbids it
 }

@@ -1,36 +1,28 @@
 package console_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // The people of the tests.
@@ -42,22 +34,16 @@ const (
 	left   = "1ef000000000000000000000" // of the client bakery; may not sign in any more
 )
 
-// stage is a console with a fake API whose responses tests set.
+// stage is a console with sessions in memory. rigged is nil unless a test sets figures.
 type stage struct {
 	t        *testing.T
 	host     string // to which browsers send requests
 	console  *console.Console
 	sessions *memory
 	deps     console.Deps
-	health   operator.Health
 	now      time.Time
 	refused  []console.RefusalError
-
-	mu      sync.Mutex
-	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
-	asked   []string                                                             // method and address of each call
-	sent    []sentCall                                                           // requests recorded by take
-	around  func(ctx context.Context, op api.Operation, on func())               // a call waits for it; may be nil
+	rigged   *rigged
 }
 
 // newStage returns a console on the operations of a service that all tests share. They change nothing
@@ -90,29 +76,55 @@ func bareStage(t *testing.T) *stage {
 	return s
 }
 
-// newFake returns a stage with a fake API whose responses tests set.
-func newFake(t *testing.T) *stage {
-	t.Helper()
-	s := bareStage(t)
-	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
-		me := directory.Me{UserID: p.UserID, User: &directory.MeUser{Name: "Name of " + p.UserID}, Agency: &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North"}}}
-		for _, role := range p.Roles {
-			me.Roles = append(me.Roles, string(role))
-		}
-		return http.StatusOK, map[string]any{"data": me}
-	}}
-	s.answer("GET /api/dashboards", []any{}, nil)
-	s.answer("GET /api/attention", []any{}, nil)
-	s.answer("GET /api/platforms", []any{}, nil)
-	s.answer("GET /api/accounts/followers", analytics.FollowersByAccount{}, analytics.Meta{})
-	s.deps.Platforms, s.deps.API = domain.Platforms(), s
+// rigged is a service whose figures a test sets. It returns them after the checks of the service
+// itself.
+type rigged struct {
+	console.Service
+
+	mu      sync.Mutex
+	figures map[string]any // by operation, or by operation and days
+	asked   []string       // operations and parameters
+	around  func(context.Context, api.Operation, func())
+}
+
+// rig makes the figures of a stage those that are set.
+func (s *stage) rig() *stage {
+	s.rigged = &rigged{Service: s.deps.API, figures: map[string]any{}}
+	s.deps.API = s.rigged
 	return s.open()
 }
 
-func fakeSignedIn(t *testing.T, role string) (*stage, *browser) {
-	t.Helper()
-	s := newFake(t)
-	return s, s.signedIn(role)
+// Call implements [api.Service].
+func (r *rigged) Call(
+	ctx context.Context, op api.Operation, p api.Principal, given url.Values, change func(any),
+) (output any, err error) {
+	r.mu.Lock()
+	r.asked = append(r.asked, op.ID+"?"+given.Encode())
+	set, ok := r.figures[op.ID+" "+given.Get("startTime")+"/"+given.Get("endTime")]
+	if !ok {
+		set, ok = r.figures[op.ID+" "+anyDays]
+	}
+	r.mu.Unlock()
+	call := func() { output, err = r.Service.Call(ctx, op, p, given, change) }
+	if r.around != nil && ok {
+		r.around(ctx, op, call)
+	} else {
+		call()
+	}
+	if err == nil && ok {
+		output = set
+	}
+	return output, err
+}
+
+// anyDays are the days of figures for all ranges.
+const anyDays = "any"
+
+// set sets the figures of an operation and of days.
+func set[I, D any](s *stage, op api.Op[I, api.Figures[D]], days string, data D, meta analytics.Meta) {
+	s.rigged.mu.Lock()
+	defer s.rigged.mu.Unlock()
+	s.rigged.figures[op.ID+" "+days] = api.Figures[D]{Data: data, Meta: meta}
 }
 
 // open creates a new console, like a start of the program.
@@ -135,166 +147,6 @@ func (s *stage) judge(r *http.Request) (api.Principal, error) {
 		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is not valid.")
 	}
 }
-
-// ServeHTTP implements [http.Handler]: streams.
-func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p, _ := api.PrincipalFrom(r.Context())
-	status, body := s.answered(p, r)
-	raw, err := json.Marshal(body)
-	assert.NoError(s.t, err)
-	w.WriteHeader(status)
-	_, _ = w.Write(append(raw, '\n'))
-}
-
-func (s *stage) answered(p api.Principal, r *http.Request) (status int, body any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = append(s.asked, r.Method+" "+r.RequestURI)
-	if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil && p.UserID != "" {
-		return answer(p, r)
-	}
-	return http.StatusNotFound, map[string]any{"code": domain.CodeNotFound, "message": "There is nothing at this address.", "request_id": "R1"}
-}
-
-// Count implements [console.Service].
-func (*stage) Count(http.Header, api.Principal) error { return nil }
-
-// Observe implements [console.Service].
-func (*stage) Observe(context.Context, string, string, int, time.Duration) {}
-
-// Health implements [console.Service].
-func (s *stage) Health(context.Context) operator.Health { return s.health }
-
-// behind sets the state of a projection.
-func (s *stage) behind(state operator.Projection) {
-	s.health.Projections = []operator.ProjectionHealth{{Projection: state.Projection, State: &state}}
-}
-
-func (s *stage) request(method, path string, body any) *http.Request {
-	raw, err := json.Marshal(body)
-	require.NoError(s.t, err)
-	r := httptest.NewRequest(method, path, bytes.NewReader(raw))
-	return r
-}
-
-func convert(t *testing.T, from, to any) {
-	raw, err := json.Marshal(from)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(raw, to))
-}
-
-var described = sync.OnceValue(api.Operations)
-
-// Call implements [api.Service].
-func (s *stage) Call(
-	ctx context.Context, op api.Operation, p api.Principal, given url.Values, change func(any),
-) (output any, err error) {
-	if s.around == nil {
-		return s.call(ctx, op, p, given, change)
-	}
-	s.around(ctx, op, func() { output, err = s.call(ctx, op, p, given, change) })
-	return output, err
-}
-
-func (s *stage) call(ctx context.Context, op api.Operation, p api.Principal, given url.Values, change func(any)) (any, error) {
-	op = described()[slices.IndexFunc(described(), func(o api.Operation) bool { return o.ID == op.ID })]
-	path, query, headers := op.Pattern, url.Values{}, http.Header{}
-	for _, parameter := range op.Parameters {
-		switch value := given.Get(parameter.Name); {
-		case !given.Has(parameter.Name):
-		case parameter.In == api.InPath:
-			path = strings.Replace(path, "{"+parameter.Name+"}", url.PathEscape(value), 1)
-		case parameter.In == api.InHeader:
-			headers.Set(parameter.Name, value)
-		default:
-			query.Set(parameter.Name, value)
-		}
-	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	input, body := reflect.New(op.Input), any(nil)
-	change(input.Interface())
-	if member := input.Elem().FieldByName("Body"); member.IsValid() {
-		body = member.Interface()
-	}
-	r := s.request(op.Method, path, body).WithContext(ctx)
-	maps.Copy(r.Header, headers)
-	status, answer := s.answered(p, r)
-	said, _ := answer.(map[string]any)
-	if status >= http.StatusMultipleChoices {
-		why := &domain.Error{}
-		var fields struct {
-			Code      domain.Code         `json:"code"`
-			Message   string              `json:"message"`
-			Errors    []domain.FieldError `json:"errors"`
-			RequestID string              `json:"request_id"`
-			CommandID string              `json:"command_id"`
-		}
-		convert(s.t, answer, &fields)
-		why.Code, why.Message, why.Fields, why.RequestID, why.CommandID = fields.Code, fields.Message, fields.Errors, fields.RequestID, fields.CommandID
-		return nil, why
-	}
-	output := reflect.New(op.Output).Elem()
-	if text, _ := answer.(string); op.Output == reflect.TypeFor[api.File]() {
-		return api.File{Type: "text/plain", Body: []byte(text), Name: "a file", Write: func(w *bufio.Writer) error {
-			_, err := w.WriteString(text)
-			return err
-		}}, nil
-	}
-	if strings.Contains(op.Output.Name(), "[") { // Result, Figures or Dashboard
-		convert(s.t, said["data"], output.FieldByName("Data").Addr().Interface())
-		if meta := output.FieldByName("Meta"); meta.IsValid() && said["meta"] != nil {
-			convert(s.t, said["meta"], meta.Addr().Interface())
-		}
-		if version := output.FieldByName("Version"); version.IsValid() && said["etag"] != nil {
-			number, err := strconv.ParseInt(strings.Trim(fmt.Sprint(said["etag"]), `"`), 10, 64)
-			require.NoError(s.t, err)
-			version.SetInt(number)
-		}
-	} else {
-		convert(s.t, said["data"], output.Addr().Interface())
-	}
-	return output.Interface(), nil
-}
-
-// answer sets the API's response at a path.
-func (s *stage) answer(at string, data, meta any) {
-	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
-		return http.StatusOK, map[string]any{"data": data, "meta": meta}
-	}
-}
-
-// sentCall is a request that a form sent to the API.
-type sentCall struct{ by, call, key, body string }
-
-// take sets the API's response at a path, and records the requests.
-func (s *stage) take(at string, data any) {
-	s.answers[at] = func(p api.Principal, r *http.Request) (int, any) {
-		body, err := io.ReadAll(r.Body)
-		require.NoError(s.t, err)
-		s.sent = append(s.sent, sentCall{p.UserID, r.Method + " " + r.RequestURI, r.Header.Get("Idempotency-Key"), string(body)})
-		return http.StatusOK, map[string]any{"data": data}
-	}
-}
-
-// refuse sets an error as the API's response at a path.
-func (s *stage) refuse(at string, status int, code domain.Code, message string, fields ...domain.FieldError) {
-	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
-		return status, map[string]any{"code": code, "message": message, "request_id": "R1", "errors": fields}
-	}
-}
-
-// refuseFields sets an error about parameters as the API's response at a path.
-func (s *stage) refuseFields(at string, fields ...string) {
-	errs := []domain.FieldError{}
-	for _, field := range fields {
-		errs = append(errs, domain.FieldError{Field: field, Detail: "words of the API"})
-	}
-	s.refuse(at, http.StatusBadRequest, domain.CodeInvalid, "The request is not well-formed: words of the API.", errs...)
-}
-
-const board = "/api/projects/dashboard/" + bakery
 
 const (
 	sessionCookie = "__Host-lb_console"
@@ -354,15 +206,6 @@ func signedIn(t *testing.T, role string) (*stage, *browser) {
 }
 
 func (b *browser) get(path string) page { return b.send(http.MethodGet, path, nil, nil) }
-
-// asks requests a page, which asks the API who is signed in and sends it exactly these calls.
-func (b *browser) asks(path string, calls ...string) page {
-	b.t.Helper()
-	b.asked = nil
-	shown := b.get(path)
-	require.Equal(b.t, append([]string{"GET /api/me"}, calls...), b.asked)
-	return shown
-}
 
 func (b *browser) post(path string, form url.Values) page {
 	return b.send(http.MethodPost, path, form, nil)
@@ -443,16 +286,6 @@ func (p page) lacks(words ...string) page {
 
 // withoutIsolation removes what isolates names, which has its own test.
 var withoutIsolation = strings.NewReplacer("<bdi>", "", "</bdi>", "", "\u2068", "", "\u2069", "")
-
-// ready sets the response of /readyz, which has no envelope. The status for writes is "writes", if set.
-func (s *stage) ready(status int, body map[string]any) {
-	s.answers["GET /readyz"] = func(_ api.Principal, r *http.Request) (int, any) {
-		if writes := body["writes"]; writes != nil && r.FormValue("for") == "writes" {
-			return status, map[string]any{"status": writes}
-		}
-		return status, body
-	}
-}
 
 // memory stores sessions like the database.
 type memory struct {

@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const zoneCookie = "__Host-lb_zone"
@@ -21,30 +22,21 @@ const zoneCookie = "__Host-lb_zone"
 // order. On the first of a month in Sydney, the last month is the one that ended there.
 func TestTheZoneOfDays(t *testing.T) {
 	t.Parallel()
-	s, b := figuresStage(t, "agency")
+	r := newReal(t)
+	s, b := withFigures(r.stage, "agency")
 	s.now = time.Date(2026, 9, 30, 22, 0, 0, 0, time.UTC) // October 1, 08:00 in Sydney
-	var agencyZone domain.OptionalText
-	me := s.answers["GET /api/me"]
-	s.answers["GET /api/me"] = func(p api.Principal, r *http.Request) (int, any) {
-		status, body := me(p, r)
-		answer, _ := body.(map[string]any)["data"].(directory.Me)
-		answer.TimeZone = agencyZone
-		return status, map[string]any{"data": answer}
-	}
-	client := directory.Account{ID: bakery, Name: "Harbour Bakery"}
 	shows := func(path, month, zone string) {
 		t.Helper()
-		s.answer("GET /api/accounts", []directory.Account{client}, nil)
-		s.asked = nil
+		s.rigged.asked = nil
 		b.get("/console/clients/" + bakery + "/report" + path)
-		asked := strings.Join(s.asked, "\n")
-		require.Contains(t, asked, "/"+month+"-01/")
+		asked := strings.Join(s.rigged.asked, "\n")
+		require.Contains(t, asked, "startTime="+month+"-01&")
 		require.Contains(t, asked, "tz="+url.QueryEscape(zone))
 	}
 	shows("", "2026-08", "UTC")
-	agencyZone = "America/Los_Angeles"
+	r.log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North", TimeZone: "America/Los_Angeles", Active: true})
 	shows("", "2026-08", "America/Los_Angeles")
-	client.TimeZone = "Australia/Sydney"
+	r.log.Put(t, domain.DirectoryAccount{ID: bakery, RowID: 11, ParentAccount: agency, Name: "Harbour Bakery", TimeZone: "Australia/Sydney", Active: true})
 	shows("", "2026-09", "Australia/Sydney")
 
 	b.post("/console/zone", url.Values{"tz": {"Mars/Base"}}).says(http.StatusOK, `class="fault">Enter a time zone like`)
@@ -64,9 +56,9 @@ func TestTheZoneOfDays(t *testing.T) {
 // Each page and file says in which zone its days are.
 func TestPagesAndFilesSayTheirZone(t *testing.T) {
 	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery", TimeZone: "Asia/Tokyo"}}, nil)
-	s.answer("GET /api/dashboards", []directory.DashboardSummary{}, nil)
+	r := newReal(t)
+	_, b := withFigures(r.stage, "agency")
+	r.log.Put(t, domain.DirectoryAccount{ID: bakery, RowID: 11, ParentAccount: agency, Name: "Harbour Bakery", TimeZone: "Asia/Tokyo", Active: true})
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, "Days on this page are in Asia/Tokyo, the client&#39;s time zone; times are in UTC.",
 		`href="/console/zone?account=`+bakery+`"`, "followers.xlsx?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=Asia%2FTokyo")
 	b.get("/console").says(http.StatusOK, "Days on this page are in UTC; times are in UTC.")
@@ -76,26 +68,27 @@ func TestPagesAndFilesSayTheirZone(t *testing.T) {
 // Staff sets the zone of a client where the directory is local; the API's refusal is shown.
 func TestTheZoneOfAClientIsSet(t *testing.T) {
 	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	s.take("PUT /api/accounts/"+bakery+"/time-zone", directory.Account{})
+	r := newReal(t)
+	b := r.signedIn("agency")
 	form := url.Values{"account": {bakery}, "tz": {" Asia/Tokyo "}}
 	b.post("/console/zone", form).leadsTo("/console/zone?account=" + bakery + "&saved=")
-	require.JSONEq(t, `{"time_zone":"Asia/Tokyo"}`, s.sent[0].body)
-	s.refuse("PUT /api/accounts/"+bakery+"/time-zone", http.StatusConflict, domain.CodeConflict, "Accounts and users come from the main application.")
-	b.post("/console/zone", form).says(http.StatusOK, "Accounts and users come from the main application.")
-	s.refuse("PUT /api/accounts/"+bakery+"/time-zone", http.StatusBadRequest, domain.CodeInvalid, "Wrong.", domain.FieldError{Field: "time_zone", Detail: "is not a time zone"})
+	require.Equal(t, "Asia/Tokyo", ledgertest.Value[string](t, r.log.DB.ReadOnly, "select time_zone from accounts where id = $1", bakery))
+	form.Set("tz", "Mars/Base")
 	b.post("/console/zone", form).says(http.StatusOK, `list="zones"><strong class="fault">Enter a time zone like`)
+	elsewhere := newReal(t, func(d *api.Deps) { d.Directory.Local = commands.LocalDirectory{} })
+	form.Set("tz", "Asia/Tokyo")
+	elsewhere.signedIn("agency").post("/console/zone", form).says(http.StatusOK, "Accounts and users come from the main application")
 }
 
 // A client whose first page was connected today sees today's readings, not an empty range.
 func TestFiguresOfAClientThatWasConnectedToday(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.answer("GET "+fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC"})
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC"})
+	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-09-30", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
 	meta := analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}
-	s.answer("GET /auth/getAccountFollowers/2026-09-03/2026-10-01/all", followers(815), meta)
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-10-01/all", analytics.PostsTotalEngagements{}, meta)
-	s.answer("GET /auth/getPostsViews/2026-09-03/2026-10-01/all", analytics.PostsViews{}, meta)
+	set(s, api.GetAccountFollowers, "2026-09-03/2026-10-01", followers(815), meta)
+	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-10-01", analytics.PostsTotalEngagements{}, meta)
+	set(s, api.GetPostsViews, "2026-09-03/2026-10-01", analytics.PostsViews{}, meta)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `value="2026-10-01"`, "815", "This range includes today")
 }
