@@ -19,6 +19,8 @@ import (
 
 const patternBuildEvents = "/api/ops/generations/{generation}/events"
 
+const prefixOps = "/api/ops/"
+
 type operators struct{ *Server }
 
 // Operations of operators.
@@ -49,6 +51,8 @@ var (
 	// Lists the dead letters: events in the log that could not be folded, with the reason. On
 	// dashboards, each stops the stream of its agency.
 	GetOpsDeadLetters = opsAt(http.MethodGet, "dead-letters", "getOpsDeadLetters", does(operators.deadLetters))
+	// Returns a dead letter, without its record.
+	getOpsDeadLetter = opsAt(http.MethodGet, "dead-letters/{letter}", "getOpsDeadLetter", does(operators.deadLetter))
 	// Returns a dead letter with its headers and payload. The access is recorded.
 	PostOpsDeadLetterShow = opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter))
 	// Folds the stream that an event has stopped again from its start. The response has the event at
@@ -110,6 +114,7 @@ var operatorOperations = routes(
 	Operation{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)},
 	PostOpsCancel,
 	GetOpsDeadLetters,
+	getOpsDeadLetter,
 	PostOpsDeadLetterShow,
 	PostOpsRetry,
 	PostOpsSkip,
@@ -127,7 +132,7 @@ var operatorOperations = routes(
 )
 
 func opsAt[I, O any](method, pattern, id string, op typed[I, O]) Op[I, O] {
-	return route(method, "/api/ops/"+pattern, id, []Role{RoleOperator}, op)
+	return route(method, prefixOps+pattern, id, []Role{RoleOperator}, op)
 }
 
 // The inputs of actions: the object, and the reason.
@@ -141,8 +146,11 @@ type (
 		Because
 	}
 	letterAction struct {
-		Letter DeadLetter `param:"letter" example:"dashboards-3-1204"` // The id of a dead letter: <projection>-<partition>-<offset>.
+		letterID
 		Because
+	}
+	letterID struct {
+		Letter DeadLetter `param:"letter" example:"dashboards-3-1204"` // The id of a dead letter: <projection>-<partition>-<offset>.
 	}
 	platformAction struct {
 		Platform PlatformName `param:"platform" example:"facebook"` // The name of a platform.
@@ -249,6 +257,7 @@ type OperatorService interface {
 	Generations(ctx context.Context) ([]operator.Generation, error)
 	Generation(ctx context.Context, id string) (operator.Generation, error)
 	DeadLetters(ctx context.Context, f operator.DeadLetterFilter) ([]operator.DeadLetter, error)
+	DeadLetter(ctx context.Context, id string) (operator.DeadLetter, error)
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections returns the reading state of the connected accounts of all agencies.
@@ -297,6 +306,12 @@ type OperatorService interface {
 	// UnlinkSignIn removes a user's links to identity providers and ends the user's sessions. Error:
 	// not_found (the user is not linked).
 	UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error
+	// PreviewErasure returns what [OperatorService.Erase] would erase. It waits until the tables show
+	// the log.
+	PreviewErasure(ctx context.Context, e Erase) (operator.Erasure, error)
+	// Erase erases a person from the directory, and social accounts of the agency with their figures.
+	// It returns once the tables show the erasure.
+	Erase(ctx context.Context, c commands.Caller, e Erase) (operator.Erasure, error)
 	// ExportPerson writes all data of a person, and returns the number of rows of each section as
 	// JSON. A member id other than 0 names a person who may not be a user.
 	ExportPerson(
@@ -322,6 +337,10 @@ func (o operators) deadLetters(ctx context.Context, _ Caller, in deadLettersInpu
 	}
 	page.Data = letters
 	return page, err
+}
+
+func (o operators) deadLetter(ctx context.Context, _ Caller, in letterID) (operator.DeadLetter, error) {
+	return o.deps.Operators.DeadLetter(ctx, string(in.Letter))
 }
 
 func (o operators) actions(ctx context.Context, _ Caller, in Page) (page Result[[]operator.RecordedAction, readmodels.TrailMeta], err error) {

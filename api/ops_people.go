@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 // PersonSession is a session of a person, for operators.
@@ -16,6 +17,17 @@ type PersonSession struct {
 
 	UserID string `json:"user_id"` // The id of the user, auditor or operator.
 	Role   string `json:"role"`    // The role in the session.
+}
+
+const (
+	patternUserErase   = "users/{userId}/erase"
+	patternMemberErase = "members/{memberId}/erase"
+)
+
+// erasures are the patterns of erasures, which read topics and wait for tables.
+var erasures = []string{
+	prefixOps + patternUserErase + "/preview", prefixOps + patternUserErase,
+	prefixOps + patternMemberErase + "/preview", prefixOps + patternMemberErase,
 }
 
 var operatorPeopleOperations = routes(
@@ -39,6 +51,20 @@ var operatorPeopleOperations = routes(
 	// operators on the machine of the service are answered, over its socket; a token is refused with
 	// 403. The header Export-Summary has the number of rows of each section.
 	opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser).refusing(domain.CodeConflict).sending(ofExports, mediaJSON)),
+	// Returns what an erasure of a user and the user's members would erase. Nothing is changed or
+	// recorded. The request first waits until the tables contain what is in the log; if that takes
+	// longer than wait, it is answered with 503.
+	opsAt(http.MethodPost, patternUserErase+"/preview", "postOpsUserErasePreview", does(operators.previewUser)),
+	// Erases a user and the user's members from the directory. Histories keep their ids. The response
+	// follows when the tables show the erasure. A request can be repeated after any error: it erases
+	// what remains.
+	opsAt(http.MethodPost, patternUserErase, "postOpsUserErase", does(operators.eraseUser)),
+	// Returns what an erasure of a member and, if the member belongs to a user, of the user would erase.
+	// Nothing is changed or recorded.
+	opsAt(http.MethodPost, patternMemberErase+"/preview", "postOpsMemberErasePreview", does(operators.previewMember)),
+	// Erases a member and, if the member belongs to a user, the user from the directory. Histories keep
+	// their ids. A request can be repeated after any error: it erases what remains.
+	opsAt(http.MethodPost, patternMemberErase, "postOpsMemberErase", does(operators.eraseMember)),
 	// Returns everything that is stored about a member and, if the member belongs to a user, about the
 	// user. Only operators on the machine of the service are answered, over its socket; a token is
 	// refused with 403. The header Export-Summary has the number of rows of each section.
@@ -55,8 +81,63 @@ type (
 		Because
 	}
 	memberAction struct {
-		Member RowID `param:"memberId" example:"7"` // The id of a member.
+		MemberID
 		Because
+	}
+	userErasurePreview struct {
+		UserID
+
+		Body erasurePreviewBody `body:"required"`
+	}
+	memberErasurePreview struct {
+		MemberID
+
+		Body erasurePreviewBody `body:"required"`
+	}
+	userErasure struct {
+		UserID
+
+		Body erasureBody `body:"required"`
+	}
+	memberErasure struct {
+		MemberID
+
+		Body erasureBody `body:"required"`
+	}
+	// MemberID is a member in the path.
+	MemberID struct {
+		Member RowID `param:"memberId" example:"7"` // The id of a member.
+	}
+	// erasurePreviewBody is the body of a request for what an erasure would erase.
+	erasurePreviewBody struct {
+		// SocialAccounts are social accounts of the agency to erase with their figures, by their ids. Pages
+		// that are not listed stay with the client.
+		SocialAccounts []int64 `json:"social_accounts,omitempty"`
+		// Wait is how long to wait for tables that are behind the log, in minutes or seconds, at most 1h.
+		// The default is 1m.
+		Wait string `json:"wait,omitempty" example:"1m"`
+
+		wait time.Duration
+	}
+	// erasureBody is the body of a request to erase a person.
+	erasureBody struct {
+		// Reason is CODE or CODE:TICKET, as for other actions.
+		Reason string `json:"reason" format:"reason" example:"customer_request:OPS-17"`
+		// OrderedBy is who ordered the erasure: person, client, agency, platform or authority.
+		OrderedBy string `json:"ordered_by" example:"person"`
+		// Ground is the legal ground (GDPR article 17): not_needed, consent_withdrawn, objection, unlawful
+		// or legal_obligation.
+		Ground string `json:"ground" example:"consent_withdrawn"`
+		Due    string `json:"due" example:"2026-12-21"` // the deadline of the erasure, YYYY-MM-DD
+		// SocialAccounts are social accounts of the agency to erase with their figures, by their ids. Pages
+		// that are not listed stay with the client.
+		SocialAccounts []int64 `json:"social_accounts,omitempty"`
+		// Wait is how long to wait for tables that are behind the log, in minutes or seconds, at most 1h.
+		// The default is 1m.
+		Wait string `json:"wait,omitempty" example:"1m"`
+
+		order domain.ErasureOrder
+		wait  time.Duration
 	}
 	sessionsInput struct {
 		User HexID `param:"user_id" example:"a11ce0000000000000000000" wrong:"is not a user id: use 24 hex digits"` // Limits the result to the sessions of the person with this id.
@@ -99,6 +180,35 @@ func (l *linkBody) check(d *decoder) {
 	var err error
 	if l.validFor, err = SignInLinkDuration(l.ValidFor); err != nil {
 		d.bad.Addf("valid_for", "%s", err)
+	}
+}
+
+const (
+	defaultErasureWait = time.Minute
+	maxErasureWait     = time.Hour
+)
+
+func (e *erasurePreviewBody) check(d *decoder) { e.wait = d.erasureWait(e.Wait) }
+
+func (d *decoder) erasureWait(text string) time.Duration {
+	if text == "" {
+		return defaultErasureWait
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait <= 0 || wait > maxErasureWait {
+		d.bad.Addf("wait", "must be a positive duration of at most %s, such as 90s or 5m", maxErasureWait)
+	}
+	return wait
+}
+
+func (e *erasureBody) check(d *decoder) {
+	e.wait = d.erasureWait(e.Wait)
+	e.order = domain.ErasureOrder{By: e.OrderedBy, Ground: e.Ground, Due: e.Due, Reason: d.reason(e.Reason)}
+	if e.order.Reason == (domain.Reason{}) {
+		return
+	}
+	if err := e.order.Validate(); err != nil {
+		d.refuse(err, "ordered_by", "is not valid together with ground and due")
 	}
 }
 
@@ -146,6 +256,31 @@ func (o operators) linkSignIn(ctx context.Context, c Caller, in subjectAction) (
 		err = o.deps.Operators.LinkSignIn(ctx, c.in(RoleOperator), string(in.User), in.Body.Subject, in.Body.reason)
 	}
 	return done{err == nil}, err
+}
+
+// Erase is an order to erase a person: a user, or a member who may not be one.
+type Erase struct {
+	User           string
+	Member         int64               // 0 if User is set
+	SocialAccounts []int64             // social accounts of the agency to erase too
+	Wait           time.Duration       // how long to wait for tables that are behind the log
+	Order          domain.ErasureOrder // zero for a preview
+}
+
+func (o operators) previewUser(ctx context.Context, _ Caller, in userErasurePreview) (operator.Erasure, error) {
+	return o.deps.Operators.PreviewErasure(ctx, Erase{User: string(in.User), SocialAccounts: in.Body.SocialAccounts, Wait: in.Body.wait})
+}
+
+func (o operators) previewMember(ctx context.Context, _ Caller, in memberErasurePreview) (operator.Erasure, error) {
+	return o.deps.Operators.PreviewErasure(ctx, Erase{Member: int64(in.Member), SocialAccounts: in.Body.SocialAccounts, Wait: in.Body.wait})
+}
+
+func (o operators) eraseUser(ctx context.Context, c Caller, in userErasure) (operator.Erasure, error) {
+	return o.deps.Operators.Erase(ctx, c.in(RoleOperator), Erase{string(in.User), 0, in.Body.SocialAccounts, in.Body.wait, in.Body.order})
+}
+
+func (o operators) eraseMember(ctx context.Context, c Caller, in memberErasure) (operator.Erasure, error) {
+	return o.deps.Operators.Erase(ctx, c.in(RoleOperator), Erase{"", int64(in.Member), in.Body.SocialAccounts, in.Body.wait, in.Body.order})
 }
 
 func (o operators) exportUser(ctx context.Context, c Caller, in userAction) (File, error) {

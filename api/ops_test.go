@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -46,6 +47,19 @@ func (f *fakeOperators) Projections(context.Context) ([]operator.Projection, err
 }
 
 func (f *fakeOperators) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
+
+func (f *fakeOperators) DeadLetter(_ context.Context, id string) (operator.DeadLetter, error) {
+	return operator.DeadLetter{ID: id, Reason: operator.ReasonUndecodable, Params: map[string]string{}}, nil
+}
+
+func (f *fakeOperators) PreviewErasure(_ context.Context, e api.Erase) (operator.Erasure, error) {
+	err := f.did(commands.Caller{}, e.Order.Reason, "preview erasure", e.User, fmt.Sprint(e.Member, e.SocialAccounts, e.Wait))
+	return operator.Erasure{}, err
+}
+
+func (f *fakeOperators) Erase(_ context.Context, c commands.Caller, e api.Erase) (operator.Erasure, error) {
+	return operator.Erasure{Erased: true}, f.did(c, e.Order.Reason, "erase", e.User, fmt.Sprint(e.Member, e.SocialAccounts, e.Wait), e.Order.Ground)
+}
 
 func (f *fakeOperators) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
 
@@ -188,6 +202,29 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		require.Equal(t, "operator", operators.caller.Role)
 		require.NotEmpty(t, operators.caller.UserID)
 		require.Empty(t, operators.caller.ParentAccount, "an operator acts for no agency")
+	}
+}
+
+// An erasure needs an order; a preview does not, and changes nothing.
+func TestErasuresHaveAnOrder(t *testing.T) {
+	t.Parallel()
+	const order = `{"reason":"incident:OPS-1","ordered_by":"person","ground":"objection","due":"2026-12-21","social_accounts":[703],"wait":"90s"}`
+	for _, c := range []struct {
+		path, body string
+		status     int
+		want       []string
+	}{
+		{"users/" + alice + "/erase/preview", `{"social_accounts":[703]}`, http.StatusOK, []string{"preview erasure " + alice + " 0 [703] 1m0s"}},
+		{"members/7/erase/preview", `{}`, http.StatusOK, []string{"preview erasure  7 [] 1m0s"}},
+		{"users/" + alice + "/erase", order, http.StatusOK, []string{"erase " + alice + " 0 [703] 1m30s objection"}},
+		{"members/7/erase", order, http.StatusOK, []string{"erase  7 [703] 1m30s objection"}},
+		{"members/7/erase", `{"reason":"incident:OPS-1"}`, http.StatusBadRequest, nil},
+		{"members/7/erase", strings.Replace(order, "2026-12-21", "soon", 1), http.StatusBadRequest, nil},
+		{"members/7/erase", strings.Replace(order, "90s", "2h", 1), http.StatusBadRequest, nil},
+	} {
+		b, operators := operating(t)
+		b.ask(http.MethodPost, "/api/ops/"+c.path, c.body, "Authorization: Bearer "+b.token(agency, "operator")).Says(t, c.status)
+		require.Equal(t, c.want, operators.acts, "%s %s", c.path, c.body)
 	}
 }
 

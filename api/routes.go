@@ -308,10 +308,10 @@ func isStream(pattern string) bool {
 	return slices.Contains(eventStreams, pattern) || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
-// isLong reports whether responses of the route may contain a whole history or require reading a
-// partition of the log.
+// isLong reports whether responses of the route may contain a whole history or require reading
+// partitions of the log.
 func isLong(pattern string) bool {
-	return slices.Contains([]string{patternExport, patternAccess, patternBundle}, pattern)
+	return slices.Contains([]string{patternExport, patternAccess, patternBundle}, pattern) || slices.Contains(erasures, pattern)
 }
 
 // isFrequent reports whether the route is requested every few seconds, so that it is logged at the

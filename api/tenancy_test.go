@@ -393,6 +393,8 @@ func bodyOf(route api.Route, account string) string {
 		return strings.ReplaceAll(body, "ACCOUNT", account)
 	case route.Method == http.MethodPut, strings.HasSuffix(route.Pattern, "/preview"):
 		return "{}"
+	case strings.HasSuffix(route.Pattern, "/erase"):
+		return `{"reason":"test:T-1","ordered_by":"person","ground":"objection","due":"2026-12-21"}`
 	case route.Method == http.MethodPost && strings.HasPrefix(route.Pattern, "/api/ops/"):
 		return `{"reason":"test:T-1"}`
 	}

@@ -40,11 +40,12 @@ type ErasePerson struct {
 	// Contents returns the stored contents of the posts of the social accounts to erase.
 	Contents func(ctx context.Context, p domain.Person) ([]domain.StoredContent, error)
 	Kept     KeptEraser
+	By       Caller              // zero: the service itself, for example at a platform's request
 	Order    domain.ErasureOrder // stored in the records of the erasure
 	Now      func() time.Time
 }
 
-// erasureActor is the actor in records: the command line has no user.
+// erasureActor is the actor of erasures without a caller.
 const erasureActor = "system:erase"
 
 // Erase ends the readings of the person's accounts and deletes the person's data in schema kept. It
@@ -180,9 +181,11 @@ func appendErasure(
 
 func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	erased := p.Erased()
-	erased.Order = e.Order
+	erased.Order, erased.LocalOperator = e.Order, e.By.Local
 	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), erased, now)
-	record.Envelope.Audit.Actor = erasureActor
+	if e.By.sign(&record.Envelope); e.By.UserID == "" {
+		record.Envelope.Audit.Actor = erasureActor
+	}
 	return record
 }
 

@@ -68,6 +68,8 @@ type PersonErased struct {
 	Contents    int     `json:"contents,omitempty"`        // number of erased post texts of profiles and named accounts
 
 	Accounts []AccountOwner `json:"accounts,omitempty"` // known owners of profiles and named social accounts
+
+	LocalOperator
 }
 
 // Validate checks the order, unless the erasure was repeated after a restore.

@@ -126,6 +126,7 @@ func announced(eventType string, data []byte, a *operator.RecordedAction) (act d
 		var erased domain.PersonErased
 		err = json.Unmarshal(data, &erased)
 		act.Action, act.Target.User, act.Reason = domain.ActionPersonErased, erased.User, erased.Order.Reason
+		act.LocalOperator = erased.LocalOperator
 		if erased.User == "" && len(erased.Members) > 0 {
 			act.Target.Member = erased.Members[0]
 		}

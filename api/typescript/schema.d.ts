@@ -733,6 +733,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/dead-letters/{letter}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a dead letter, without its record. */
+        get: operations["getOpsDeadLetter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/dead-letters/{letter}/retry": {
         parameters: {
             query?: never;
@@ -901,6 +918,46 @@ export interface paths {
         get: operations["getOpsLog"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/members/{memberId}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erases a member and, if the member belongs to a user, the user from the directory.
+         * @description Histories keep their ids. A request can be repeated after any error: it erases what remains.
+         */
+        post: operations["postOpsMemberErase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/members/{memberId}/erase/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Returns what an erasure of a member and, if the member belongs to a user, of the user would erase.
+         * @description Nothing is changed or recorded.
+         */
+        post: operations["postOpsMemberErasePreview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1115,6 +1172,46 @@ export interface paths {
          * @description The person can sign in again.
          */
         post: operations["postOpsSessionEnd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/users/{userId}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erases a user and the user's members from the directory.
+         * @description Histories keep their ids. The response follows when the tables show the erasure. A request can be repeated after any error: it erases what remains.
+         */
+        post: operations["postOpsUserErase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/users/{userId}/erase/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Returns what an erasure of a user and the user's members would erase.
+         * @description Nothing is changed or recorded. The request first waits until the tables contain what is in the log; if that takes longer than wait, it is answered with 503.
+         */
+        post: operations["postOpsUserErasePreview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2425,6 +2522,17 @@ export interface components {
             /** @description All requested platforms together. */
             total: components["schemas"]["NetGrowth"];
         };
+        /** @description The current or last owner of a social account, and its platform. */
+        AccountOwner: {
+            /** @description The account, 24 hex digits. */
+            account_id: string;
+            p_id: components["schemas"]["Platform"];
+            /**
+             * Format: int64
+             * @description The connected profile or page, by its id.
+             */
+            social_account_id: number;
+        };
         /** @description The number of people that one social account reached, in the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); not available from TikTok. The figures are reported as read, never summed or subtracted. */
         AccountReach: {
             p_id: components["schemas"]["Platform"];
@@ -3583,6 +3691,73 @@ export interface components {
             next_at?: string;
             next_cursor?: components["schemas"]["NextCursor"];
         };
+        /** @description What an erasure of a person erases, or has erased. */
+        Erasure: {
+            /** @description Known owners of profiles and named social accounts. */
+            accounts?: components["schemas"]["AccountOwner"][];
+            /** @description A name that the operator claims and nothing proves. */
+            claimed_name?: string;
+            /** @description The erased connections. */
+            connections?: number[];
+            /** @description Lists connections that are kept, because pages of other members are read with them. */
+            connections_kept?: number[];
+            /**
+             * Format: int64
+             * @description Number of erased post texts of profiles and named accounts.
+             */
+            contents?: number;
+            /** @description False in a preview. */
+            erased: boolean;
+            /** @description True if the log records an earlier erasure: only data that remained or arrived late is erased. */
+            erased_before?: boolean;
+            /** @description The person's members. */
+            members?: number[];
+            /** @description Only the reason is set if the erasure was repeated after a restore. */
+            order?: components["schemas"]["ErasureOrder"];
+            /** @description Social accounts that lost their connection. */
+            pages?: number[];
+            /** @description The agency. */
+            parent_account: string;
+            /** @description The person's own social accounts. */
+            profiles?: number[];
+            /**
+             * Format: int64
+             * @description Number of stored secrets to delete.
+             */
+            secrets: number;
+            /**
+             * Format: int64
+             * @description Number of secrets that are kept likewise.
+             */
+            secrets_kept?: number;
+            /**
+             * Format: int64
+             * @description Number of sessions that were erased.
+             */
+            sessions: number;
+            /** @description Further social accounts that the order names. */
+            social_accounts?: number[];
+            /** @description The person's user id; "" for a member who is not a user. */
+            user?: string;
+            /** @description The system user, uid:<number>. */
+            via?: string;
+        };
+        /** @description The body of a request to erase a person. */
+        ErasureBody: {
+            /**
+             * Format: date
+             * @description The deadline of the erasure, YYYY-MM-DD.
+             */
+            due: string;
+            /** @description The legal ground (GDPR article 17): not_needed, consent_withdrawn, objection, unlawful or legal_obligation. */
+            ground: string;
+            /** @description Who ordered the erasure: person, client, agency, platform or authority. */
+            ordered_by: string;
+            reason: components["schemas"]["ReasonOfErasureBody"];
+            social_accounts?: components["schemas"]["SocialAccountsOfErasureBody"];
+            /** @description How long to wait for tables that are behind the log, in minutes or seconds, at most 1h. The default is 1m. */
+            wait?: string;
+        };
         /** @description Records who ordered an erasure, the legal ground, when it is due, and the operator's reason. */
         ErasureOrder: {
             /** @description "person", "client", "agency", "platform" or "authority". */
@@ -3596,6 +3771,12 @@ export interface components {
             ground: string;
             /** @description Reason of the operator who executes the order. */
             reason: components["schemas"]["Reason"];
+        };
+        /** @description The body of a request for what an erasure would erase. */
+        ErasurePreviewBody: {
+            social_accounts?: components["schemas"]["SocialAccountsOfErasureBody"];
+            /** @description How long to wait for tables that are behind the log, in minutes or seconds, at most 1h. The default is 1m. */
+            wait?: string;
         };
         /** @description The shape of all errors. */
         ErrorBody: {
@@ -4158,7 +4339,7 @@ export interface components {
         };
         /** @description The body of a request of an operator for a sign-in link. */
         LinkBody: {
-            reason: components["schemas"]["ReasonOfLinkBody"];
+            reason: components["schemas"]["ReasonOfErasureBody"];
             valid_for?: components["schemas"]["ValidFor"];
         };
         /** @description One account of the linked set. */
@@ -5885,7 +6066,7 @@ export interface components {
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
         /** @description CODE or CODE:TICKET, as for other actions. */
-        ReasonOfLinkBody: string;
+        ReasonOfErasureBody: string;
         /** @description Explain the status, the first one before all others. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
         Reasons: components["schemas"]["StatusReason"][];
         /** @description Says who decided a change, when, and in which record of the log. */
@@ -6157,6 +6338,8 @@ export interface components {
          * @description The number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
          */
         SocialAccounts: number;
+        /** @description Social accounts of the agency to erase with their figures, by their ids. Pages that are not listed stay with the client. */
+        SocialAccountsOfErasureBody: number[];
         /**
          * Format: int64
          * @description Accounts that the member has now, and former ones with figures in this response.
@@ -6514,7 +6697,7 @@ export interface components {
         };
         /** @description The body of a request to link a user to a subject of the identity provider. */
         SubjectBody: {
-            reason: components["schemas"]["ReasonOfLinkBody"];
+            reason: components["schemas"]["ReasonOfErasureBody"];
             /** @description The claim sub of the person's tokens. The log shows the subject of a refused sign-in. */
             subject: string;
         };
@@ -7200,6 +7383,11 @@ export interface components {
          * @example 7
          */
         MemberIdInPath: number;
+        /**
+         * @description The id of a member.
+         * @example 7
+         */
+        MemberIdInPath2: number;
         /**
          * @description Limits the result to the connections of the member with this id.
          * @example 7
@@ -10229,6 +10417,59 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    getOpsDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a dead letter: <projection>-<partition>-<offset>.
+                 * @example dashboards-3-1204
+                 */
+                letter: components["parameters"]["LetterInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
+                     *         "event_time": "2026-11-26T01:42:39Z",
+                     *         "fold_again": false,
+                     *         "id": "account_insights-19-2771",
+                     *         "offset": 2771,
+                     *         "params": {},
+                     *         "partition": 19,
+                     *         "projection": "account_insights",
+                     *         "reason": "undecodable",
+                     *         "stopped_at": 0,
+                     *         "stream": "10003",
+                     *         "topic": "metrics",
+                     *         "type": "metrics.account_read.v1",
+                     *         "waiting": 0
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["DeadLetter"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     postOpsStreamRetry: {
         parameters: {
             query?: never;
@@ -10768,6 +11009,146 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    postOpsMemberErase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a member.
+                 * @example 7
+                 */
+                memberId: components["parameters"]["MemberIdInPath2"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "customer_request:OPS-17",
+                 *       "ordered_by": "person",
+                 *       "ground": "consent_withdrawn",
+                 *       "due": "2026-12-21",
+                 *       "wait": "1m"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErasureBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "connections": [
+                     *           70
+                     *         ],
+                     *         "contents": 2,
+                     *         "erased": true,
+                     *         "members": [
+                     *           7
+                     *         ],
+                     *         "parent_account": "aa0000000000000000000001",
+                     *         "profiles": [
+                     *           700
+                     *         ],
+                     *         "secrets": 1,
+                     *         "sessions": 2,
+                     *         "social_accounts": [
+                     *           7001
+                     *         ],
+                     *         "user": "a11ce0000000000000000000"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Erasure"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsMemberErasePreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a member.
+                 * @example 7
+                 */
+                memberId: components["parameters"]["MemberIdInPath2"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "wait": "1m"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErasurePreviewBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "connections": [
+                     *           70
+                     *         ],
+                     *         "contents": 2,
+                     *         "erased": false,
+                     *         "members": [
+                     *           7
+                     *         ],
+                     *         "parent_account": "aa0000000000000000000001",
+                     *         "profiles": [
+                     *           700
+                     *         ],
+                     *         "secrets": 1,
+                     *         "sessions": 2,
+                     *         "social_accounts": [
+                     *           7001
+                     *         ],
+                     *         "user": "a11ce0000000000000000000"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Erasure"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
     postOpsMemberExport: {
         parameters: {
             query?: never;
@@ -10777,7 +11158,7 @@ export interface operations {
                  * @description The id of a member.
                  * @example 7
                  */
-                memberId: number;
+                memberId: components["parameters"]["MemberIdInPath2"];
             };
             cookie?: never;
         };
@@ -11361,6 +11742,146 @@ export interface operations {
                 };
             };
             409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsUserErase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: components["parameters"]["UserIdInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "customer_request:OPS-17",
+                 *       "ordered_by": "person",
+                 *       "ground": "consent_withdrawn",
+                 *       "due": "2026-12-21",
+                 *       "wait": "1m"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErasureBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "connections": [
+                     *           70
+                     *         ],
+                     *         "contents": 2,
+                     *         "erased": true,
+                     *         "members": [
+                     *           7
+                     *         ],
+                     *         "parent_account": "aa0000000000000000000001",
+                     *         "profiles": [
+                     *           700
+                     *         ],
+                     *         "secrets": 1,
+                     *         "sessions": 2,
+                     *         "social_accounts": [
+                     *           7001
+                     *         ],
+                     *         "user": "a11ce0000000000000000000"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Erasure"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsUserErasePreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: components["parameters"]["UserIdInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "wait": "1m"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErasurePreviewBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "connections": [
+                     *           70
+                     *         ],
+                     *         "contents": 2,
+                     *         "erased": false,
+                     *         "members": [
+                     *           7
+                     *         ],
+                     *         "parent_account": "aa0000000000000000000001",
+                     *         "profiles": [
+                     *           700
+                     *         ],
+                     *         "secrets": 1,
+                     *         "sessions": 2,
+                     *         "social_accounts": [
+                     *           7001
+                     *         ],
+                     *         "user": "a11ce0000000000000000000"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Erasure"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             default: components["responses"]["Refused"];

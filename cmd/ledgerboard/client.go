@@ -68,6 +68,15 @@ type service struct {
 	As      string `placeholder:"NAME" help:"Your name, which is recorded as claimed and not proved. With --url, the token names you."`
 }
 
+// asked contains the settings of a command that asks a running service, or does without one.
+type asked struct {
+	remote
+	installation
+	As string `placeholder:"NAME" help:"Your name, which is recorded as claimed and not proved. With --url, the token names you."`
+}
+
+func (a asked) service() *service { return &service{remote: a.remote, DataDir: a.DataDir, As: a.As} }
+
 func (s *service) client(ctx context.Context) (client, error) {
 	if s.URL != "" {
 		if s.As != "" {
@@ -220,7 +229,7 @@ func act[T any](ctx context.Context, c client, path string, reason domain.Reason
 	return post[T](ctx, c, path, because(reason))
 }
 
-func post[T any](ctx context.Context, c client, path string, body map[string]string) (data T, err error) {
+func post[T any](ctx context.Context, c client, path string, body map[string]any) (data T, err error) {
 	answer, err := send[T](ctx, c, http.MethodPost, path, nil, body)
 	if err == nil {
 		data = *answer.Data
@@ -229,8 +238,8 @@ func post[T any](ctx context.Context, c client, path string, body map[string]str
 }
 
 // because is the body of an action.
-func because(reason domain.Reason) map[string]string {
-	return map[string]string{"reason": reason.String()}
+func because(reason domain.Reason) map[string]any {
+	return map[string]any{"reason": reason.String()}
 }
 
 // done is the result of an action that has no other one.

@@ -56,11 +56,11 @@ type connectionsReadCommand struct {
 }
 
 func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
-	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %d due now", c.ID))
+	at, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	at, err := c.client(ctx)
+	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %d due now", c.ID))
 	if err != nil {
 		return err
 	}

@@ -57,21 +57,21 @@ type deadLetterAction struct {
 }
 
 func (c deadLetterAction) path(verb string) string {
-	return "/api/ops/dead-letters/" + url.PathEscape(c.ID) + "/" + verb
+	return "/api/ops/dead-letters/" + url.PathEscape(c.ID) + verb
 }
 
 type deadLetterShowCommand struct{ deadLetterAction }
 
 func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
-	reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
-	if err != nil {
-		return err
-	}
 	at, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	record, err := act[operator.DeadRecord](ctx, at, c.path("show"), reason)
+	reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
+	if err != nil {
+		return err
+	}
+	record, err := act[operator.DeadRecord](ctx, at, c.path("/show"), reason)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ type streamRetryCommand struct {
 }
 
 func (c streamRetryCommand) Run(ctx context.Context, s streams) error {
-	return c.foldStream(ctx, s, c.JSON, "fold its stream again from its start", "retry")
+	return c.foldStream(ctx, s, c.JSON, "fold its stream again from its start", "/retry")
 }
 
 type eventSkipCommand struct {
@@ -95,7 +95,7 @@ type eventSkipCommand struct {
 }
 
 func (c eventSkipCommand) Run(ctx context.Context, s streams) error {
-	return c.foldStream(ctx, s, c.JSON, "skip it permanently, and fold its stream again from its start", "skip")
+	return c.foldStream(ctx, s, c.JSON, "skip it permanently, and fold its stream again from its start", "/skip")
 }
 
 var errStoppedAgain = errors.New("the stream has stopped again: 'ledgerboard dead-letters show ID' shows the event. " +
@@ -107,15 +107,11 @@ func (c deadLetterAction) foldStream(ctx context.Context, s streams, asJSON bool
 	if err != nil {
 		return err
 	}
-	letters, _, err := list[operator.DeadLetter](ctx, at, "/api/ops/dead-letters", 0)
+	letter, err := fetch[operator.DeadLetter](ctx, at, c.path(""))
 	if err != nil {
 		return err
 	}
-	for _, letter := range letters {
-		if letter.ID == c.ID {
-			fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
-		}
-	}
+	fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
 	reason, err := c.confirm(s, what)
 	if err != nil {
 		return err

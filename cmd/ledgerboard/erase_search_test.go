@@ -86,8 +86,8 @@ func TestErasedDataIsFoundNowhere(t *testing.T) {
 
 func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
-	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{installation: installation{from, quiet}, List: true}))
-	require.Contains(t, mustRun(t, eraseCommand{installation: installation{in, quiet}, From: list, actionFlags: someReason}), "Repeated ")
+	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{asked: asked{installation: installation{from, quiet}}, List: true}))
+	require.Contains(t, mustRun(t, eraseCommand{asked: asked{installation: installation{in, quiet}}, From: list, actionFlags: someReason}), "Repeated ")
 }
 
 // compactStopped compacts the log of a stopped broker. It keeps the last batch of a partition, so
@@ -218,16 +218,16 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 					"%q is in a %s before the erasure; it is in %v", text, where, holding(before, text))
 			}
 		}
-		// the erasing process also folds, and a data directory belongs to one process
 		if len(f.KafkaBrokers) > 0 {
-			erase.DatabaseURL = a.KeptPool.Config().ConnString()
 			require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
 		}
 	})
 	require.ElementsMatch(t, loggedTexts, f.foundIn(t, loggedTexts), "before the erasure or the compaction")
 	if len(f.KafkaBrokers) == 0 {
 		backup()
-		require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
+		f.serve(t, &said, func(*process, string) {
+			require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
+		})
 	}
 	shown := func() {
 		f.serve(t, &said, func(a *process, base string) {

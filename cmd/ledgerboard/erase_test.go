@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/hex"
-	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 const (
@@ -48,7 +44,7 @@ func someOrder() orderFlags {
 // eraseErna erases the person and a page whose texts name the person.
 func eraseErna(at storage) eraseCommand {
 	return eraseCommand{
-		installation: installation{at, quiet}, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
+		asked: asked{installation: installation{at, quiet}}, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request:DPO-7"}, orderFlags: someOrder(),
 	}
 }
@@ -109,7 +105,7 @@ func TestErasePerson(t *testing.T) {
 			"(" + figuresOfAccounts + ") a": 3,
 			"(select true from account_erasures union all select true from post_erasures) e":                                                                        4,
 			"operations_trail where data -> 'order' ->> 'ground' = 'consent_withdrawn' and data #>> '{order,reason,ticket}' = 'DPO-7'":                              1,
-			"operations_trail where actor = 'system:erase'":                                                                                                         2,
+			"operations_trail where actor = 'system:operator' and (data ->> 'via' like 'uid:%' or data ? 'of')":                                                     2,
 			"operations_trail e join operations_trail o on o.data ->> 'of' = e.event_id where e.event_type = 'operations.person_erased.v1' and not o.data ? 'code'": 1,
 		} {
 			a.until(t, want, "select count(*) from "+rows)
@@ -134,96 +130,53 @@ const figuresOfAccounts = "select social_account_id from tSAccountIns union all 
 // If the main application sends a text during the erasure, the same command erases it once the tables
 // show it.
 func TestEraseLateData(t *testing.T) {
-	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) {
+	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		profile := atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Page")
 		profile.Connected = false
-		a.appendEntities(t, profile)
-		a.until(t, 1, "select count(*) from tSAccounts where id = 700 and not connected")
-	})
-	command := eraseErna(at)
-	command.SocialAccount = nil
-	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"connections":[70,71],"profiles":[700],
-		"contents":1,"sessions":2,"pages":[701],"secrets":2}`, eraseWhileRead(t, command))
-	withService(t, at, func(a *process, _ string) {
-		require.Zero(t, a.countsOf(t, "select count(*) from post_contents where social_account_id = 700"))
+		page := atLinkedIn(701, 7, 71, domain.LinkedInCompanyPage, "Page")
+		page.Connected = false
+		a.appendEntities(t, profile, page) // the erasure does not wait until tables show that they are disconnected
+		a.until(t, 2, "select count(*) from tSAccounts where member_id = 7 and not connected")
+		a.pauseContents(t)
+		command := eraseErna(a.storage)
+		command.SocialAccount = nil
+		printed, failed := "", error(nil)
+		var erasing sync.WaitGroup
+		erasing.Go(func() { printed, failed = runCommand(t, command) })
+		a.until(t, 1, "select count(*) from operations_trail where event_type = 'operations.person_erased.v1'")
+		a.appendText(t, 700, "late", domain.PostTexts{Content: "Erna was late"})
+		mustRun(t, resumeCommand{service: service{DataDir: a.DataDir}, actionFlags: someReason, Names: []string{"contents"}})
+		erasing.Wait()
+		require.NoError(t, failed)
+		require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"connections":[70,71],"profiles":[700],
+			"contents":1,"sessions":2,"pages":[701],"secrets":2}`, printed)
+		a.until(t, 0, "select count(*) from post_contents where social_account_id = 700")
 	})
 }
 
-// The command does not erase by outdated tables: it gives up with an error. It waits for all tables that
+// The service does not erase by outdated tables: it gives up with an error. It waits for all tables that
 // have data of people.
 func TestLaggingTablesPreventErasing(t *testing.T) {
-	c := eraseErna(newStorage(t))
-	c.Wait = time.Nanosecond
-	e := erasure{eraseCommand: c, log: ledgertest.Quiet, parts: assembly.NewParts(c.backends(ledgertest.Quiet))}
-	require.NoError(t, e.open(t.Context()))
-	var waitsFor []string
-	for _, engine := range e.engines {
-		waitsFor = append(waitsFor, engine.Name())
-	}
-	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"}, waitsFor,
-		"only histories keep a person's id")
-	require.ErrorContains(t, e.run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "nothing was erased. Is a service with the role projector running?")
-	require.NoError(t, e.parts.Close())
-}
-
-// onWait is called with each reason that a command waits for.
-type onWait func(reason string)
-
-func (onWait) Enabled(context.Context, slog.Level) bool { return true }
-
-func (w onWait) Handle(_ context.Context, r slog.Record) error {
-	r.Attrs(func(a slog.Attr) bool {
-		if r.Message == "waiting" && a.Key == "reason" {
-			w(a.Value.String())
-		}
-		return true
+	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"},
+		operations.ProjectionsOfPeople(), "only histories keep a person's id")
+	withService(t, newStorage(t), func(a *process, _ string) {
+		seedErasure(t, a)
+		a.pauseContents(t)
+		a.appendText(t, 700, "late", domain.PostTexts{Content: "Erna was late"})
+		command := eraseErna(a.storage)
+		command.Wait = time.Millisecond
+		_, err := runCommand(t, command)
+		require.ErrorContains(t, err, "Nothing was erased. The tables of projection contents are 1 event behind the log.")
+		a.until(t, 1, "select count(*) from users where id = '"+erased+"'")
 	})
-	return nil
 }
 
-func (w onWait) WithAttrs([]slog.Attr) slog.Handler { return w }
-
-func (w onWait) WithGroup(string) slog.Handler { return w }
-
-// eraseWhileRead appends a text once the command waits for the tables of its erasure, which follow
-// only then.
-func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
+// pauseContents pauses the projection of texts, and waits until nothing folds them.
+func (p *process) pauseContents(t *testing.T) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(ledgertest.Quiet))}
-	require.NoError(t, e.open(ctx))
-	log, err := e.parts.Log(ctx)
-	require.NoError(t, err)
-	waits := make(chan struct{})
-	sendText := sync.OnceFunc(func() {
-		require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginMainApp, domain.PostTexts{Content: "Erna was late"})))
-		close(waits)
-	})
-	e.log = slog.New(onWait(func(reason string) {
-		if !strings.Contains(reason, "nothing was erased") {
-			sendText()
-		}
-	}))
-	var all sync.WaitGroup
-	for _, engine := range e.engines {
-		all.Go(func() {
-			if name := engine.Name(); name == projectors.Directory.Name || name == projectors.Contents.Name {
-				select {
-				case <-waits:
-				case <-ctx.Done():
-				}
-			}
-			_ = engine.Run(ctx)
-		})
-	}
-	var out bytes.Buffer
-	require.NoError(t, e.run(ctx, streams{Out: &out, Err: io.Discard}))
-	stop()
-	all.Wait()
-	require.NoError(t, e.parts.Close())
-	return out.String()
+	mustRun(t, pauseCommand{service: service{DataDir: p.DataDir}, actionFlags: someReason, Names: []string{"contents"}})
+	p.until(t, 0, "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'ledgerboard contents.g%'")
 }
 
 // seedErasure fills the log with the person to erase, another person, and a history with both.

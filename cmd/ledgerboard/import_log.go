@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -79,12 +80,12 @@ func (i *importRun) openSecrets(ctx context.Context) error {
 }
 
 func (i *importRun) readDirectory(ctx context.Context) error {
-	lines, err := assembly.Erasures(ctx, i.log)
+	lines, err := operations.Erasures(ctx, i.log)
 	if err != nil {
 		return err
 	}
 	i.erasures = domain.NewErasures(lines)
-	err = assembly.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
+	err = operations.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
 		if err != nil {
 			return // it is a dead letter; the import does not need it
 		}
@@ -152,7 +153,7 @@ func (i *importRun) readLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = assembly.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
+	err = operations.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
 		if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
 			return // it is a dead letter
 		}

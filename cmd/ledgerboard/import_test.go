@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -448,7 +449,7 @@ func eachRecord(t *testing.T, at storage, topic string, each func(domain.Recorde
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, assembly.ScanTopic(t.Context(), log, topic, func(r domain.Recorded, err error) {
+	require.NoError(t, operations.ScanTopic(t.Context(), log, topic, func(r domain.Recorded, err error) {
 		require.NoError(t, err)
 		each(r)
 	}))

@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 type initCommand struct {
@@ -84,7 +85,7 @@ func (c initCommand) makeAgency(
 	ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser,
 ) error {
 	accounts := map[string]domain.DirectoryAccount{} // latest states by key; without a name if erased
-	err := assembly.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
+	err := operations.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
 		if account, ok := r.Data.(domain.DirectoryAccount); err == nil && (ok || r.Data == nil) {
 			accounts[r.Key] = account
 		}

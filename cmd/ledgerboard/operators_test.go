@@ -257,8 +257,7 @@ func seedFetching(t *testing.T, a *process) {
 func TestReadingCommandsCreateNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	nowhere, erase := storage{DataDir: filepath.Join(dir, "data")}, eraseErna(storage{DataDir: filepath.Join(dir, "data")})
-	erase.Wait = time.Second
+	nowhere := storage{DataDir: filepath.Join(dir, "data")}
 	const agency = "aa0000000000000000000001"
 	for _, c := range []struct {
 		command command
@@ -267,7 +266,8 @@ func TestReadingCommandsCreateNothing(t *testing.T) {
 		{verifyCommand{installation: installation{nowhere, quiet}, All: true}, "LEDGERBOARD_KAFKA_BROKERS"},
 		{replayCommand{installation: installation{nowhere, quiet}, Parent: agency}, "LEDGERBOARD_KAFKA_BROKERS"},
 		{exportCommand{installation: installation{nowhere, quiet}, Parent: agency, Bundle: filepath.Join(dir, "b")}, "LEDGERBOARD_KAFKA_BROKERS"},
-		{erase, "LEDGERBOARD_DATABASE_URL"},
+		{eraseErna(nowhere), "no service responds"},
+		{eraseCommand{asked: asked{installation: installation{nowhere, quiet}}, List: true}, "LEDGERBOARD_KAFKA_BROKERS"},
 	} {
 		var said bytes.Buffer
 		_, err := runCommand(t, c.command)

@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // prepareCommand needs no service: it runs before one of its version does.
@@ -112,22 +112,35 @@ func (c prepareCommand) prepare(
 		left = pausedHere
 		b.sayf("build %s waits: an operator has paused this read model", b.g.ID)
 	}
-	err = foldWhile(ctx, engines, func(ctx context.Context) error {
-		for b.g.Unfinished() {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(500 * time.Millisecond):
-			}
-			next, err := ops.Generation(ctx, b.g.ID)
-			if err != nil {
-				return err
-			}
-			b.show(next)
-		}
-		return b.printResult()
+	building, stop := context.WithCancel(ctx)
+	group, building := errgroup.WithContext(building)
+	for _, engine := range engines {
+		group.Go(func() error { return engine.Run(building) })
+	}
+	group.Go(func() error {
+		defer stop()
+		return b.watch(building, ops)
 	})
-	return interruptedError(ctx, err, left)
+	return interruptedError(ctx, group.Wait(), left)
+}
+
+// watch shows the progress of a build in this process until it ends.
+func (b *build) watch(ctx context.Context, ops *operations.Service) error {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for b.g.Unfinished() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticks.C:
+		}
+		next, err := ops.Generation(ctx, b.g.ID)
+		if err != nil {
+			return err
+		}
+		b.show(next)
+	}
+	return b.printResult()
 }
 
 func (i installation) withRebuilds(s streams, do func(*assembly.Parts) error) error {
@@ -138,21 +151,4 @@ func (i installation) withRebuilds(s streams, do func(*assembly.Parts) error) er
 		i.LogLevel = "warn" // the command prints its own progress
 	}
 	return withParts(i.backends(i.logger(s)), do)
-}
-
-// foldWhile runs engines while do runs. It is needed with the embedded broker, which no other
-// process can reach.
-func foldWhile(ctx context.Context, engines []*projections.Engine, do func(context.Context) error) (err error) {
-	folding, stop := context.WithCancel(ctx)
-	ended := make(chan error, len(engines))
-	for _, engine := range engines {
-		go func() { ended <- engine.Run(folding) }()
-	}
-	defer func() {
-		stop()
-		for range engines {
-			err = errors.Join(err, <-ended)
-		}
-	}()
-	return do(ctx)
 }

@@ -62,8 +62,8 @@ func TestServiceContinuesAfterRestore(t *testing.T) {
 	restore := restoreCommand{installation: installation{at, quiet}, actionFlags: someReason, From: files}
 	said, err := runCommand(t, restore)
 	require.ErrorContains(t, err, "the brokers already have a log", said)
-	mustRun(t, eraseErna(at))
 	withService(t, at, func(a *process, _ string) {
+		mustRun(t, eraseErna(at))
 		updateDashboard(t, a, stays)
 		cursors := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
 		require.NoError(t, vault.Cursors{Pool: a.KeptPool}.SaveCursors(t.Context(), cursors))

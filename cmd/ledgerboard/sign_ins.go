@@ -115,11 +115,11 @@ type sessionsEndCommand struct {
 }
 
 func (c sessionsEndCommand) Run(ctx context.Context, s streams) error {
-	reason, err := c.confirm(s, "end session "+c.ID)
+	at, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	at, err := c.client(ctx)
+	reason, err := c.confirm(s, "end session "+c.ID)
 	if err != nil {
 		return err
 	}

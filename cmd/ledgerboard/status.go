@@ -77,8 +77,7 @@ func (c statusCommand) health(ctx context.Context, s streams) (health operator.H
 	if c.Addr != "" {
 		return c.readiness(ctx, c.Addr)
 	}
-	to := service{remote: c.remote, DataDir: c.DataDir}
-	at, err := to.client(ctx)
+	at, err := (&service{remote: c.remote, DataDir: c.DataDir}).client(ctx)
 	if err == nil {
 		return fetch[operator.Health](ctx, at, "/api/ops/health")
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -144,15 +146,11 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	}
 }
 
-// PeopleProjections are the projections that contain what there is to erase of a person, and who was
-// erased.
-var PeopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
-
 // peopleShown returns a check that the tables contain everything about people that was in the log when
 // the check was first called.
 func (u *upkeep) peopleShown() func(context.Context) (bool, error) {
-	behind := Behind(slices.DeleteFunc(slices.Clone(u.service.engines), func(engine *projections.Engine) bool {
-		return !slices.Contains(PeopleProjections, engine.Name())
+	behind := operations.Behind(slices.DeleteFunc(slices.Clone(u.service.engines), func(engine *projections.Engine) bool {
+		return !slices.Contains(operations.PeopleProjections, engine.Name())
 	}))
 	return func(ctx context.Context) (bool, error) {
 		projection, _, err := behind(ctx)
@@ -179,5 +177,35 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-time.After(d):
 		return true
+	}
+}
+
+// EraseAgain repeats erasures after a restore. It returns how many records it appended.
+func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
+	log, vaultPool, err := p.logAndVault(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return commands.EraseAgain{
+		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool),
+		Now: time.Now, Figures: p.figuresErased,
+		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
+	}.Erase(ctx)
+}
+
+func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
+	tables, err := p.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if live, err := projections.Live(ctx, tables, projectors.All()); err != nil || !live {
+		return map[domain.PostRef]time.Time{}, err
+	}
+	return directory.FiguresErased(ctx, tables)
+}
+
+func scanner(log *eventlog.Log, topic string) func(context.Context, func(domain.Recorded, error)) error {
+	return func(ctx context.Context, each func(domain.Recorded, error)) error {
+		return operations.ScanTopic(ctx, log, topic, each)
 	}
 }

@@ -37,6 +37,21 @@ type RecordedAction struct {
 	Import  *domain.DataImported `json:"import,omitempty"` // what an import was about to append; absent for other actions
 }
 
+// Erasure is what an erasure of a person erases, or has erased.
+type Erasure struct {
+	domain.PersonErased
+
+	ParentAccount string `json:"parent_account"` // the agency
+	Secrets       int    `json:"secrets"`        // number of stored secrets to delete
+	// Shared lists connections that are kept, because pages of other members are read with them.
+	Shared      []int64 `json:"connections_kept,omitempty"`
+	KeptSecrets int     `json:"secrets_kept,omitempty"` // number of secrets that are kept likewise
+	Erased      bool    `json:"erased"`                 // false in a preview
+	// Before is true if the log records an earlier erasure: only data that remained or arrived late is
+	// erased.
+	Before bool `json:"erased_before,omitempty"`
+}
+
 // OutcomeUnknown is the outcome of an action without an outcome in the log.
 const OutcomeUnknown domain.OperatorOutcome = "unknown"
 

@@ -1,4 +1,4 @@
-package assembly_test
+package operations_test
 
 import (
 	"testing"
@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 // A list of erasures that lacks one is an error: after a restore, its person would not be erased
@@ -26,7 +27,7 @@ func TestAnUnreadableErasureMakesTheListIncomplete(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	agency, erased := "aaaaaaaaaaaaaaaaaaaaaaaa", domain.PersonErased{User: "d10000000000000000000000"}
 	require.NoError(t, s.Log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, erased, time.Now())))
-	lines, err := assembly.Erasures(t.Context(), s.Log)
+	lines, err := operations.Erasures(t.Context(), s.Log)
 	require.NoError(t, err)
 	require.Len(t, lines, 1)
 
@@ -37,8 +38,8 @@ func TestAnUnreadableErasureMakesTheListIncomplete(t *testing.T) {
 		Topic: domain.TopicOperations, Key: []byte(agency), Value: []byte("{"),
 		Headers: []kgo.RecordHeader{{Key: "ce_type", Value: []byte(erased.EventType())}},
 	}).FirstErr())
-	lines, err = assembly.Erasures(t.Context(), s.Log)
-	require.ErrorIs(t, err, assembly.ErrUnreadableErasure)
+	lines, err = operations.Erasures(t.Context(), s.Log)
+	require.ErrorIs(t, err, operations.ErrUnreadableErasure)
 	require.ErrorContains(t, err, "record operations-")
 	require.Len(t, lines, 1)
 }

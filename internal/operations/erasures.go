@@ -1,4 +1,4 @@
-package assembly
+package operations
 
 import (
 	"context"
@@ -7,13 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // ErrUnreadableErasure is the error of a list of erasures that lacks one.
@@ -62,30 +58,6 @@ func EachErasure(
 	return unreadable
 }
 
-// EraseAgain repeats erasures after a restore. It returns how many records it appended.
-func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
-	log, vaultPool, err := p.logAndVault(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return commands.EraseAgain{
-		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool),
-		Now: time.Now, Figures: p.figuresErased,
-		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
-	}.Erase(ctx)
-}
-
-func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
-	tables, err := p.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if live, err := projections.Live(ctx, tables, projectors.All()); err != nil || !live {
-		return map[domain.PostRef]time.Time{}, err
-	}
-	return directory.FiguresErased(ctx, tables)
-}
-
 // ScanTopic calls each with every record of a topic, one at a time. The records of a key are in
 // order. If a record cannot be decoded, each gets the error.
 func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(domain.Recorded, error)) error {
@@ -99,12 +71,6 @@ func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(d
 		}
 		return nil
 	}})
-}
-
-func scanner(log *eventlog.Log, topic string) func(context.Context, func(domain.Recorded, error)) error {
-	return func(ctx context.Context, each func(domain.Recorded, error)) error {
-		return ScanTopic(ctx, log, topic, each)
-	}
 }
 
 // Behind returns a check that the tables contain all records that were in the log when the check was
