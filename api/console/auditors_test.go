@@ -152,12 +152,15 @@ func TestAccessIsAList(t *testing.T) {
 	page := b.get("/console/access?at=2026-10-02T11:00&person="+ben).says(http.StatusOK, "Alice", unproven,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Equal(t, [][]string{
-		head, {"Ben Holm", "Bakery & Catering", "Figures", "2 Oct 2026 ended or changed 3 Oct 2026", "Alice"},
+		head,
+		{"Ben Holm", "Bakery & Catering", "Figures", "2 Oct 2026 ended or changed 3 Oct 2026", "Alice"},
 		{"Ben Holm", "Harbour Bakery", "Figures", "2 Oct 2026 ended or changed 3 Oct 2026", "Alice"},
 	}, cells(t, page.Body.String()))
 	page = b.get("/console/access")
 	require.Equal(t, [][]string{
-		head, {"Clara Holm", "Bakery & Catering", "Figures", "2 Oct 2026", "Alice"}, {"Clara Holm", "Harbour Bakery", "Figures", "1 Oct 2026", "Alice"},
+		head,
+		{"Clara Holm", "Bakery & Catering", "Figures", "2 Oct 2026", "Alice"},
+		{"Clara Holm", "Harbour Bakery", "Figures", "1 Oct 2026", "Alice"},
 	}, cells(t, page.Body.String()))
 	b.get("/console/access?at=2027-10-04").says(http.StatusOK, "This time is in the future.", "No results yet.")
 	b.get("/console/access?at=2026-09-30").says(http.StatusOK, "before the first recorded change, <strong>no one\nhad access to any board.")

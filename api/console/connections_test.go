@@ -84,8 +84,10 @@ func TestConnectionStatus(t *testing.T) {
 		connectedPage{DirectorySocialAccount: called(92, domain.Facebook, "Permission"), reason: `{"code": "permission"}`},
 		connectedPage{DirectorySocialAccount: called(93, domain.LinkedIn, "Held"), paused: domain.PausePlatform},
 		connectedPage{DirectorySocialAccount: called(94, domain.Facebook, markup)},
-		connectedPage{DirectorySocialAccount: called(95, domain.Facebook, "Posts"), granted: all, read: true,
-			postsReason: `{"code": "posts_failed", "posts": 1, "of": 8, "platform": {"status": 500, "code": "2"}}`},
+		connectedPage{
+			DirectorySocialAccount: called(95, domain.Facebook, "Posts"), granted: all, read: true,
+			postsReason: `{"code": "posts_failed", "posts": 1, "of": 8, "platform": {"status": 500, "code": "2"}}`,
+		},
 		connectedPage{DirectorySocialAccount: called(96, domain.Facebook, "Declined"), granted: "pages_read_engagement", read: true},
 		connectedPage{DirectorySocialAccount: erased}, connectedPage{DirectorySocialAccount: twice}, connectedPage{DirectorySocialAccount: again, read: true},
 	)

@@ -368,7 +368,7 @@ func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 		lacks("resume-connection")
 
 	o.connections = []directory.ConnectionReading{paused, alone}
-	o.pauses = append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"})
+	o.pauses = append(o.pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"})
 	b.get("/console/ops/platforms").says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`).
 		lacks("resume-connection/31")
 }
