@@ -41,7 +41,7 @@ func TestChosenPageIsReadAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, connection, stored.ConnectionID)
 	require.Equal(t, domain.ComputedMember(agency, north, domain.Facebook, "77"), stored.MemberID)
-	require.Equal(t, "PAGETOKEN1001", s.pageToken("1001"))
+	require.Equal(t, map[string]string{"1001": "PAGETOKEN1001"}, s.stored(grantOf(domain.Facebook, "77").SecretRef()).Pages, "no token of a page that nobody chose")
 	_, err = s.secrets.Get(t.Context(), "connect/"+id)
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "what waited for the choice is deleted")
 	s.silent("PAGETOKEN", "PERSONTOKEN", "CODE")

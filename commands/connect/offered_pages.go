@@ -175,6 +175,7 @@ type plan struct {
 
 	grant       domain.GrantKey
 	connections []int64                                 // of the grant, in all agencies
+	read        []domain.ConnectedPage                  // pages that are read with these connections
 	known       map[domain.PageRef]domain.ConnectedPage // the offered pages that are in this agency's directory
 	again       domain.PageRef                          // the page to reconnect
 	lost        []domain.ConnectedPage                  // pages of all agencies that are no longer covered
@@ -319,8 +320,9 @@ func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 		}
 	}
 	declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
-	pages, err := c.Directory.PagesOf(ctx, p.connections)
-	for _, page := range pages {
+	var err error
+	p.read, err = c.Directory.PagesOf(ctx, p.connections)
+	for _, page := range p.read {
 		needs := page.Platform.FiguresOf(page.AccountType, w.Tokens.OwnLogin)
 		switch {
 		case !covered[page.Ref()]:

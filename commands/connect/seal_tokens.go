@@ -7,6 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -14,7 +17,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// seal stores the tokens of the person and of all pages that the consent covers. taken is the time
+// dropTokens removes the tokens of pages that nobody chose, now or earlier: those that are neither
+// picked, nor read with the grant, nor among its stored tokens, which the tables may not show yet.
+func (c *Connect) dropTokens(ctx context.Context, tokens *commands.StoredTokens, p plan, picked []offered) error {
+	if len(tokens.Pages) == 0 {
+		return nil
+	}
+	var stored commands.StoredTokens
+	raw, err := c.Secrets.Get(ctx, p.grant.SecretRef())
+	switch domain.CodeOf(err) {
+	case "", domain.CodeNotFound, domain.CodeInternal: // those that cannot be opened are replaced
+		_ = json.Unmarshal(raw, &stored)
+	default:
+		return fmt.Errorf("read stored tokens: %w", err)
+	}
+	chosen := stored.Pages
+	if chosen == nil {
+		chosen = map[string]string{}
+	}
+	for _, o := range picked {
+		chosen[o.ExternalID] = ""
+	}
+	for _, page := range p.read {
+		chosen[page.ExternalID] = ""
+	}
+	tokens.Pages = maps.Clone(tokens.Pages)
+	maps.DeleteFunc(tokens.Pages, func(page, _ string) bool { _, ok := chosen[page]; return !ok })
+	if len(tokens.Pages) == 0 { // only the token of the person is used
+		tokens.Pages, tokens.ExpiresAt, tokens.PersonUntil = nil, tokens.PersonUntil, time.Time{}
+	}
+	return nil
+}
+
+// seal stores the tokens of the person and of pages. taken is the time
 // that is stored with them.
 func (c *Connect) seal(ctx context.Context, w waiting, p plan, connection int64, now time.Time) (taken time.Time, err error) {
 	taken = now

@@ -146,6 +146,9 @@ func (c *Connect) store(
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), connection); err != nil {
 		return outcome, err
 	}
+	if err := c.dropTokens(ctx, &w.Tokens, p, picked); err != nil {
+		return outcome, err
+	}
 	sealed, err := c.seal(ctx, w, p, connection, now)
 	if err != nil {
 		return outcome, err
