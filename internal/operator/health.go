@@ -135,27 +135,26 @@ var stopsReads = []HealthCode{HealthStarting, HealthStopping, HealthNoAnswer, He
 // process needs the projections.
 func NewHealth(checks []HealthCheck, projections []ProjectionHealth, reads bool) Health {
 	h := Health{Status: Ready, MayWrite: true, Checks: checks, Projections: projections}
+	unready := func(is bool) {
+		switch {
+		case is:
+			h.Status, h.MayWrite = NotReady, false
+		case h.Status == Ready:
+			h.Status = Degraded
+		}
+	}
 	for _, check := range checks {
 		if !check.OK {
-			h.add(check.StopsReads())
+			unready(check.StopsReads())
 		}
 		h.MayWrite = h.MayWrite && !slices.ContainsFunc(check.Reasons, HealthReason.stopsWrites)
 	}
 	for _, p := range projections {
 		if !p.Readable || len(p.Reasons) > 0 {
-			h.add(!p.Readable && reads)
+			unready(!p.Readable && reads)
 		}
 	}
 	return h
-}
-
-func (h *Health) add(unready bool) {
-	switch {
-	case unready:
-		h.Status, h.MayWrite = NotReady, false
-	case h.Status == Ready:
-		h.Status = Degraded
-	}
 }
 
 // stopsWrites reports whether no dashboard can be changed.
@@ -198,15 +197,7 @@ func TextOf(reasons []HealthReason) string {
 // Text describes the reason, without its period. Details that are absent are left out.
 func (r HealthReason) Text() string {
 	p := r.Params
-	// with returns a text with a detail; "" if the detail is absent.
-	with := func(format, param string) string {
-		if p[param] == "" {
-			return ""
-		}
-		return strings.Replace(format, "%s", p[param], 1)
-	}
-	model := strings.TrimSpace("Read model " + p["projection"])
-	events := cmp.Or(eventsIn(p["events"]), "events")
+	with := r.with
 	switch r.Code {
 	case HealthStarting:
 		return cmp.Or(p["wait"], "the process is opening the log and the database")
@@ -247,6 +238,18 @@ func (r HealthReason) Text() string {
 		return "the list of withdrawn people (LEDGERBOARD_WITHDRAWN), or whom it names, cannot be read, so the previous list is used"
 	case HealthPeopleOld:
 		return "the directory of people does not answer, so statuses that are up to a minute old are used"
+	default:
+		return r.projectionText()
+	}
+}
+
+// projectionText is [HealthReason.Text] for the reasons of projections.
+func (r HealthReason) projectionText() string {
+	p := r.Params
+	model := strings.TrimSpace("Read model " + p["projection"])
+	events := cmp.Or(eventsIn(p["events"]), "events")
+	with := r.with
+	switch r.Code {
 	case HealthReadOnly:
 		return "The database accepts no changes: it is read-only, for example during maintenance or because a disk is full"
 	case HealthStateUnknown:
@@ -298,6 +301,14 @@ func (r HealthReason) Text() string {
 	default: // of a newer program
 		return strings.ReplaceAll(string(r.Code), "_", " ")
 	}
+}
+
+// with returns a text with a detail; "" if the detail is absent.
+func (r HealthReason) with(format, param string) string {
+	if r.Params[param] == "" {
+		return ""
+	}
+	return strings.Replace(format, "%s", r.Params[param], 1)
 }
 
 func eventsIn(n string) string {
