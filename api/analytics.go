@@ -105,30 +105,31 @@ var analyticsOperations = routes(
 
 // Operations of figures.
 var (
-	// Returns followers by day, week or month, per platform and overall.
+	// GetAccountFollowers returns followers by day, week or month, per platform and overall.
 	GetAccountFollowers = byClients(http.MethodGet, "/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
 		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers))
-	// Compares page views per platform and month with the cost of the subscriptions.
+	// GetRoiViews compares page views per platform and month with the cost of the subscriptions.
 	GetRoiViews = byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews))
-	// Returns reach and impressions as totals and series.
+	// GetAccountStats returns reach and impressions as totals and series.
 	GetAccountStats = byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats))
-	// Returns net follower growth per platform and overall.
+	// GetAccountNetGrowth returns net follower growth per platform and overall.
 	GetAccountNetGrowth = byClients(
 		http.MethodGet, "/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId",
 		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
 	)
-	// Returns posting frequency and an activity score. `meta.as_of` is the time at which the newest
-	// counted post was registered.
+	// GetActivityMeter returns posting frequency and an activity score. `meta.as_of` is the time at
+	// which the newest counted post was registered.
 	GetActivityMeter = byClients(http.MethodGet, "/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter))
-	// Returns the best members and the best posts, ranked by engagement. The result has a single page;
-	// limit is the number of members and the number of posts.
+	// GetLeaderboard returns the best members and the best posts, ranked by engagement. The result has
+	// a single page; limit is the number of members and the number of posts.
 	GetLeaderboard = byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard))
-	// Returns the video views that posts gained over time.
+	// GetPostsViews returns the video views that posts gained over time.
 	GetPostsViews = byClients(
 		http.MethodGet, "/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
 		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
 	)
-	// Returns the likes, comments and shares that all posts gained, as a sum and over time.
+	// GetPostsTotalEngagements returns the likes, comments and shares that all posts gained, as a sum
+	// and over time.
 	GetPostsTotalEngagements = byClients(http.MethodGet, "/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
 		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements))
 )

@@ -183,13 +183,39 @@ func (o docsOperation) resolve(shared map[string]docsParameter) {
 	}
 }
 
-// Sample returns a request for a shell in which BASE and TOKEN are set, with the required parameters
-// and those that determine the form of the response; "" if only a client library can send it.
+// Sample returns a request for a shell in which BASE and TOKEN are set; "" if only a client library
+// can send it.
 func (o docsOperation) Sample() string {
-	path, query, flags := o.Path, url.Values{}, ""
-	if path == prefixSocketIO {
+	if o.Path == prefixSocketIO {
 		return ""
 	}
+	sample := "curl"
+	if o.Method != http.MethodGet {
+		sample += " -X " + o.Method
+	} else if isStream(o.Path) {
+		sample += " -N"
+	}
+	if o.Public == nil || len(*o.Public) > 0 {
+		sample += ` -H "Authorization: Bearer $TOKEN"`
+	}
+	return sample + o.sampleBody() + ` "$BASE` + o.samplePath() + `"`
+}
+
+func (o docsOperation) sampleBody() string {
+	for media, body := range o.Body.Content { // at most one
+		data, text := "-d", string(body.Example)
+		if lines := ""; json.Unmarshal(body.Example, &lines) == nil {
+			data, text = "--data-binary", lines // keeps line breaks
+		}
+		return fmt.Sprintf(` -H "Content-Type: %s" %s '%s'`, media, data, text)
+	}
+	return ""
+}
+
+// samplePath returns the path and query, with the required parameters and those that determine the
+// form of the response.
+func (o docsOperation) samplePath() string {
+	path, query := o.Path, url.Values{}
 	for _, p := range o.Parameters {
 		switch {
 		case p.In == InPath:
@@ -201,22 +227,7 @@ func (o docsOperation) Sample() string {
 	if len(query) > 0 {
 		path += "?" + strings.ReplaceAll(query.Encode(), "%2F", "/")
 	}
-	if o.Method != http.MethodGet {
-		flags = " -X " + o.Method
-	} else if isStream(o.Path) {
-		flags = " -N"
-	}
-	for media, body := range o.Body.Content {
-		data, text := "-d", string(body.Example)
-		if lines := ""; json.Unmarshal(body.Example, &lines) == nil {
-			data, text = "--data-binary", lines // keeps line breaks
-		}
-		flags += fmt.Sprintf(` -H "Content-Type: %s" %s '%s'`, media, data, text)
-	}
-	if o.Public == nil || len(*o.Public) > 0 {
-		flags += ` -H "Authorization: Bearer $TOKEN"`
-	}
-	return fmt.Sprintf(`curl%s "$BASE%s"`, flags, path)
+	return path
 }
 
 func (d *documents) pageRendered() ([]byte, error) {

@@ -25,45 +25,47 @@ type audit struct{ *Server }
 
 // Operations of auditors.
 var (
-	// Lists the changes to a dashboard: who made each one, when, and in which request.
+	// GetDashboardHistory lists the changes to a dashboard: who made each one, when, and in which
+	// request.
 	GetDashboardHistory = auditAt(patternDashboard+"/history", "getDashboardHistory",
 		showing(domain.AuditHistory, dashboardHistoryInput.query, HistoryReader.Entries))
-	// Returns the state of a dashboard at an instant or version.
+	// GetDashboardState returns the state of a dashboard at an instant or version.
 	GetDashboardState = auditAt(patternDashboard+"/state", "getDashboardState",
 		showing(domain.AuditState, stateInput.query, HistoryReader.State))
-	// Returns what changed on a dashboard between two instants or versions.
+	// GetDashboardDiff returns what changed on a dashboard between two instants or versions.
 	GetDashboardDiff = auditAt(patternDashboard+"/diff", "getDashboardDiff", showing(domain.AuditDiff, diffInput.query, HistoryReader.Diff))
-	// Lists the changes to all dashboards of the agency.
+	// GetAuditHistory lists the changes to all dashboards of the agency.
 	GetAuditHistory = auditAt("/api/audit/history", "getAuditHistory", showing(domain.AuditHistory, historyInput.query, HistoryReader.Entries))
-	// Returns what changed on each dashboard of the agency between two instants or versions. Dashboards
-	// that did not change in between are omitted. The most recently changed dashboard comes first. All
-	// pages refer to the same two moments.
+	// GetAuditDiff returns what changed on each dashboard of the agency between two instants or
+	// versions. Dashboards that did not change in between are omitted. The most recently changed
+	// dashboard comes first. All pages refer to the same two moments.
 	GetAuditDiff = auditAt("/api/audit/diff", "getAuditDiff", showing(domain.AuditDiff, diffsInput.query, HistoryReader.Diffs))
-	// Lists who had access to any dashboard of the agency, for how long, and which records decided it.
-	// Pass at for an instant, or from and to for a range; the default is now. An entry is a continuous
-	// period in which a user was on the list of a dashboard that was open to its clients. Agency staff
-	// can open every dashboard by role: `meta.staff` lists the staff in the current directory. For an
-	// instant, `meta.without_access` lists the dashboards to which no one had access, with the records
-	// that decided it. `names_proven` is always false, because the log contains only ids.
+	// GetAuditAccess lists who had access to any dashboard of the agency, for how long, and which
+	// records decided it. Pass at for an instant, or from and to for a range; the default is now. An
+	// entry is a continuous period in which a user was on the list of a dashboard that was open to its
+	// clients. Agency staff can open every dashboard by role: `meta.staff` lists the staff in the
+	// current directory. For an instant, `meta.without_access` lists the dashboards to which no one
+	// had access, with the records that decided it. `names_proven` is always false, because the log
+	// contains only ids.
 	GetAuditAccess = auditAt("/api/audit/access", "getAuditAccess", showing(domain.AuditAccess, spansInput.query, HistoryReader.Spans))
-	// Exports who had access to any dashboard of the agency, as one file. The last line of JSON Lines
-	// and the last sheet of a workbook say whether the file is complete and, if it is not, where to
-	// continue. CSV contains rows and nothing else: the header Export-Summary says the same before the
-	// rows, and a response that cannot be completed is cut off. A cell of CSV that starts like a
-	// formula is prefixed with an apostrophe.
+	// GetAccessExport exports who had access to any dashboard of the agency, as one file. The last
+	// line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it
+	// is not, where to continue. CSV contains rows and nothing else: the header Export-Summary says
+	// the same before the rows, and a response that cannot be completed is cut off. A cell of CSV that
+	// starts like a formula is prefixed with an apostrophe.
 	GetAccessExport = auditAt(patternAccess, "getAuditAccessExport", does(audit.exportSpans).sending(ofExports, mediaCSV, mediaNDJSON, mediaXLSX))
-	// Lists the signed checkpoints of the log, newest first. A checkpoint covers the records of all
-	// agencies and names none. `note` is the statement with its Ed25519 signature: keep it, and verify
-	// it with the public key.
+	// GetAuditCheckpoints lists the signed checkpoints of the log, newest first. A checkpoint covers
+	// the records of all agencies and names none. `note` is the statement with its Ed25519 signature:
+	// keep it, and verify it with the public key.
 	GetAuditCheckpoints = auditAt("/api/audit/checkpoints", "getAuditCheckpoints", does(audit.checkpoints))
-	// Returns the agency's proof bundle, which can be verified without the service. The bundle contains
-	// all records of the agency and the path from the last one that a checkpoint covers to that
-	// checkpoint. Verify it with ledgerboard verify --bundle FILE --key PUB, and with --kept OLD
-	// against a bundle or checkpoint that you kept. The service builds one bundle at a time; other
-	// requests wait.
+	// GetAuditBundle returns the agency's proof bundle, which can be verified without the service. The
+	// bundle contains all records of the agency and the path from the last one that a checkpoint
+	// covers to that checkpoint. Verify it with ledgerboard verify --bundle FILE --key PUB, and with
+	// --kept OLD against a bundle or checkpoint that you kept. The service builds one bundle at a
+	// time; other requests wait.
 	GetAuditBundle = auditAt(patternBundle, "getAuditBundle", does(audit.exportBundle).
 			refusing(domain.CodeNotFound, domain.CodeConflict).sending([]string{headerDisposition}, mediaNDJSON))
-	// Lists who read or exported the audit trail, newest first.
+	// GetAuditReads lists who read or exported the audit trail, newest first.
 	GetAuditReads = auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads))
 )
 

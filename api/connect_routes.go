@@ -38,26 +38,26 @@ type connecting struct{ *Server }
 
 // Operations that connect pages.
 var (
-	// Starts a sign-in at a platform to connect pages or profiles for an account. Open start_url within
-	// ten minutes in the browser of the person who signs in; it works once. The person sees who
-	// requests the sign-in, signs in at the platform, returns, and chooses what to connect; nothing is
-	// stored before that. A client user can start a sign-in for their own account while its dashboard
-	// is open to them with the scope connect. With social_account, that page or profile is reconnected
-	// under its id, and a sign-in that does not include it is refused.
+	// PostConnect starts a sign-in at a platform to connect pages or profiles for an account. Open
+	// start_url within ten minutes in the browser of the person who signs in; it works once. The
+	// person sees who requests the sign-in, signs in at the platform, returns, and chooses what to
+	// connect; nothing is stored before that. A client user can start a sign-in for their own account
+	// while its dashboard is open to them with the scope connect. With social_account, that page or
+	// profile is reconnected under its id, and a sign-in that does not include it is refused.
 	PostConnect = byClients(http.MethodPost, "/api/connect", "postConnect", does(connecting.begin).refusing(domain.CodeConflict))
-	// Lists the links with which people without a login connect pages, newest first. The URL of a link
-	// is returned only when the link is created.
+	// GetConnectLinks lists the links with which people without a login connect pages, newest first.
+	// The URL of a link is returned only when the link is created.
 	GetConnectLinks = byClients(http.MethodGet, "/api/connect/links", "getConnectLinks", does(connecting.links))
-	// Creates a link with which a person without a login connects pages for an account. The link works
-	// only in the browser that follows it first, for 1 to 14 days, and only while its creator may
-	// connect pages. Creating, following and revoking a link are recorded.
+	// PostConnectLinks creates a link with which a person without a login connects pages for an
+	// account. The link works only in the browser that follows it first, for 1 to 14 days, and only
+	// while its creator may connect pages. Creating, following and revoking a link are recorded.
 	PostConnectLinks = byClients(http.MethodPost, "/api/connect/links", "postConnectLinks", does(connecting.makeLink).refusing(domain.CodeConflict))
-	// Revokes a link. Unfinished sign-ins that used the link are canceled. Pages that were connected
-	// with it stay connected.
+	// PostConnectRevoke revokes a link. Unfinished sign-ins that used the link are canceled. Pages
+	// that were connected with it stay connected.
 	PostConnectRevoke = byClients(http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", does(connecting.revoke))
-	// Disconnects a page or profile. It is no longer read; its figures are kept. The service asks the
-	// platform to revoke the person's consent if no agency needs it any more. This operation is
-	// idempotent.
+	// PostDisconnect disconnects a page or profile. It is no longer read; its figures are kept. The
+	// service asks the platform to revoke the person's consent if no agency needs it any more. This
+	// operation is idempotent.
 	PostDisconnect = byClients(http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect).refusing(domain.CodeConflict))
 )
 

@@ -31,15 +31,15 @@ type directoryWriter struct{ *Server }
 
 // Operations that change the directory.
 var (
-	// Sets the time zone of the agency or of a client. The console shows the days of the account in
-	// this zone. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409, and the main
-	// application sends `time_zone` with the account.
+	// PutTimeZone sets the time zone of the agency or of a client. The console shows the days of the
+	// account in this zone. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409, and
+	// the main application sends `time_zone` with the account.
 	PutTimeZone = route(http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
 		[]Role{RoleAgency}, does(directoryWriter.setTimeZone).refusing(domain.CodeConflict, domain.CodeUnprocessable))
-	// Invites a colleague or a client user. Requires LEDGERBOARD_DIRECTORY=local; otherwise the
-	// response is 409. The person can sign in immediately: through the identity provider, which matches
-	// the email address; if there is no provider, with a sign-in link from the agency; or with a token.
-	// The client's dashboard determines what client users see.
+	// PostUsers invites a colleague or a client user. Requires LEDGERBOARD_DIRECTORY=local; otherwise
+	// the response is 409. The person can sign in immediately: through the identity provider, which
+	// matches the email address; if there is no provider, with a sign-in link from the agency; or with
+	// a token. The client's dashboard determines what client users see.
 	PostUsers = route(http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 )
 

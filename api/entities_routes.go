@@ -14,41 +14,41 @@ type entities struct{ *Server }
 
 // Operations about the directory.
 var (
-	// Returns the caller: user, account, agency, roles, scopes, and what the caller can open.
+	// GetMe returns the caller: user, account, agency, roles, scopes, and what the caller can open.
 	GetMe = route(http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me))
-	// Lists the clients of the agency, by name, each with a summary of its dashboard. The request does
-	// not create dashboards: `exists` says whether a client has one. A client user sees only the
-	// dashboards that they may open.
+	// GetDashboards lists the clients of the agency, by name, each with a summary of its dashboard.
+	// The request does not create dashboards: `exists` says whether a client has one. A client user
+	// sees only the dashboards that they may open.
 	GetDashboards = route(
 		http.MethodGet, "/api/dashboards", "getDashboards",
 		[]Role{RoleAgency, RoleClient, RoleAuditor},
 		does(entities.dashboards),
 	)
-	// Lists the accounts for which the caller may see figures, by name.
+	// GetAccounts lists the accounts for which the caller may see figures, by name.
 	GetAccounts = byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
-	// Returns the followers of each account over time: for each, the `total` of /getAccountFollowers
-	// with this account alone.
+	// GetFollowers returns the followers of each account over time: for each, the `total` of
+	// /getAccountFollowers with this account alone.
 	GetFollowers = byClients(http.MethodGet, "/api/accounts/followers", "getAccountsFollowers",
 		figures[ComparedSeries]((*analytics.Analytics).FollowersByAccount))
-	// Lists what needs attention at the agency and its clients: sign-ins, dashboards that no one can
-	// open, and pages and profiles that are not read.
+	// GetAttention lists what needs attention at the agency and its clients: sign-ins, dashboards that
+	// no one can open, and pages and profiles that are not read.
 	GetAttention = route(http.MethodGet, "/api/attention", "getAttention", []Role{RoleAgency}, does(entities.attention))
-	// Lists the users of the caller's accounts, by name. A client user sees the users on the lists of
-	// their dashboards.
+	// GetUsers lists the users of the caller's accounts, by name. A client user sees the users on the
+	// lists of their dashboards.
 	GetUsers = byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
-	// Returns a user.
+	// GetUser returns a user.
 	GetUser = byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
-	// Lists the connected profiles and pages, each with its state, the reason for its last failure and
-	// its last reading.
+	// GetPlatforms lists the connected profiles and pages, each with its state, the reason for its
+	// last failure and its last reading.
 	GetPlatforms = byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms))
-	// Returns a connected profile or page.
+	// GetPlatform returns a connected profile or page.
 	GetPlatform = byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform))
-	// Returns a thumbnail of a post's picture. The service re-encodes the picture, at most 320 pixels
-	// in each direction. The response is 404 if the platform provides no picture, or if the URL of the
-	// picture expired before the service fetched it.
+	// GetPicture returns a thumbnail of a post's picture. The service re-encodes the picture, at most
+	// 320 pixels in each direction. The response is 404 if the platform provides no picture, or if the
+	// URL of the picture expired before the service fetched it.
 	GetPicture = byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture).refusing(domain.CodeNotFound).sending([]string{headerETag}, mediaJPEG))
-	// Returns followers, follower change, posts, engagement, engagement rate, impressions, reach and
-	// demographics of each platform, by day, week or month.
+	// GetStats returns followers, follower change, posts, engagement, engagement rate, impressions,
+	// reach and demographics of each platform, by day, week or month.
 	GetStats = byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
 )
 

@@ -212,7 +212,7 @@ func TestExamplesAreTaken(t *testing.T) {
 func TestSampleRequestsAreTaken(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
-	shell := regexp.MustCompile(`(?s)^curl( -N| -X (?:PUT|POST|DELETE))?(?: -H "Content-Type: application/(?:json" -d|x-ndjson" --data-binary) '(.*)')?(?: -H "Authorization: Bearer \$TOKEN")? "\$BASE(/[^"]*)"$`)
+	shell := regexp.MustCompile(`(?s)^curl( -N| -X (?:PUT|POST|DELETE))?(?: -H "Authorization: Bearer \$TOKEN")?(?: -H "Content-Type: application/(?:json" -d|x-ndjson" --data-binary) '(.*)')? "\$BASE(/[^"]*)"$`)
 	page := b.get("/docs", "").Body
 	sent := 0
 	for _, op := range api.Operations() {

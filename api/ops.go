@@ -25,75 +25,80 @@ type operators struct{ *Server }
 
 // Operations of operators.
 var (
-	// Returns what this process can do and, if there is something that it cannot, why. It answers also
-	// while the brokers or the database are unavailable. /readyz returns the states and codes without
-	// details, to everyone.
+	// GetOpsHealth returns what this process can do and, if there is something that it cannot, why. It
+	// answers also while the brokers or the database are unavailable. /readyz returns the states and
+	// codes without details, to everyone.
 	GetOpsHealth = opsAt(http.MethodGet, "health", "getOpsHealth", does(operators.health))
-	// Lists the read models, with lag per partition, dead letters and generations under construction.
+	// GetOpsProjections lists the read models, with lag per partition, dead letters and generations
+	// under construction.
 	GetOpsProjections = opsAt(http.MethodGet, "projections", "getOpsProjections", all(OperatorService.Projections))
-	// Rebuilds a read model from the log while the current tables stay in use. The response contains
-	// the new generation; use its id to follow the progress. Readers switch to the new tables when
-	// those have caught up. While a generation is being built, another rebuild of the same read model
-	// is refused.
+	// PostOpsRebuild rebuilds a read model from the log while the current tables stay in use. The
+	// response contains the new generation; use its id to follow the progress. Readers switch to the
+	// new tables when those have caught up. While a generation is being built, another rebuild of the
+	// same read model is refused.
 	PostOpsRebuild = opsAt(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", acting(projectionAction.name, OperatorService.RequestRebuild))
-	// Pauses a read model: until it is resumed, no events are folded and no commands are accepted. If
-	// it is already paused, the response is 409 and nothing is recorded.
+	// PostOpsPause pauses a read model: until it is resumed, no events are folded and no commands are
+	// accepted. If it is already paused, the response is 409 and nothing is recorded.
 	PostOpsPause = opsAt(http.MethodPost, "projections/{projection}/pause", "postOpsPause", acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Pause)))
-	// Resumes a read model. If it is not paused, the response is 409 and nothing is recorded.
+	// PostOpsResume resumes a read model. If it is not paused, the response is 409 and nothing is
+	// recorded.
 	PostOpsResume = opsAt(http.MethodPost, "projections/{projection}/resume", "postOpsResume", acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Resume)))
-	// Lists the generations of tables, newest first: state, progress of the build, size, who requested
-	// them. The newest 100 generations of a read model are listed.
+	// GetOpsGenerations lists the generations of tables, newest first: state, progress of the build,
+	// size, who requested them. The newest 100 generations of a read model are listed.
 	GetOpsGenerations = opsAt(http.MethodGet, "generations", "getOpsGenerations", all(OperatorService.Generations))
-	// Returns a generation with the progress and rate of its build.
+	// GetOpsGeneration returns a generation with the progress and rate of its build.
 	GetOpsGeneration = opsAt(http.MethodGet, "generations/{generation}", "getOpsGeneration", does(operators.generation))
-	// Cancels the build of a generation and drops its tables. The tables in use do not change.
+	// PostOpsCancel cancels the build of a generation and drops its tables. The tables in use do not
+	// change.
 	PostOpsCancel = opsAt(http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel", acting(generationAction.name, withoutResult(OperatorService.CancelBuild)))
-	// Lists the dead letters: events in the log that could not be folded, with the reason. On
-	// dashboards, each stops the stream of its agency.
+	// GetOpsDeadLetters lists the dead letters: events in the log that could not be folded, with the
+	// reason. On dashboards, each stops the stream of its agency.
 	GetOpsDeadLetters = opsAt(http.MethodGet, "dead-letters", "getOpsDeadLetters", does(operators.deadLetters))
 	// Returns a dead letter, without its record.
 	getOpsDeadLetter = opsAt(http.MethodGet, "dead-letters/{letter}", "getOpsDeadLetter", does(operators.deadLetter))
-	// Returns a dead letter with its headers and payload. The access is recorded.
-	PostOpsDeadLetterShow = opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter))
-	// Folds the stream that an event has stopped again from its start. The response has the event at
-	// which the stream has stopped again, if it has. An event that stops no stream is refused with 409.
-	PostOpsRetry = opsAt(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(letterAction.name, OperatorService.RetryStream))
-	// Skips the event that has stopped a stream permanently, and folds the stream again from its start.
-	// The skip is a record of the agency's own stream, so that the tables of every version leave the
-	// event out. An event that stops no stream, or that does not fit its hash chain, is refused with
-	// 409.
-	PostOpsSkip = opsAt(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(letterAction.name, OperatorService.SkipEvent))
-	// Lists what is paused, since when, by whom and why.
-	GetOpsPauses = opsAt(http.MethodGet, "pauses", "getOpsPauses", all(OperatorService.Pauses))
-	// Pauses the reading of a platform, including the renewal of its tokens. If it is already paused,
-	// the response is 409 and nothing is recorded.
-	PostOpsPlatformPause = opsAt(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause", acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Pause)))
-	// Resumes the reading of a platform. If it is not paused, the response is 409 and nothing is
+	// PostOpsDeadLetterShow returns a dead letter with its headers and payload. The access is
 	// recorded.
+	PostOpsDeadLetterShow = opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter))
+	// PostOpsRetry folds the stream that an event has stopped again from its start. The response has
+	// the event at which the stream has stopped again, if it has. An event that stops no stream is
+	// refused with 409.
+	PostOpsRetry = opsAt(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(letterAction.name, OperatorService.RetryStream))
+	// PostOpsSkip skips the event that has stopped a stream permanently, and folds the stream again
+	// from its start. The skip is a record of the agency's own stream, so that the tables of every
+	// version leave the event out. An event that stops no stream, or that does not fit its hash chain,
+	// is refused with 409.
+	PostOpsSkip = opsAt(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(letterAction.name, OperatorService.SkipEvent))
+	// GetOpsPauses lists what is paused, since when, by whom and why.
+	GetOpsPauses = opsAt(http.MethodGet, "pauses", "getOpsPauses", all(OperatorService.Pauses))
+	// PostOpsPlatformPause pauses the reading of a platform, including the renewal of its tokens. If
+	// it is already paused, the response is 409 and nothing is recorded.
+	PostOpsPlatformPause = opsAt(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause", acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Pause)))
+	// PostOpsPlatformResume resumes the reading of a platform. If it is not paused, the response is
+	// 409 and nothing is recorded.
 	PostOpsPlatformResume = opsAt(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume", acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Resume)))
-	// Lists the connected accounts: state, token expiry, permissions, last reading and next reading.
-	// The names of personal profiles are omitted, because they are names of people.
+	// GetOpsConnections lists the connected accounts: state, token expiry, permissions, last reading
+	// and next reading. The names of personal profiles are omitted, because they are names of people.
 	GetOpsConnections = opsAt(http.MethodGet, "connections", "getOpsConnections", all(
 		func(s OperatorService, ctx context.Context) ([]directory.ConnectionReading, error) {
 			return s.Connections(ctx, directory.ReadingsQuery{})
 		}))
-	// Makes the accounts of a connection due for reading now. As far as the quota permits, the service
-	// reads the accounts' totals and the posts that are due because of their age. If none of the
-	// accounts is read, because a sign-in or a subscription is missing or the connection is paused, the
-	// response is 409 with the reason.
+	// PostOpsRead makes the accounts of a connection due for reading now. As far as the quota permits,
+	// the service reads the accounts' totals and the posts that are due because of their age. If none
+	// of the accounts is read, because a sign-in or a subscription is missing or the connection is
+	// paused, the response is 409 with the reason.
 	PostOpsRead = opsAt(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", acting(connectionAction.name, withoutResult(OperatorService.ReadConnection)))
-	// Pauses the reading of a connection's accounts, including the renewal of its token. The pause
-	// takes effect within seconds; a reading that has started is completed. If it is already paused,
-	// the response is 409 and nothing is recorded.
+	// PostOpsConnectionPause pauses the reading of a connection's accounts, including the renewal of
+	// its token. The pause takes effect within seconds; a reading that has started is completed. If it
+	// is already paused, the response is 409 and nothing is recorded.
 	PostOpsConnectionPause = opsAt(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Pause)))
-	// Resumes the reading of a connection's accounts. If it is not paused, the response is 409 and
-	// nothing is recorded.
+	// PostOpsConnectionResume resumes the reading of a connection's accounts. If it is not paused, the
+	// response is 409 and nothing is recorded.
 	PostOpsConnectionResume = opsAt(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Resume)))
-	// Lists the actions of operators and their outcomes, newest first. Each action is recorded before
-	// it runs, and its outcome afterward. An action without an outcome is still running, or its process
-	// has terminated.
+	// GetOpsActions lists the actions of operators and their outcomes, newest first. Each action is
+	// recorded before it runs, and its outcome afterward. An action without an outcome is still
+	// running, or its process has terminated.
 	GetOpsActions = opsAt(http.MethodGet, "actions", "getOpsActions", does(operators.actions))
-	// Lists the topics of the log, with partitions, in-sync replicas, offsets and settings.
+	// GetOpsLog lists the topics of the log, with partitions, in-sync replicas, offsets and settings.
 	GetOpsLog = opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics))
 )
 

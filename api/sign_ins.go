@@ -40,19 +40,19 @@ type signIns struct{ *Server }
 
 // Operations of sign-ins.
 var (
-	// Creates a link that signs a user of the agency or of one of its clients in to the console once.
-	// Links are for client users, and for colleagues who have never signed in. The body is optional:
-	// valid_for sets how long the link works. A new link replaces the user's earlier link. The service
-	// records who created the link and for whom. The response is 409 if people sign in through an
-	// identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set.
-	// This operation is only available where the console is served.
+	// PostSignInLink creates a link that signs a user of the agency or of one of its clients in to the
+	// console once. Links are for client users, and for colleagues who have never signed in. The body
+	// is optional: valid_for sets how long the link works. A new link replaces the user's earlier
+	// link. The service records who created the link and for whom. The response is 409 if people sign
+	// in through an identity provider, if a colleague has signed in before, or if
+	// LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.
 	PostSignInLink = route(http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink",
 		[]Role{RoleAgency}, does(signIns.makeLink).refusing(domain.CodeConflict, domain.CodeUnprocessable))
-	// Lists the console sessions of a user, newest first. Each session belongs to one browser. This
-	// operation is only available where the console is served.
+	// GetSessions lists the console sessions of a user, newest first. Each session belongs to one
+	// browser. This operation is only available where the console is served.
 	GetSessions = route(http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions))
-	// Ends a console session of a user and returns the remaining sessions. This operation is
-	// idempotent. To keep a user out, set the user inactive in the directory.
+	// PostSessionEnd ends a console session of a user and returns the remaining sessions. This
+	// operation is idempotent. To keep a user out, set the user inactive in the directory.
 	PostSessionEnd = route(http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd",
 		[]Role{RoleAgency}, does(signIns.endSession))
 )

@@ -160,7 +160,8 @@ var errorPages = map[int]string{
 }
 
 // comment returns the comment above the registration of an operation: the call or literal with the
-// id. It is one paragraph, whose first sentence is the summary.
+// id. It is one paragraph, whose first sentence is the summary. The name of a variable at its start
+// is removed.
 func (s source) comment(id string) (string, error) {
 	if s.operations["getOpenapiJson"] == "" {
 		if err := s.readPackage("api"); err != nil {
@@ -182,6 +183,9 @@ func (s source) readOperations(files *token.FileSet, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		var parts []ast.Expr
 		switch n := n.(type) {
+		case *ast.ValueSpec:
+			line := files.Position(n.Pos()).Line
+			above[line] = withoutName(n.Names[0].Name, above[line])
 		case *ast.CallExpr:
 			parts = n.Args
 		case *ast.CompositeLit:

@@ -170,22 +170,7 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 			kind = kind.Elem() // it is absent instead of null
 		}
 		schema := s.of(kind)
-		tag := placeholders.Replace(field.Tag.Get("words"))
-		if words := strings.Fields(strings.ReplaceAll(tag, ",", "")); len(words) > 0 {
-			if schema.Ref != "" {
-				schema = typed("string")
-			}
-			schema.Value.Enum = wordsOf(words)
-			if schema.Value.Type.Includes("null") {
-				schema.Value.Enum = append(schema.Value.Enum, nil)
-			}
-		}
-		if format := field.Tag.Get("format"); format != "" {
-			s.format(schema, format)
-		}
-		if strings.Contains(text, "YYYY-MM-DD") && schema.Ref == "" && schema.Value.Type.Is("string") {
-			schema.Value.Format = "date"
-		}
+		schema = s.constrained(schema, field.Tag, text)
 		if text == "" && s.resolved(schema).Description == "" {
 			s.faultf("%s.%s has no comment: say what it means", t, field.Name)
 		}
@@ -210,6 +195,28 @@ func wordsOf(words []string) (values []any) {
 		values = append(values, word)
 	}
 	return values
+}
+
+// constrained returns the schema of a member with the values and the format that its tags and its
+// description tell.
+func (s *schemas) constrained(schema *openapi3.SchemaRef, tag reflect.StructTag, text string) *openapi3.SchemaRef {
+	words := strings.Fields(strings.ReplaceAll(placeholders.Replace(tag.Get("words")), ",", ""))
+	if len(words) > 0 {
+		if schema.Ref != "" {
+			schema = typed("string")
+		}
+		schema.Value.Enum = wordsOf(words)
+		if schema.Value.Type.Includes("null") {
+			schema.Value.Enum = append(schema.Value.Enum, nil)
+		}
+	}
+	if format := tag.Get("format"); format != "" {
+		s.format(schema, format)
+	}
+	if strings.Contains(text, "YYYY-MM-DD") && schema.Ref == "" && schema.Value.Type.Is("string") {
+		schema.Value.Format = "date"
+	}
+	return schema
 }
 
 // describe adds a description, if it is not empty, to a schema.
