@@ -26,6 +26,7 @@ type opsHealthView struct {
 	Concerns []concern
 	UnderWay []operator.Generation
 	Checks   []operator.HealthCheck
+	Models   []operator.ProjectionHealth
 }
 
 type concern struct {
@@ -42,7 +43,7 @@ func openHealth(v *visit) (view, error) {
 			return nil, err
 		}
 	}
-	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages)}
+	shown := opsHealthView{Checks: h.Checks, Models: h.Projections, Concerns: concernsOf(h, pages)}
 	generations, err := ask(v, api.GetOpsGenerations, nil)
 	if err != nil {
 		return nil, err

@@ -59,6 +59,9 @@ type ProjectionHealth struct {
 	State   *Projection    `json:"state,omitempty"`   // latest state; absent in public answers, and if not known
 }
 
+// Text describes the reasons for operators.
+func (p ProjectionHealth) Text() string { return TextOf(p.Reasons) }
+
 // ReadingPace is how often the connections of a platform are read.
 type ReadingPace struct {
 	Platform string `json:"platform"` // name of the platform
