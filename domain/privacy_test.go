@@ -44,6 +44,7 @@ func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 		"audit.exported.v1": append([]string{"format"}, filter...),
 		"operations.person_erased.v1": {
 			"user", "accounts.account_id", "order.by", "order.ground", "order.due", "order.reason.code", "order.reason.ticket",
+			"via", "claimed_name",
 		},
 	}
 	want["dashboard.event_skipped.v1"] = []string{"reason.code", "reason.ticket"}

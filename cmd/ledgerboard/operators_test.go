@@ -362,7 +362,6 @@ func TestCommandsRefuseTheLogOfAnotherInstallation(t *testing.T) {
 		for _, line := range []string{
 			"init --agency North --name Anna --email anna@north.example.com --directory local --jwt-secret " + strings.Repeat("s", 32),
 			"import " + category,
-			"erase --user " + erased + " --wait 1s " + reason + " --ordered-by person --ground objection --due 2026-12-21",
 			"erase --from " + erasures + " " + reason,
 			"prepare directory " + reason,
 		} {
