@@ -156,7 +156,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 	t.Log("changes work again after", time.Since(began).Round(time.Millisecond))
 }
 
-// readModelFault returns the code of the most important fault of dashboards in /readyz; "" if there is none.
+// readModelFault returns the code of the most important fault of dashboards in /readyz; "" without a fault.
 func readModelFault(t *testing.T, handler http.Handler) operator.HealthCode {
 	t.Helper()
 	var ready operator.Health

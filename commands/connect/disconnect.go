@@ -104,7 +104,7 @@ func (c *Connect) release(
 		return false, "", err
 	}
 	grant, left, known, err := c.Store.DetachConnection(ctx, connection, consent)
-	if err == nil && place.HandedOver() { // no grant of ours
+	if err == nil && place.HandedOver() { // the tokens do not come from a sign-in here
 		err = c.Secrets.DeleteOf(ctx, place.SecretRef, signedIn)
 	}
 	if err != nil || !known || left > 0 {
