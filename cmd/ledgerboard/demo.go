@@ -37,6 +37,9 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: " +
 			"demo generates sample data and does not run there")}
 	}
+	if c.PlatformsURL != "" {
+		return usageError{errors.New("LEDGERBOARD_PLATFORMS_URL: demo simulates the platforms itself; leave this setting out")}
+	}
 	if !c.has(roleAPI) || !c.has(roleProjector) {
 		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; " +
 			"without the role fetcher, the demo shows the seeded history and fetches nothing")}

@@ -468,3 +468,12 @@ func TestSettingsDocument(t *testing.T) {
 	require.Equal(t, text.String(), readFile(t, path),
 		"docs/settings.md is out of date. If the change is intended, run: go test ./cmd/ledgerboard -run SettingsDocument -update")
 }
+
+func TestDemoTakesNoPlatforms(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"demo", "serve --mock"} {
+		code, _, stderr := byHand(t, append(strings.Fields(line), "--platforms-url", "http://127.0.0.1:1", "--data-dir", t.TempDir())...)
+		require.Equal(t, 2, code, line)
+		require.Contains(t, stderr, "demo simulates the platforms itself", line)
+	}
+}
