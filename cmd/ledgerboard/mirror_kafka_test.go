@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -152,7 +152,7 @@ func rebuildAll(t *testing.T, at storage) {
 	require.Eventually(t, func() bool {
 		answer := get(baseURL(settings.front.main.Addr())+"/readyz", "")
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)
-		return strings.Contains(answer.Body, eventlog.ErrOtherLog.Error())
+		return strings.Contains(answer.Body, `"`+string(operator.HealthOtherLog)+`"`)
 	}, patience, 10*time.Millisecond)
 	require.NotContains(t, mustRun(t, logCommand{service: service{DataDir: at.DataDir}}), "UNSAFE")
 	mustRun(t, rebuildCommand{service: service{DataDir: at.DataDir}, actionFlags: someReason, All: true})
