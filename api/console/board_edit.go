@@ -136,9 +136,8 @@ func (f boardForm) listAfter(
 		}
 	}
 	left, joined := without(board.Users, linked...), without(linked, board.Users...)
-	list = append(without(f.Users, left...), without(joined, f.Offered...)...)
-	slices.Sort(list)
-	return after, slices.Compact(list), nil
+	list = distinctIDs(without(f.Users, left...), without(joined, f.Offered...))
+	return after, append([]string{}, list...), nil // never nil, which would mean no change of the list
 }
 
 // naming replaces the index of a person or client in an error about the change by the id.

@@ -138,6 +138,16 @@ func (lost) Update(context.Context, commands.UpdateDashboard) (r commands.Result
 	return r, open
 }
 
+// A form in which nobody is selected empties the list.
+func TestEverybodyIsRemovedFromTheList(t *testing.T) {
+	t.Parallel()
+	r, b := newBoards(t)
+	form := b.form("preview")
+	form.Del("user")
+	require.Contains(t, b.post(edits, b.saving(form, "Clara Holm")).Header().Get("Location"), "saved=")
+	require.Empty(t, r.onList(bakery))
+}
+
 func TestAChangeWithAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	_, b := newBoards(t, func(d *api.Deps) { d.DashboardCommands = lost{d.DashboardCommands} })
