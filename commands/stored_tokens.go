@@ -82,6 +82,24 @@ func EncodeTokens(t StoredTokens) ([]byte, error) {
 	return json.Marshal(t)
 }
 
+// PresentTokens returns the tokens stored under ref. unread says why they could not be read: they do
+// not exist or cannot be opened with our keys. In both cases, they are replaced. A secret in another
+// format is read as empty tokens.
+func PresentTokens(
+	ctx context.Context, secrets interface {
+		Get(ctx context.Context, ref string) ([]byte, error)
+	}, ref string,
+) (present StoredTokens, raw []byte, unread, err error) {
+	raw, err = secrets.Get(ctx, ref)
+	switch domain.CodeOf(err) {
+	case "", domain.CodeNotFound, domain.CodeInternal:
+		_ = json.Unmarshal(raw, &present)
+		return present, raw, err, nil
+	default:
+		return present, nil, nil, err
+	}
+}
+
 // TokenPlaces finds where a connection's tokens are stored.
 type TokenPlaces interface {
 	TokenPlace(ctx context.Context, connection int64) (domain.TokenPlace, error)

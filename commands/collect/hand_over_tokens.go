@@ -153,7 +153,7 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 const handOverTries = 3
 
 func (h HandOverTokens) handOver(ctx context.Context, before domain.TokenPlace, given NewTokens) (HandedOver, error) {
-	present, raw, unread, err := h.present(ctx, before)
+	present, raw, unread, err := commands.PresentTokens(ctx, h.Secrets, before.SecretRef)
 	if err != nil {
 		return HandedOver{}, err
 	}
@@ -240,22 +240,6 @@ func (h HandOverTokens) store(
 	// Without a wake-up, the next round finds the tokens.
 	_ = h.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform})
 	return nil
-}
-
-// present returns the stored tokens. unread says why they could not be read: they do not exist or
-// cannot be opened with our keys. In both cases, they are replaced. A secret in another format is
-// read as empty tokens.
-func (h HandOverTokens) present(
-	ctx context.Context, place domain.TokenPlace,
-) (present commands.StoredTokens, raw []byte, unread, err error) {
-	raw, err = h.Secrets.Get(ctx, place.SecretRef)
-	switch domain.CodeOf(err) {
-	case "", domain.CodeNotFound, domain.CodeInternal:
-		_ = json.Unmarshal(raw, &present)
-		return present, raw, err, nil
-	default:
-		return present, nil, nil, err
-	}
 }
 
 // digest identifies the tokens as sent by the main application, as opposed to renewed ones.

@@ -7,9 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -23,34 +23,26 @@ func (c *Connect) dropTokens(ctx context.Context, tokens *commands.StoredTokens,
 	if len(tokens.Pages) == 0 {
 		return nil
 	}
-	var stored commands.StoredTokens
-	raw, err := c.Secrets.Get(ctx, p.grant.SecretRef())
-	switch domain.CodeOf(err) {
-	case "", domain.CodeNotFound, domain.CodeInternal: // those that cannot be opened are replaced
-		_ = json.Unmarshal(raw, &stored)
-	default:
+	stored, _, _, err := commands.PresentTokens(ctx, c.Secrets, p.grant.SecretRef())
+	if err != nil {
 		return fmt.Errorf("read stored tokens: %w", err)
 	}
-	chosen := stored.Pages
-	if chosen == nil {
-		chosen = map[string]string{}
-	}
+	chosen := slices.Collect(maps.Keys(stored.Pages))
 	for _, o := range picked {
-		chosen[o.ExternalID] = ""
+		chosen = append(chosen, o.ExternalID)
 	}
 	for _, page := range p.read {
-		chosen[page.ExternalID] = ""
+		chosen = append(chosen, page.ExternalID)
 	}
 	tokens.Pages = maps.Clone(tokens.Pages)
-	maps.DeleteFunc(tokens.Pages, func(page, _ string) bool { _, ok := chosen[page]; return !ok })
+	maps.DeleteFunc(tokens.Pages, func(page, _ string) bool { return !slices.Contains(chosen, page) })
 	if len(tokens.Pages) == 0 { // only the token of the person is used
 		tokens.Pages, tokens.ExpiresAt, tokens.PersonUntil = nil, tokens.PersonUntil, time.Time{}
 	}
 	return nil
 }
 
-// seal stores the tokens of the person and of pages. taken is the time
-// that is stored with them.
+// seal stores the tokens of the person and of pages. taken is the time that is stored with them.
 func (c *Connect) seal(ctx context.Context, w waiting, p plan, connection int64, now time.Time) (taken time.Time, err error) {
 	taken = now
 	for _, id := range append([]int64{connection}, p.connections...) {

@@ -3,7 +3,6 @@ package assembly
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -149,9 +148,7 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 // peopleShown returns a check that the tables contain everything about people that was in the log when
 // the check was first called.
 func (u *upkeep) peopleShown() func(context.Context) (bool, error) {
-	behind := operations.Behind(slices.DeleteFunc(slices.Clone(u.service.engines), func(engine *projections.Engine) bool {
-		return !slices.Contains(operations.PeopleProjections, engine.Name())
-	}))
+	behind := operations.Behind(u.service.engines, operations.PeopleProjections...)
 	return func(ctx context.Context) (bool, error) {
 		projection, _, err := behind(ctx)
 		return projection == "", err

@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -193,9 +192,7 @@ func concerns(r domain.PersonErased, p domain.Person) bool {
 // awaitShown waits until tables contain all records that were in the log when it was called. What
 // was done before is the beginning of the error.
 func (d *Service) awaitShown(ctx context.Context, wait time.Duration, names []string, before string) error {
-	behind := Behind(slices.DeleteFunc(slices.Clone(d.Engines), func(e *projections.Engine) bool {
-		return !slices.Contains(names, e.Name())
-	}))
+	behind := Behind(d.Engines, names...)
 	for end := time.Now().Add(wait); ; {
 		projection, events, err := behind(ctx)
 		switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,10 +74,10 @@ func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(d
 	}})
 }
 
-// Behind returns a check that the tables contain all records that were in the log when the check was
-// first called. The check returns the first projection that does not, and how many events it is
+// Behind returns a check that the tables of the named projections contain all records that were in the
+// log when the check was first called. The check returns the first projection that does not, and how many events it is
 // behind; "" if all do.
-func Behind(engines []*projections.Engine) func(context.Context) (projection string, events int64, err error) {
+func Behind(engines []*projections.Engine, names ...string) func(context.Context) (projection string, events int64, err error) {
 	type place struct {
 		projection string
 		partition  int32
@@ -84,6 +85,9 @@ func Behind(engines []*projections.Engine) func(context.Context) (projection str
 	ends := map[place]int64{}
 	return func(ctx context.Context) (string, int64, error) {
 		for _, engine := range engines {
+			if !slices.Contains(names, engine.Name()) {
+				continue
+			}
 			status, err := engine.Status(ctx)
 			if err != nil {
 				return "", 0, err

@@ -348,17 +348,16 @@ func behind(p map[string]string) string {
 
 // Refusal is the error of a request that fails for this reason.
 func (r HealthReason) Refusal(retryAfter int) error {
-	text := r.Text()
+	text := r.Text() + ". Nothing was changed."
 	switch r.Code {
 	case HealthPaused:
-		text = "Changes are not accepted now, because an operator has paused them"
+		text = "Changes are not accepted now, because an operator has paused them. Nothing was changed."
 	case HealthPeopleUnknown:
-		return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: retryAfter, Message: text + "."}
+		text = r.Text() + "."
 	case HealthStateUnknown:
-		text += ". Nothing was changed. Try again shortly"
-		return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: retryAfter, Message: text + "."}
+		text += " Try again shortly."
 	}
-	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: retryAfter, Message: text + ". Nothing was changed."}
+	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: retryAfter, Message: text}
 }
 
 // Flag is a param that only says yes; "" for no.

@@ -163,10 +163,8 @@ var errorPages = map[int]string{
 // id. It is one paragraph, whose first sentence is the summary. The name of a variable at its start
 // is removed.
 func (s source) comment(id string) (string, error) {
-	if s.operations["getOpenapiJson"] == "" {
-		if err := s.readPackage("api"); err != nil {
-			return "", err
-		}
+	if err := s.readPackage("api"); err != nil {
+		return "", err
 	}
 	if s.operations[id] == "" {
 		return "", fmt.Errorf("the registration of %s has no comment: say what the operation does", id)
