@@ -3,6 +3,8 @@ package platforms_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,6 +68,69 @@ func TestPageOfAccountsThatIsOddOnce(t *testing.T) {
 	require.Error(t, c.Incomplete)
 	require.Len(t, c.Offered, 1)
 	require.Contains(t, c.NotOffered[0].Reason, "did not list all")
+}
+
+// Granted scopes and businesses on a further page count. If a list of scopes does not say how it goes
+// on, what was granted is unknown; if there are too many businesses, which pages they have.
+func TestFurtherPagesOfScopesAndBusinesses(t *testing.T) {
+	t.Parallel()
+	const goesOn = `"paging":{"cursors":{"after":"a"},"next":"https://graph.facebook.com/"}`
+	const noWay = `"paging":{"next":"https://graph.facebook.com/"}`
+	scopes := func(status, paging string, names ...string) string {
+		list := ""
+		for _, name := range names {
+			list += `,{"permission":"` + name + `","status":"` + status + `"}`
+		}
+		return `{"data":[` + strings.TrimPrefix(list, ",") + `],` + paging + `}`
+	}
+	many := ""
+	for id := range 21 {
+		many += fmt.Sprintf(`,{"id":"%d"}`, 600+id)
+	}
+	const page = `{"data":[{"id":"109","access_token":"Tok3nPage","tasks":["ANALYZE"]}]}`
+	answers := func() map[string][]string {
+		answers := facebookSignIn()
+		answers["GET /facebook/v26.0/me/permissions"] = []string{
+			scopes("granted", goesOn, "business_management"), scopes("granted", goesOn, "business_management", "pages_show_list"),
+			scopes("declined", `"paging":{}`, "read_insights"),
+		}
+		answers["GET /facebook/v26.0/debug_token"] = []string{
+			`{"data":{"is_valid":true,"user_id":"10161","granular_scopes":[{"scope":"pages_show_list","target_ids":["109"]}]}}`,
+		}
+		answers["GET /facebook/v26.0/109"] = []string{`403{"error":{"code":10,"message":"no"}}`}
+		answers["GET /facebook/v26.0/me/businesses"] = []string{`{"data":[{"id":"555"}],` + goesOn + `}`, `{"data":[{"id":"556"}]}`}
+		for id := range 21 {
+			for _, business := range []int{555, 600 + id} {
+				answers[fmt.Sprintf("GET /facebook/v26.0/%d/owned_pages", business)] = []string{`{"data":[]}`}
+				answers[fmt.Sprintf("GET /facebook/v26.0/%d/client_pages", business)] = []string{`{"data":[]}`}
+			}
+		}
+		answers["GET /facebook/v26.0/556/owned_pages"] = []string{page}
+		return answers
+	}
+	b, _ := wired(t, answers())
+	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.NoError(t, c.Incomplete)
+	require.Equal(t, []string{"business_management", "pages_show_list"}, c.Granted)
+	require.Equal(t, []string{"read_insights"}, c.Declined)
+	require.True(t, slices.ContainsFunc(c.Offered, func(o platforms.Offered) bool { return o.ExternalID == "109" && o.MayRead }))
+
+	odd := answers()
+	odd["GET /facebook/v26.0/me/permissions"] = []string{scopes("granted", noWay, "pages_show_list")}
+	b, _ = wired(t, odd)
+	_, err = b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	requireKind(t, domain.StatusRetry, err)
+
+	for name, list := range map[string]string{"no way on": `{"data":[{"id":"555"}],` + noWay + `}`, "too many": `{"data":[` + many[1:] + `]}`} {
+		odd = answers()
+		odd["GET /facebook/v26.0/me/businesses"] = []string{list}
+		b, _ = wired(t, odd)
+		c, err = b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+		require.NoError(t, err, name)
+		requireKind(t, domain.StatusRetry, c.Incomplete)
+		require.Equal(t, "Facebook page 109", c.NotOffered[0].Name, name)
+	}
 }
 
 // Days on a further page are missing for now, not without figures.

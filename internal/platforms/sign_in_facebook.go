@@ -3,6 +3,7 @@ package platforms
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,29 +98,22 @@ func (f facebookSignIn) readPerson(ctx context.Context, t Target, c *Consent) er
 
 // readPermissions ignores expired permissions, which are neither granted nor declined.
 func (f facebookSignIn) readPermissions(ctx context.Context, t Target, c *Consent) error {
-	var permissions struct {
-		Data completeList[struct {
-			Name   text `json:"permission"`
-			Status text `json:"status"`
-		}] `json:"data"`
+	type permission struct {
+		Name   text `json:"permission"`
+		Status text `json:"status"`
 	}
-	if err := f.get(ctx, opGranted, t, "me/permissions", url.Values{}, &permissions); err != nil {
-		return err
-	}
-	if !permissions.Data.ok {
-		return incompleteAnswer(f.platform, opGranted, "the answer does not contain the granted scopes")
-	}
-	for _, p := range permissions.Data.list {
+	err := eachListed(ctx, f.graph, opGranted, t, "me/permissions", nil, "the granted scopes", func(p permission) {
 		switch p.Status {
 		case "granted":
 			c.Granted = append(c.Granted, string(p.Name))
 		case "declined":
 			c.Declined = append(c.Declined, string(p.Name))
 		}
-	}
+	})
 	slices.Sort(c.Granted)
 	slices.Sort(c.Declined)
-	return nil
+	c.Granted, c.Declined = slices.Compact(c.Granted), slices.Compact(c.Declined)
+	return err
 }
 
 func (f facebookSignIn) readExpiry(ctx context.Context, t Target, c *Consent) error {
@@ -183,22 +177,32 @@ func (c Consent) pageFields() url.Values {
 	return url.Values{"fields": {fields}}
 }
 
-// eachPage requests a list that is too large for the platform again with half the limit. A list
-// that is shorter than the limit is not necessarily the last one. A page without a way on is
-// requested once more.
 func (f facebookSignIn) eachPage(
 	ctx context.Context, t Target, path string, c *Consent, found func(managedPage),
 ) error {
+	return eachListed(ctx, f.graph, opOffered, t, path, c.pageFields(), "the pages", found)
+}
+
+// eachListed calls found with each element of a list, to its end. A list that is too large for the
+// platform is requested again with half the limit. A page that is shorter than the limit is not
+// necessarily the last one. A page without a way on is requested once more, so an element may be
+// found twice. content names what the list contains, for an error.
+func eachListed[T any](
+	ctx context.Context, g *graph, op string, t Target, path string, query url.Values, content string, found func(T),
+) error {
 	const first = 100
-	query := c.pageFields()
+	query = maps.Clone(query)
+	if query == nil {
+		query = url.Values{}
+	}
 	limit, after, again := first, "", false
 	for range maxListPages {
 		query.Set("limit", strconv.Itoa(limit))
 		if after != "" {
 			query.Set("after", after)
 		}
-		var page graphPage[managedPage]
-		err := f.get(ctx, opOffered, t, path, query, &page)
+		var page graphPage[T]
+		err := g.get(ctx, op, t, path, query, &page)
 		if oversized(err) && limit > 1 {
 			limit /= 2
 			continue
@@ -207,10 +211,10 @@ func (f facebookSignIn) eachPage(
 			return err
 		}
 		if !page.Data.ok {
-			return incompleteAnswer(f.platform, opOffered, "the answer does not contain the pages")
+			return incompleteAnswer(g.platform, op, "the answer does not contain "+content)
 		}
-		for _, p := range page.Data.list {
-			found(p)
+		for _, element := range page.Data.list {
+			found(element)
 		}
 		switch next, known := page.after(after); {
 		case known && next == "":
@@ -218,12 +222,12 @@ func (f facebookSignIn) eachPage(
 		case known:
 			after, again = next, false
 		case again:
-			return NoWayOn(f.platform, opOffered)
+			return NoWayOn(g.platform, op)
 		default:
 			again = true
 		}
 	}
-	return NoWayOn(f.platform, opOffered)
+	return NoWayOn(g.platform, op)
 }
 
 const scopeBusiness = "business_management" // required for pages that belong to a business
@@ -286,31 +290,43 @@ const scopeInsights = "read_insights"
 const maxBusinesses = 20
 
 func (f facebookSignIn) searchBusinesses(ctx context.Context, t Target, c *Consent) error {
-	var businesses graphPage[struct {
+	type business struct {
 		ID text `json:"id"`
-	}]
-	query := url.Values{"fields": {"id"}, "limit": {strconv.Itoa(maxBusinesses)}}
-	if err := f.get(ctx, opOffered, t, "me/businesses", query, &businesses); err != nil {
+	}
+	var ids []string
+	query := url.Values{"fields": {"id"}}
+	err := eachListed(ctx, f.graph, opOffered, t, "me/businesses", query, "the businesses", func(b business) {
+		if id := string(b.ID); plainID(id, "") && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	})
+	if endsSignIn(err) {
 		return err
 	}
-	for _, business := range businesses.Data.list {
+	if err == nil && len(ids) > maxBusinesses {
+		err = NoWayOn(f.platform, opOffered)
+	}
+	for _, id := range ids[:min(len(ids), maxBusinesses)] {
 		for _, edge := range []string{"owned_pages", "client_pages"} {
 			missing := c.missing(domain.Facebook)
-			if len(missing) == 0 || !plainID(string(business.ID), "") {
-				break
+			if len(missing) == 0 {
+				return nil
 			}
-			err := f.eachPage(ctx, t, string(business.ID)+"/"+edge, c, func(p managedPage) {
+			failed := f.eachPage(ctx, t, id+"/"+edge, c, func(p managedPage) {
 				if slices.Contains(missing, string(p.ID)) {
 					c.Offered = append(c.Offered, p.offered(c.Offered)...)
 				}
 			})
-			if endsSignIn(err) {
-				return err
+			if endsSignIn(failed) {
+				return failed
 			}
-			c.Incomplete = cmp.Or(c.Incomplete, err)
+			c.Incomplete = cmp.Or(c.Incomplete, failed)
 		}
 	}
-	return nil
+	if errorIn(err).Code == codeNoWayOn { // further businesses may have the pages
+		c.Incomplete = cmp.Or(c.Incomplete, err)
+	}
+	return err
 }
 
 const taskAnalyze = "ANALYZE" // a person's task on a page that is required to read its figures

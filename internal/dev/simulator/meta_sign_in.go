@@ -176,7 +176,7 @@ func (s *Server) facebookPersonal(c *request, person Person, m minted, state tok
 	case edge == "":
 		return s.graphPick(c, object{"id": person.ID, "name": person.Name}, "User")
 	case edge == "permissions":
-		return ok(object{"data": s.permissions(person)})
+		return s.permissions(c, person)
 	case edge == "accounts":
 		return s.managedPages(c, person, m)
 	default:
@@ -184,7 +184,8 @@ func (s *Server) facebookPersonal(c *request, person Person, m minted, state tok
 	}
 }
 
-func (s *Server) permissions(person Person) []object {
+// permissions lists the scopes that the person granted or declined, a few at a time.
+func (s *Server) permissions(c *request, person Person) reply {
 	given, _ := s.consent(domain.Facebook, person.ID)
 	data := []object{}
 	for _, scope := range given.granted {
@@ -193,7 +194,14 @@ func (s *Server) permissions(person Person) []object {
 	for _, scope := range given.declined {
 		data = append(data, object{"permission": scope, "status": "declined"})
 	}
-	return data
+	start, _ := strconv.Atoi(c.query.Get("after"))
+	cut, end, more := page(data, start, mostPages)
+	paging := object{}
+	if more {
+		after := strconv.Itoa(end)
+		paging["cursors"], paging["next"] = object{"after": after}, c.link(map[string]string{"after": after})
+	}
+	return ok(object{"data": cut, "paging": paging})
 }
 
 // mostPages is how many pages of a person a list holds at once, whatever is asked for: Meta filters a page of a list after it
