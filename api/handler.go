@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Deps contains the dependencies of the HTTP layer. Package internal/assembly sets it.
+// Deps contains the dependencies of the HTTP layer. Package internal/app sets it.
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator

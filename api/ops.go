@@ -253,7 +253,7 @@ func acting[I, R any](name func(I) (string, domain.Reason), act actFunc[R]) type
 	}).refusing(domain.CodeConflict)
 }
 
-// OperatorService provides the operations for operators; internal/operations implements it. Each
+// OperatorService provides the operations for operators; internal/app implements it. Each
 // action is recorded before it runs, and refused if it cannot be recorded; its outcome is recorded
 // afterward. For unknown names and ids, the error has code [domain.CodeNotFound] and lists the
 // valid names.

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -56,8 +56,8 @@ type running struct {
 func runBeside(t *testing.T) running {
 	t.Helper()
 	r := running{databaseURL: pgtest.New(t).URL}
-	projector, err := assembly.Open(t.Context(), assembly.Config{
-		Settings: assembly.Settings{DatabaseURL: r.databaseURL, Embedded: embedded.Directory{Path: t.TempDir()}},
+	projector, err := app.Open(t.Context(), app.Config{
+		Settings: app.Settings{DatabaseURL: r.databaseURL, Embedded: embedded.Directory{Path: t.TempDir()}},
 	})
 	require.NoError(t, err)
 	r.log = projector.Log

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -144,8 +144,8 @@ func (c Config) checkpointKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(c.CheckpointPublicKeys...)
 }
 
-func (c Config) backends() assembly.Settings {
-	settings := assembly.Settings{
+func (c Config) backends() app.Settings {
+	settings := app.Settings{
 		Brokers: c.Brokers, TopicPrefix: c.TopicPrefix, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions,
 		Logger: c.Logger, Registerer: c.Registerer,
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -52,26 +52,26 @@ func (c *Connect) validate() error {
 		}
 		return err
 	}
-	_, errKey := assembly.ParseSecretsKeys(c.SecretsKey)
+	_, errKey := app.ParseSecretsKeys(c.SecretsKey)
 	_, errQuotas := domain.ParseQuotas(c.Quotas)
 	return errors.Join(
-		named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)),
+		named("SecretsKey", errKey), named("PublicURL", app.CheckPublicURL(c.PublicURL)),
 		named("Quotas", errQuotas),
 	)
 }
 
 // into adds c, which must be valid, to the configuration of a process.
-func (c *Connect) into(config *assembly.Config) {
+func (c *Connect) into(config *app.Config) {
 	if c == nil {
 		return
 	}
-	config.SecretsKeys, _ = assembly.ParseSecretsKeys(c.SecretsKey)
-	config.Platforms = &assembly.FetchConfig{Platforms: platforms.Config{
+	config.SecretsKeys, _ = app.ParseSecretsKeys(c.SecretsKey)
+	config.Platforms = &app.FetchConfig{Platforms: platforms.Config{
 		Facebook: c.Facebook.endpoint(), Instagram: c.Instagram.endpoint(), LinkedIn: c.LinkedIn.endpoint(),
 		TikTok: c.TikTok.endpoint(),
 	}}
 	config.Platforms.Quota.Limits, _ = domain.ParseQuotas(c.Quotas)
 	if c.PublicURL != "" {
-		config.Connect = &assembly.ConnectConfig{PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins}
+		config.Connect = &app.ConnectConfig{PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins}
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 )
 
 // Mounted is the HTTP layer with its connections, in a process of a main application.
 type Mounted struct {
-	service *assembly.Service
+	service *app.Service
 	handler http.Handler // serves the API and the console
 
 	endStreams func()
@@ -41,13 +41,13 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mount: Config.WithdrawnFile: %w", err)
 	}
-	config := assembly.Config{
+	config := app.Config{
 		Settings:     c.backends(),
 		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions,
 		Streams: true,
 	}
 	c.Connect.into(&config)
-	s, err := assembly.Open(ctx, config)
+	s, err := app.Open(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,8 @@ func uncompressed(next http.Handler) http.Handler {
 }
 
 // newServer returns the server and the handler, which also serves the console if there is one.
-func newServer(c Config, s *assembly.Service, withdrawn *api.WithdrawnSubjects) (*api.Server, http.Handler, error) {
-	handling := assembly.HandlerConfig{
+func newServer(c Config, s *app.Service, withdrawn *api.WithdrawnSubjects) (*api.Server, http.Handler, error) {
+	handling := app.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn,
 		CheckpointKeys: c.checkpointKeys,
 	}

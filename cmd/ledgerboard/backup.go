@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 )
 
@@ -32,11 +32,11 @@ func (c backupCommand) Run(ctx context.Context, s streams) error {
 	if c.Check != "" {
 		return interruptedError(ctx, c.check(ctx, s), nothingDone)
 	}
-	err := c.withExistingParts(s, func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
+	err := c.withExistingParts(s, func(parts *app.Parts) error { return c.copy(ctx, s, parts) })
 	return interruptedError(ctx, err, backupCut)
 }
 
-func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Parts) error {
+func (c backupCommand) copy(ctx context.Context, s streams, parts *app.Parts) error {
 	log, topics, err := parts.BackupSource(ctx)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -22,7 +22,7 @@ import (
 // with every column filled.
 func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 	text := readFile(t, "../../docs/privacy.md")
-	topics, err := assembly.Topics()
+	topics, err := app.Topics()
 	require.NoError(t, err)
 	var names []string
 	for _, topic := range topics {

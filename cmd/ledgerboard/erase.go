@@ -12,9 +12,8 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -132,7 +131,7 @@ if their partitions get new records; the embedded broker, which is for testing, 
 
 func (c eraseCommand) list(ctx context.Context, s streams) error {
 	return c.withExistingLog(ctx, s, func(log *eventlog.Log) error {
-		lines, err := operations.Erasures(ctx, log)
+		lines, err := app.Erasures(ctx, log)
 		out := json.NewEncoder(s.Out)
 		for _, line := range lines {
 			err = cmp.Or(err, out.Encode(line))
@@ -155,7 +154,7 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+	return withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
 		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -94,7 +94,7 @@ func repeatErasures(t *testing.T, from, in storage) {
 // those are tombstones.
 func compactStopped(t *testing.T, dir string) {
 	t.Helper()
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
+	parts := app.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
 	var last []domain.Draft
@@ -137,16 +137,16 @@ func TestErasedDataIsFoundNowhereOnApacheKafka(t *testing.T) {
 		for _, topic := range altered {
 			require.NoError(t, topic.Err)
 		}
-		topics, err := assembly.Topics()
+		topics, err := app.Topics()
 		require.NoError(t, err)
-		parts := assembly.NewParts(log.backends(ledgertest.Quiet))
+		parts := app.NewParts(log.backends(ledgertest.Quiet))
 		defer func() { require.NoError(t, parts.Close()) }()
 		_, err = parts.Log(t.Context())
 		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics with such a short retention")
 		// Each record closes the previous segment, which the cleaner can then compact.
 		require.Eventually(t, func() bool {
 			for _, topic := range []string{domain.TopicDirectory, domain.TopicContents} {
-				for partition := range assembly.PartitionsOf(topics, topic) {
+				for partition := range app.PartitionsOf(topics, topic) {
 					require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: partition, Key: []byte("last")}).FirstErr())
 				}
 			}

@@ -12,10 +12,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 const (
@@ -159,7 +158,7 @@ func TestEraseLateData(t *testing.T) {
 // have data of people.
 func TestLaggingTablesPreventErasing(t *testing.T) {
 	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"},
-		operations.ProjectionsOfPeople(), "only histories keep a person's id")
+		app.ProjectionsOfPeople(), "only histories keep a person's id")
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		a.pauseContents(t)
@@ -278,7 +277,7 @@ type chained struct {
 // it.
 func chainOf(t *testing.T, a *process) (chain []chained) {
 	t.Helper()
-	topics, err := assembly.Topics()
+	topics, err := app.Topics()
 	require.NoError(t, err)
 	ranges, _, err := a.Log.Ranges(t.Context(), domain.TopicDashboards)
 	require.NoError(t, err)
@@ -287,7 +286,7 @@ func chainOf(t *testing.T, a *process) (chain []chained) {
 		for offset := partition.Start; offset < partition.End; offset++ {
 			record, err := a.Log.ReadAt(t.Context(), domain.Position{Topic: domain.TopicDashboards, Partition: partition.Partition, Offset: offset})
 			require.NoError(t, err)
-			verdict, next, reason := eventlog.Judge(head, record, assembly.PartitionsOf(topics, domain.TopicDashboards))
+			verdict, next, reason := eventlog.Judge(head, record, app.PartitionsOf(topics, domain.TopicDashboards))
 			require.Equal(t, eventlog.Effective, verdict, reason)
 			head = next
 			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})

@@ -186,7 +186,7 @@ func seedExport(t *testing.T, a *process) {
 		})
 		require.NoError(t, err)
 	}
-	ops, err := a.Operations(ctx)
+	ops, err := a.Operators(ctx)
 	require.NoError(t, err)
 	// records that a projection ignores also count as not folded
 	require.Eventually(t, func() bool {

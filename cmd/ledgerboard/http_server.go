@@ -16,7 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/bearer"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
@@ -168,7 +168,7 @@ func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*a
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
 	}
-	config := assembly.HandlerConfig{
+	config := app.HandlerConfig{
 		CheckpointKeys: p.checkpointKeys,
 		HTTP: api.Config{
 			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true,

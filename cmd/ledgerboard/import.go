@@ -10,7 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -51,7 +51,7 @@ type importRun struct {
 	documents map[string]place                      // by agency, account and document, and by agency and account
 
 	// the installation
-	parts    *assembly.Parts // nil if nothing is open
+	parts    *app.Parts      // nil if nothing is open
 	log      *eventlog.Log   // nil if it does not exist yet (dry run)
 	erasures domain.Erasures // entities that must not be restored
 	erases   bool            // whether a line erases an entity, perhaps again

@@ -15,9 +15,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -40,7 +39,7 @@ func (i *importRun) open(ctx context.Context) (err error) {
 			return nil
 		}
 	}
-	i.parts = assembly.NewParts(config)
+	i.parts = app.NewParts(config)
 	i.log, err = i.parts.Log(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
@@ -80,12 +79,12 @@ func (i *importRun) openSecrets(ctx context.Context) error {
 }
 
 func (i *importRun) readDirectory(ctx context.Context) error {
-	lines, err := operations.Erasures(ctx, i.log)
+	lines, err := app.Erasures(ctx, i.log)
 	if err != nil {
 		return err
 	}
 	i.erasures = domain.NewErasures(lines)
-	err = operations.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
+	err = app.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
 		if err != nil {
 			return // it is a dead letter; the import does not need it
 		}
@@ -153,7 +152,7 @@ func (i *importRun) readLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = operations.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
+	err = app.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
 		if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
 			return // it is a dead letter
 		}

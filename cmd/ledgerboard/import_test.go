@@ -19,10 +19,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -281,7 +280,7 @@ func requireMovedIn(t *testing.T, a *process) {
 
 func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
+	parts := app.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
@@ -445,11 +444,11 @@ func TestImportSortsReadings(t *testing.T) {
 
 func eachRecord(t *testing.T, at storage, topic string, each func(domain.Recorded)) {
 	t.Helper()
-	parts := assembly.NewParts(at.backends(ledgertest.Quiet))
+	parts := app.NewParts(at.backends(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, operations.ScanTopic(t.Context(), log, topic, func(r domain.Recorded, err error) {
+	require.NoError(t, app.ScanTopic(t.Context(), log, topic, func(r domain.Recorded, err error) {
 		require.NoError(t, err)
 		each(r)
 	}))

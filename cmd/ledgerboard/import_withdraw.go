@@ -12,7 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -75,7 +75,7 @@ func (i *importRun) withdraw(ctx context.Context) error {
 func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error) {
 	config := i.backends(i.logger(i.out))
 	config.Existing = true
-	i.parts = assembly.NewParts(config)
+	i.parts = app.NewParts(config)
 	if i.log, err = i.parts.Log(ctx); err != nil {
 		return found, err
 	}

@@ -9,9 +9,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 type initCommand struct {
@@ -66,7 +65,7 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 		next = fmt.Sprintf("Until %s you can use this token to add clients (POST /api/accounts) and invite users "+
 			"(POST /api/users):\n%s", result.ExpiresAt.Format(time.RFC3339), result.Token)
 	}
-	err = withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+	err = withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
 		log, err := parts.Log(ctx)
 		if err != nil {
 			return err
@@ -85,7 +84,7 @@ func (c initCommand) makeAgency(
 	ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser,
 ) error {
 	accounts := map[string]domain.DirectoryAccount{} // latest states by key; without a name if erased
-	err := operations.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
+	err := app.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
 		if account, ok := r.Data.(domain.DirectoryAccount); err == nil && (ok || r.Data == nil) {
 			accounts[r.Key] = account
 		}
@@ -122,7 +121,7 @@ type migrateCommand struct {
 }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+	return withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -187,7 +187,7 @@ func mirror(t *testing.T, libraries, settings string) (stop func()) {
 // logTopics are the names of the topics on the brokers.
 func logTopics(t *testing.T, at storage) (names []string) {
 	t.Helper()
-	topics, err := assembly.Topics()
+	topics, err := app.Topics()
 	require.NoError(t, err)
 	for _, topic := range topics {
 		names = append(names, at.TopicPrefix+topic.Name)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -36,8 +36,8 @@ func (s storage) needTables() error {
 
 func (s storage) needLogAndTables() error { return errors.Join(s.needLog(), s.needTables()) }
 
-func withParts(config assembly.Settings, do func(*assembly.Parts) error) (err error) {
-	parts := assembly.NewParts(config)
+func withParts(config app.Settings, do func(*app.Parts) error) (err error) {
+	parts := app.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err = do(parts); errors.Is(err, embedded.ErrLocked) {
 		err = fmt.Errorf("%w; or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS and "+
@@ -47,7 +47,7 @@ func withParts(config assembly.Settings, do func(*assembly.Parts) error) (err er
 }
 
 // withExistingParts is for commands that only inspect the log: it creates no missing topics.
-func (i installation) withExistingParts(s streams, do func(*assembly.Parts) error) error {
+func (i installation) withExistingParts(s streams, do func(*app.Parts) error) error {
 	if err := i.needLog(); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (i installation) withExistingParts(s streams, do func(*assembly.Parts) erro
 }
 
 func (i installation) withExistingLog(ctx context.Context, s streams, do func(*eventlog.Log) error) error {
-	return i.withExistingParts(s, func(parts *assembly.Parts) error {
+	return i.withExistingParts(s, func(parts *app.Parts) error {
 		log, err := parts.Log(ctx)
 		if err != nil {
 			return err

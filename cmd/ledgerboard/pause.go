@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 )
 
 type pauseCommand struct {
@@ -143,7 +143,7 @@ func (p pauseAction) remaining(
 
 // allPausable resolves the kind of each name. Numbers are connections.
 func allPausable(names []string) (all []domain.Pause, err error) {
-	models, platforms := operations.ProjectionNames(), domain.PlatformNames()
+	models, platforms := app.ProjectionNames(), domain.PlatformNames()
 	for _, name := range names {
 		name = strings.ToLower(name) // platform names are often capitalized
 		id, err := strconv.ParseInt(name, 10, 64)

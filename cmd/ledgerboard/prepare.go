@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -35,7 +34,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return c.withRebuilds(s, func(parts *assembly.Parts) error {
+	return c.withRebuilds(s, func(parts *app.Parts) error {
 		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}
@@ -43,7 +42,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}
-		ops, err := parts.Operations(ctx)
+		ops, err := parts.Operators(ctx)
 		if err != nil {
 			return err
 		}
@@ -78,7 +77,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 }
 
 func (c prepareCommand) prepare(
-	ctx context.Context, s streams, parts *assembly.Parts, ops *operations.Service, name string, reason domain.Reason,
+	ctx context.Context, s streams, parts *app.Parts, ops *app.Operators, name string, reason domain.Reason,
 ) error {
 	b := build{streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
 	all, err := ops.Generations(ctx)
@@ -98,7 +97,7 @@ func (c prepareCommand) prepare(
 		}
 		b.g = prepared.Generation
 	}
-	paused, err := ops.Paused(ctx, domain.PauseProjection, name)
+	pauses, err := ops.Pauses(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,7 +107,7 @@ func (c prepareCommand) prepare(
 	}
 	b.begin()
 	left := hereGoesOn
-	if paused {
+	if slices.ContainsFunc(pauses, func(p domain.Pause) bool { return p.Kind == domain.PauseProjection && p.Name == name }) {
 		left = pausedHere
 		b.sayf("build %s waits: an operator has paused this read model", b.g.ID)
 	}
@@ -125,7 +124,7 @@ func (c prepareCommand) prepare(
 }
 
 // watch shows the progress of a build in this process until it ends.
-func (b *build) watch(ctx context.Context, ops *operations.Service) error {
+func (b *build) watch(ctx context.Context, ops *app.Operators) error {
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
 	for b.g.Unfinished() {
@@ -143,7 +142,7 @@ func (b *build) watch(ctx context.Context, ops *operations.Service) error {
 	return b.printResult()
 }
 
-func (i installation) withRebuilds(s streams, do func(*assembly.Parts) error) error {
+func (i installation) withRebuilds(s streams, do func(*app.Parts) error) error {
 	if err := i.needLogAndTables(); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -105,7 +105,7 @@ func whereBuilt(ctx context.Context, at client, name string) (where, left string
 }
 
 func readModels(names []string, all bool) ([]string, error) {
-	known := operations.ProjectionNames()
+	known := app.ProjectionNames()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return nil, usageError{

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -112,7 +112,7 @@ func (c replayCommand) fromBundle(
 	if err != nil {
 		return done, err
 	}
-	topics, err := assembly.Topics()
+	topics, err := app.Topics()
 	if err != nil {
 		return done, err
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -23,7 +23,7 @@ type restoreCommand struct {
 type restoreRun struct {
 	restoreCommand
 
-	parts   *assembly.Parts
+	parts   *app.Parts
 	target  *eventlog.Target
 	files   *backup.Files
 	m       *backup.Manifest
@@ -38,7 +38,7 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer files.Close()
-	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+	return withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
 		r := &restoreRun{
 			restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{},
 		}

@@ -24,7 +24,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -32,7 +32,7 @@ import (
 
 type process struct {
 	settings
-	*assembly.Service
+	*app.Service
 
 	logger   *slog.Logger
 	registry *prometheus.Registry
@@ -55,7 +55,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	p := &process{
 		settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin)),
 	}
-	config := assembly.Config{
+	config := app.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
 		Streams: s.has(roleAPI), Roles: s.Roles, Fetches: s.has(roleFetcher), Connect: s.connectConfig(),
@@ -84,7 +84,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		// The rest of the shutdown time is for token renewals, which are not canceled.
 		config.Platforms.Collect.DrainTimeout = min(p.stop.limit/3, collect.DefaultDrainTimeout)
 	}
-	p.Service, err = assembly.Open(ctx, config)
+	p.Service, err = app.Open(ctx, config)
 	return p, err
 }
 

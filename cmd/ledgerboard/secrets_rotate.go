@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -37,7 +37,7 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	config := c.backends(c.logger(s))
 	config.SecretsKeys = keys
-	parts := assembly.NewParts(config)
+	parts := app.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err := parts.Migrate(ctx); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -254,7 +254,7 @@ func checkPublicURL(base string) error {
 		return fmt.Errorf("%q has a path: the console and sign-ins need a host of their own; "+
 			"set https://host, and see \"Behind a proxy\" in docs/operators.md", base)
 	}
-	return assembly.CheckPublicURL(base)
+	return app.CheckPublicURL(base)
 }
 
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
@@ -262,18 +262,18 @@ func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 // usesTokens reports whether the role api of this process encrypts and decrypts platform tokens.
 func (s settings) usesTokens() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
 
-func (s settings) connectConfig() *assembly.ConnectConfig {
+func (s settings) connectConfig() *app.ConnectConfig {
 	if !s.connects() {
 		return nil
 	}
 	origins := slices.DeleteFunc(slices.Clone(s.CORSOrigins), func(origin string) bool {
 		return strings.Contains(origin, "*")
 	})
-	return &assembly.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins}
+	return &app.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins}
 }
 
-func (s storage) backends(logger *slog.Logger) assembly.Settings {
-	config := assembly.Settings{
+func (s storage) backends(logger *slog.Logger) app.Settings {
+	config := app.Settings{
 		Brokers: s.KafkaBrokers, TLS: s.connect, TopicPrefix: s.TopicPrefix, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger),
 		SortDir: s.DataDir, Logger: logger, NoSubscriptions: s.Subscriptions == subscriptionsNone,
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
@@ -124,12 +124,12 @@ func (f fetchSettings) platforms() platforms.Config {
 	return c
 }
 
-func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
+func (f fetchSettings) fetchConfig() (*app.FetchConfig, error) {
 	limits, err := domain.ParseQuotas(f.Quotas)
 	if err != nil {
 		return nil, wrapError("LEDGERBOARD_QUOTAS", err)
 	}
-	config := &assembly.FetchConfig{
+	config := &app.FetchConfig{
 		Quota: collect.GateConfig{Limits: limits}, Platforms: f.platforms(),
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, Unkeyed: f.unkeyed(),
@@ -172,8 +172,8 @@ func (s signInSettings) validate(publicURL string) (wrong faults) {
 	return wrong
 }
 
-func (s settings) signIns(logger *slog.Logger) (in *assembly.SignIns, err error) {
-	in = &assembly.SignIns{PublicURL: s.PublicURL}
+func (s settings) signIns(logger *slog.Logger) (in *app.SignIns, err error) {
+	in = &app.SignIns{PublicURL: s.PublicURL}
 	if s.OIDCIssuer == "" {
 		return in, nil
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -97,13 +97,13 @@ func TestMountDefaultsMatchProgram(t *testing.T) {
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"", "https://boards.example", "https://boards.example:8443/prefix", "http://localhost:6001", "http://127.0.0.1:6001", "http://[::1]:6001"} {
-		require.NoError(t, assembly.CheckPublicURL(good), good)
+		require.NoError(t, app.CheckPublicURL(good), good)
 	}
 	for _, bad := range []string{
 		"http://boards.example", "https://boards.example/", "boards.example", "https://", "https://me@boards.example", "https://boards.example?x=1", "ftp://localhost",
 		"http://localhost.evil.example",
 	} {
-		require.Error(t, assembly.CheckPublicURL(bad), bad)
+		require.Error(t, app.CheckPublicURL(bad), bad)
 	}
 }
 

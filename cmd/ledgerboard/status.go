@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
@@ -61,9 +61,9 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 
 func (c statusCommand) health(ctx context.Context, s streams) (health operator.Health, err error) {
 	if c.Direct {
-		err = c.withExistingParts(s, func(parts *assembly.Parts) error {
+		err = c.withExistingParts(s, func(parts *app.Parts) error {
 			var failed error
-			if health, failed = assembly.Health(ctx, parts); errors.Is(failed, embedded.ErrLocked) || health.Status == "" {
+			if health, failed = app.Health(ctx, parts); errors.Is(failed, embedded.ErrLocked) || health.Status == "" {
 				return failed
 			} else if failed != nil {
 				fmt.Fprintln(s.Err, "ledgerboard:", failed)

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -69,7 +69,7 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	started, report := time.Now(), proof.Report{}
-	err = c.withExistingParts(s, func(parts *assembly.Parts) (err error) {
+	err = c.withExistingParts(s, func(parts *app.Parts) (err error) {
 		report, err = c.readLog(ctx, s, parts, cfg)
 		return err
 	})
@@ -93,7 +93,7 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 }
 
 func (c verifyCommand) readLog(
-	ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig,
+	ctx context.Context, s streams, parts *app.Parts, cfg proof.VerifyConfig,
 ) (report proof.Report, err error) {
 	log, err := parts.Log(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
@@ -183,10 +183,10 @@ func (c verifyCommand) tables(ctx context.Context, s streams) error {
 	if err := c.needLogAndTables(); err != nil {
 		return err
 	}
-	return c.withExistingParts(s, func(parts *assembly.Parts) error { return c.allTables(ctx, s, parts) })
+	return c.withExistingParts(s, func(parts *app.Parts) error { return c.allTables(ctx, s, parts) })
 }
 
-func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly.Parts) error {
+func (c verifyCommand) allTables(ctx context.Context, s streams, parts *app.Parts) error {
 	engines, err := parts.Engines(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
 		report := projections.Report{At: time.Now().UTC(), Note: noLog(err)}

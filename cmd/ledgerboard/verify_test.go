@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -30,7 +30,7 @@ import (
 // audited is a log on a broker, projected into tables, with one checkpoint.
 type audited struct {
 	db    *pgtest.DB
-	parts *assembly.Parts
+	parts *app.Parts
 	log   *eventlog.Log
 	heads map[string]domain.StreamHead
 	dir   string // data directory, with checkpoint.pub
@@ -44,7 +44,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
 	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
 	var err error
-	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
+	a.parts = app.NewParts(app.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
 	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
 	a.log, err = a.parts.Log(t.Context())
 	require.NoError(t, err)

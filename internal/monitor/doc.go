@@ -15,7 +15,7 @@
 //
 // # Notes
 //
-//   - It is a separate package because it makes decisions. internal/assembly only asks it and
+//   - It is a separate package because it makes decisions. internal/app only asks it and
 //     passes on its answers.
 //   - For some seconds, a generation may have no process that folds it, because another process is
 //     taking over.

@@ -14,15 +14,14 @@ type Rule struct {
 }
 
 const (
-	pgx        = "github.com/jackc/pgx"
-	watermill  = "github.com/ThreeDotsLabs"
-	sarama     = "github.com/IBM/sarama"
-	chi        = "github.com/go-chi/chi"
-	assembly   = "internal/assembly"
-	operations = "internal/operations"
-	signin     = "internal/signin"
-	simulator  = "internal/dev/simulator"
-	folds      = "projections/projectors"
+	pgx       = "github.com/jackc/pgx"
+	watermill = "github.com/ThreeDotsLabs"
+	sarama    = "github.com/IBM/sarama"
+	chi       = "github.com/go-chi/chi"
+	app       = "internal/app"
+	signin    = "internal/signin"
+	simulator = "internal/dev/simulator"
+	folds     = "projections/projectors"
 )
 
 // hiding are the packages that exist to hide a library from those who use them: readmodels hides pgx,
@@ -92,17 +91,13 @@ func Rules() []Rule {
 			Because: "the schema's history depends on no code that changes",
 		},
 		{
-			Package: "internal", Forbid: append([]string{assembly}, upper...),
-			Except:  []string{assembly, operations, signin, "internal/dev"},
-			Because: "what they need of the upper packages is handed in as functions by internal/assembly",
-		},
-		{
-			Package: operations, Forbid: []string{assembly, "cmd", "api/mount", "migrations", "deploy", "internal/dev"}, Direct: true,
-			Because: "operators act by the same use cases and queries as everybody; what is opened is handed in",
+			Package: "internal", Forbid: append([]string{app}, upper...),
+			Except:  []string{app, signin, "internal/dev"},
+			Because: "what they need of the upper packages is handed in as functions by internal/app",
 		},
 		{
 			Package: signin, Direct: true,
-			Forbid:  []string{assembly, operations, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
+			Forbid:  []string{app, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
 			Because: "who comes in is judged by the directory and the vault; what is opened is handed in",
 		},
 		{
@@ -110,11 +105,11 @@ func Rules() []Rule {
 			Because: "what serves does not stand on demos, measurements and generators",
 		},
 		{
-			Package: assembly, Forbid: []string{"cmd", "api/mount", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
+			Package: app, Forbid: []string{"cmd", "api/mount", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
 			Because: "a main application links what it opens: no broker, no database and nothing of the demo",
 		},
 		{
-			Package: assembly, Forbid: []string{"cmd", "api/mount"}, Direct: true,
+			Package: app, Forbid: []string{"cmd", "api/mount"}, Direct: true,
 			Because: "it puts a process together; settings and what is mounted are its users'",
 		},
 		{
@@ -123,7 +118,7 @@ func Rules() []Rule {
 				pgx, watermill, sarama, "cmd", "commands", "projections", "readmodels", "migrations", "deploy",
 				"internal/pg", "internal/vault", "internal/stream", "internal/embedded",
 			},
-			Because: "a main application gets what the program runs: internal/assembly puts it together",
+			Because: "a main application gets what the program runs: internal/app puts it together",
 		},
 		{
 			Package: "internal/stream", Forbid: []string{pgx, watermill, chi, "internal/pg"},
@@ -162,7 +157,7 @@ func Boundaries() map[string]string {
 		"api.DashboardCommands":            faults,
 		"api.DashboardReader":              faults,
 		"api.HistoryReader":                faults,
-		"api.OperatorService":              "internal/operations is made of projections, which api may not import",
+		"api.OperatorService":              "internal/app is made of projections, which api may not import",
 		"api.Prover":                       faults,
 		"api.SignIns":                      "internal/signin imports api and is made of pgx",
 		"api/console.Identities":           "internal/signin imports api/console and is made of pgx",
@@ -180,7 +175,7 @@ func Boundaries() map[string]string {
 		"commands/connect.Directory":       tables,
 		"commands/connect.Secrets":         kept,
 		"commands/connect.Store":           kept,
-		"internal/assembly.Embedded":       "internal/assembly may not import internal/embedded",
+		"internal/app.Embedded":            "internal/app may not import internal/embedded",
 		"internal/eventlog.Follower":       faults,
 		"internal/pg.Querier":              pgxs,
 		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",

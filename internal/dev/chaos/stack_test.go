@@ -15,7 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -235,7 +235,7 @@ func feed(ctx context.Context, log *eventlog.Log, world []agency) error {
 // openLog opens the log as the test's own; where it is new its topics are made.
 func openLog(ctx context.Context, t testing.TB, brokers []string) *eventlog.Log {
 	t.Helper()
-	topics, err := assembly.Topics()
+	topics, err := app.Topics()
 	require.NoError(t, err)
 	log, err := eventlog.Open(ctx, eventlog.Config{Brokers: brokers, Topics: topics})
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -115,7 +115,7 @@ func (c *connecting) requireSilence() {
 }
 
 func (c *connecting) requireSilentLog() {
-	topics, err := assembly.Topics()
+	topics, err := app.Topics()
 	require.NoError(c.t, err)
 	log, err := eventlog.Open(c.t.Context(), eventlog.Config{Brokers: c.p.info.Brokers, Topics: topics})
 	require.NoError(c.t, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -50,7 +50,7 @@ func copyAged(t *testing.T, to, from string) {
 		require.NoError(t, os.MkdirAll(data, 0o700))
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(data))
 		require.NoError(t, err)
-		topics, err := assembly.Topics()
+		topics, err := app.Topics()
 		require.NoError(t, err)
 		return eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: eventlog.OnOneBroker(topics, nil), Existing: true, Unsafe: func(error) {}},
 			cluster.Close

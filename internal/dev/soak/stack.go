@@ -18,7 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -51,7 +51,7 @@ type Stack struct {
 	Log     *eventlog.Log
 	Pool    *pgxpool.Pool // read models
 	Secrets *vault.Secrets
-	Fetcher *assembly.Fetcher      // the first
+	Fetcher *app.Fetcher           // the first
 	Counts  []*prometheus.Registry // of each process that fetches
 
 	Brokers    []string
@@ -59,8 +59,8 @@ type Stack struct {
 
 	cfg      Config
 	keys     vault.Keys
-	parts    *assembly.Parts
-	fetchers []*assembly.Fetcher
+	parts    *app.Parts
+	fetchers []*app.Fetcher
 	engines  []*projections.Engine
 }
 
@@ -70,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if s.keys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 		return nil, err
 	}
-	s.parts = assembly.NewParts(s.settings(assembly.Settings{Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}}))
+	s.parts = app.NewParts(s.settings(app.Settings{Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}}))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -88,7 +88,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 }
 
 // settings complete those of one process, which counts for itself.
-func (s *Stack) settings(at assembly.Settings) assembly.Settings {
+func (s *Stack) settings(at app.Settings) app.Settings {
 	counted := prometheus.NewRegistry()
 	s.Counts = append(s.Counts, counted)
 	at.DatabaseURL, at.SecretsKeys = s.cfg.DatabaseURL, s.keys
@@ -138,7 +138,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	for n := range max(s.cfg.Fetchers, 1) {
 		parts := s.parts
 		if n > 0 {
-			parts = assembly.NewParts(s.settings(assembly.Settings{Brokers: s.Brokers}))
+			parts = app.NewParts(s.settings(app.Settings{Brokers: s.Brokers}))
 			s.parts.Add(parts.Close)
 		}
 		fetcher, err := s.newFetcher(ctx, parts, base)
@@ -152,10 +152,10 @@ func (s *Stack) openFetching(ctx context.Context) error {
 }
 
 // newFetcher puts a fetcher together that shares with others what the database holds, and nothing else.
-func (s *Stack) newFetcher(ctx context.Context, parts *assembly.Parts, base string) (*assembly.Fetcher, error) {
+func (s *Stack) newFetcher(ctx context.Context, parts *app.Parts, base string) (*app.Fetcher, error) {
 	config := s.cfg.Collect
 	config.Every = s.cfg.Every
-	return parts.NewFetcher(ctx, assembly.FetchConfig{
+	return parts.NewFetcher(ctx, app.FetchConfig{
 		Quota: collect.GateConfig{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 )
@@ -16,7 +16,7 @@ import (
 // Seeder puts the demo's world into the log. Every part of it may be repeated: event ids and times
 // follow from the seed, so that what a killed start had appended already folds to the same rows.
 type Seeder struct {
-	Service *assembly.Service
+	Service *app.Service
 	World   *demo.World
 	State   *State
 	// Progress shows how far long work is.

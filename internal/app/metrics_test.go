@@ -1,4 +1,4 @@
-package assembly_test
+package app_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -25,7 +25,7 @@ import (
 func TestUnsafeTopicsShow(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	topics, err := assembly.ObserveTopics(registry, ledgertest.Quiet)
+	topics, err := app.ObserveTopics(registry, ledgertest.Quiet)
 	require.NoError(t, err)
 	shows := func() float64 {
 		shown := ledgertest.Metrics(t, registry)
@@ -49,7 +49,7 @@ func TestUnsafeTopicsShow(t *testing.T) {
 func TestReadingAgesShow(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(assembly.ReadingAges(func(context.Context) (map[domain.FetchQueue]time.Duration, error) {
+	registry.MustRegister(app.ReadingAges(func(context.Context) (map[domain.FetchQueue]time.Duration, error) {
 		return map[domain.FetchQueue]time.Duration{{Kind: domain.FetchPosts, Platform: domain.TikTok}: 25 * time.Hour}, nil
 	}))
 	families, err := registry.Gather()
@@ -68,7 +68,7 @@ func TestProbesAreCached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		looks, broken := 0, errors.New("broken")
-		probe := assembly.Remembered(func(ctx context.Context) error {
+		probe := app.Remembered(func(ctx context.Context) error {
 			looks++
 			select {
 			case <-time.After(100 * time.Millisecond):
@@ -94,7 +94,7 @@ func TestProbesAreCached(t *testing.T) {
 		require.NoError(t, probe(t.Context()))
 		require.Equal(t, 2, looks)
 
-		hangs := assembly.Remembered(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		hangs := app.Remembered(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		require.ErrorIs(t, hangs(t.Context()), context.DeadlineExceeded, "it ends on its own")
 	})
 }

@@ -1,4 +1,4 @@
-package operations
+package app
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 
 // Person finds the ids of a person by member number or, if that is 0, by user id. If there is no
 // such person, the error is [directory.ErrPersonNotFound].
-func (d *Service) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
-	tables, err := d.tables(ctx)
+func (o *Operators) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return domain.Person{}, err
 	}
@@ -33,14 +33,14 @@ func (d *Service) Person(ctx context.Context, user string, member int64) (domain
 }
 
 // ExportPerson implements [api.OperatorService], with [directory.People.Export].
-func (d *Service) ExportPerson(
+func (o *Operators) ExportPerson(
 	ctx context.Context, c commands.Caller, user string, member int64, reason domain.Reason, out io.Writer,
 ) (sections string, err error) {
-	tables, err := d.tables(ctx)
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return "", err
 	}
-	person, err := d.Person(ctx, user, member)
+	person, err := o.Person(ctx, user, member)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func (d *Service) ExportPerson(
 		target.Member = person.Members[0]
 	}
 	head := directory.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
-	statuses, err := d.Projections(ctx) // before the record of the export is appended
+	statuses, err := o.Projections(ctx) // before the record of the export is appended
 	if err != nil {
 		return "", fmt.Errorf("read the lag of the tables: %w", err)
 	}
@@ -58,7 +58,7 @@ func (d *Service) ExportPerson(
 			head.Behind[p.Projection] = p.Lag
 		}
 	}
-	err = d.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
+	err = o.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
 		counts, err := directory.People{Pool: tables}.Export(ctx, out, head, person)
 		if err != nil {
 			return err
@@ -71,8 +71,8 @@ func (d *Service) ExportPerson(
 }
 
 // Sessions implements [api.OperatorService].
-func (d *Service) Sessions(ctx context.Context, user string) (all []api.PersonSession, err error) {
-	sessions, err := vault.NewSessions(d.kept, nil).All(ctx, user, time.Now())
+func (o *Operators) Sessions(ctx context.Context, user string) (all []api.PersonSession, err error) {
+	sessions, err := vault.NewSessions(o.kept, nil).All(ctx, user, time.Now())
 	for _, s := range sessions {
 		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.SignInSession{
 			ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt,
@@ -82,14 +82,14 @@ func (d *Service) Sessions(ctx context.Context, user string) (all []api.PersonSe
 }
 
 // EndSession implements [api.OperatorService].
-func (d *Service) EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	sessions := vault.NewSessions(d.kept, nil)
+func (o *Operators) EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	sessions := vault.NewSessions(o.kept, nil)
 	s, err := sessions.WithID(ctx, id, time.Now())
 	if err != nil {
 		return err
 	}
 	target := domain.OperatorTarget{User: s.UserID}
-	return d.act(ctx, c, domain.ActionSessionEnded, target, reason, withoutEffect(func(ctx context.Context) error {
+	return o.act(ctx, c, domain.ActionSessionEnded, target, reason, withoutEffect(func(ctx context.Context) error {
 		return sessions.End(ctx, s.UserID, s.ID)
 	}))
 }
@@ -100,8 +100,8 @@ var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 
 // candidate returns the user whom a sign-in link would sign in, according to the current directory.
 // If the link would not work, the error has code [domain.CodeUnprocessable].
-func (d *Service) candidate(ctx context.Context, user string) (identity.Person, error) {
-	tables, err := d.tables(ctx)
+func (o *Operators) candidate(ctx context.Context, user string) (identity.Person, error) {
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return identity.Person{}, err
 	}
@@ -113,31 +113,31 @@ func (d *Service) candidate(ctx context.Context, user string) (identity.Person, 
 }
 
 // SignInLink implements [api.OperatorService].
-func (d *Service) SignInLink(
+func (o *Operators) SignInLink(
 	ctx context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
 ) (link api.SignInLink, err error) {
-	if err := signin.MayMakeLinks(d.PublicURL, d.Issuer != ""); err != nil {
+	if err := signin.MayMakeLinks(o.PublicURL, o.Issuer != ""); err != nil {
 		return link, err
 	}
-	person, err := d.candidate(ctx, user)
+	person, err := o.candidate(ctx, user)
 	if err != nil {
 		return link, err
 	}
-	path, until, err := d.MakeSignInLink(ctx, c, person, validFor, reason)
-	return api.SignInLink{UserID: person.UserID, URL: d.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, err
+	path, until, err := o.MakeSignInLink(ctx, c, person, validFor, reason)
+	return api.SignInLink{UserID: person.UserID, URL: o.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, err
 }
 
 // MakeSignInLink creates a sign-in link for a candidate and records who created it for whom. It
 // returns the path of the link and the time when it expires.
-func (d *Service) MakeSignInLink(
+func (o *Operators) MakeSignInLink(
 	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
 ) (path string, until time.Time, err error) {
 	secret, now := rand.Text(), time.Now()
 	until = now.Add(validFor)
 	target := domain.OperatorTarget{User: candidate.UserID}
-	err = d.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
+	err = o.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
 		link := vault.SignInLink{Person: candidate, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
-		return vault.NewSessions(d.kept, nil).MakeLink(ctx, link, console.Digest(secret))
+		return vault.NewSessions(o.kept, nil).MakeLink(ctx, link, console.Digest(secret))
 	}))
 	return console.LinkPath(secret), until, err
 }
@@ -146,28 +146,28 @@ var errNoProvider = domain.NewError(domain.CodeConflict,
 	"This service has no identity provider to link to: LEDGERBOARD_OIDC_ISSUER is not set.")
 
 // LinkSignIn implements [api.OperatorService].
-func (d *Service) LinkSignIn(ctx context.Context, c commands.Caller, user, subject string, reason domain.Reason) error {
-	if d.Issuer == "" {
+func (o *Operators) LinkSignIn(ctx context.Context, c commands.Caller, user, subject string, reason domain.Reason) error {
+	if o.Issuer == "" {
 		return errNoProvider
 	}
-	person, err := d.candidate(ctx, user)
+	person, err := o.candidate(ctx, user)
 	if err != nil {
 		return err
 	}
 	target := domain.OperatorTarget{User: person.UserID}
-	return d.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.Identities{Pool: d.kept}.Link(ctx, d.Issuer, subject, person.UserID, time.Now())
+	return o.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
+		return vault.Identities{Pool: o.kept}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
 	}))
 }
 
 // UnlinkSignIn implements [api.OperatorService].
-func (d *Service) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
-	identities := vault.Identities{Pool: d.kept}
+func (o *Operators) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
+	identities := vault.Identities{Pool: o.kept}
 	if _, err := identities.LinkedTo(ctx, user); err != nil { // nothing is recorded
 		return err
 	}
 	target := domain.OperatorTarget{User: user}
-	return d.act(ctx, c, domain.ActionSignInUnlinked, target, reason, withoutEffect(func(ctx context.Context) error {
+	return o.act(ctx, c, domain.ActionSignInUnlinked, target, reason, withoutEffect(func(ctx context.Context) error {
 		return identities.Unlink(ctx, user)
 	}))
 }

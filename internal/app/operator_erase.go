@@ -1,4 +1,4 @@
-package operations
+package app
 
 import (
 	"cmp"
@@ -22,8 +22,6 @@ import (
 // erased.
 var PeopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
-const pollShown = 50 * time.Millisecond
-
 // erasure is what there is to erase of a person.
 type erasure struct {
 	person       domain.Person
@@ -42,28 +40,28 @@ func (e erasure) report(done bool) operator.Erasure {
 }
 
 // PreviewErasure implements [api.OperatorService].
-func (d *Service) PreviewErasure(ctx context.Context, in api.Erase) (operator.Erasure, error) {
-	e, err := d.erasure(ctx, in)
+func (o *Operators) PreviewErasure(ctx context.Context, in api.Erase) (operator.Erasure, error) {
+	e, err := o.erasure(ctx, in)
 	return e.report(false), err
 }
 
 // Erase implements [api.OperatorService].
-func (d *Service) Erase(ctx context.Context, c commands.Caller, in api.Erase) (report operator.Erasure, err error) {
-	e, err := d.erasure(ctx, in)
+func (o *Operators) Erase(ctx context.Context, c commands.Caller, in api.Erase) (report operator.Erasure, err error) {
+	e, err := o.erasure(ctx, in)
 	if err != nil {
 		return report, err
 	}
-	tables, err := d.tables(ctx)
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return report, err
 	}
 	people := directory.People{Pool: tables}
 	erase := commands.ErasePerson{
-		By: c, Append: d.Log.AppendBulk, Kept: vault.NewEraser(d.kept), Order: in.Order, Now: time.Now, Contents: people.ContentsOf,
-		Folded: func(ctx context.Context) error { return d.awaitShown(ctx, in.Wait, PeopleProjections, "") },
+		By: c, Append: o.log.AppendBulk, Kept: vault.NewEraser(o.kept), Order: in.Order, Now: time.Now, Contents: people.ContentsOf,
+		Folded: func(ctx context.Context) error { return awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "") },
 	}
-	if d.Acted != nil {
-		defer d.Acted(ctx)
+	if o.acted != nil {
+		defer o.acted(ctx)
 	}
 	if e.erasedBefore {
 		err = erase.EraseRest(ctx, e.person)
@@ -71,7 +69,7 @@ func (d *Service) Erase(ctx context.Context, c commands.Caller, in api.Erase) (r
 		err = erase.Erase(ctx, e.person)
 	}
 	if err == nil {
-		err = d.awaitShown(ctx, in.Wait, ProjectionsOfPeople(), "The erasure is in the log. ")
+		err = awaitShown(ctx, o.engines, in.Wait, ProjectionsOfPeople(), "The erasure is in the log. ")
 	}
 	return e.report(err == nil), err
 }
@@ -89,16 +87,16 @@ func ProjectionsOfPeople() []string {
 }
 
 // erasure finds what there is to erase of a person, once the tables show the log.
-func (d *Service) erasure(ctx context.Context, in api.Erase) (e erasure, err error) {
-	if err := d.awaitShown(ctx, in.Wait, PeopleProjections, "Nothing was erased. "); err != nil {
+func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err error) {
+	if err := awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "Nothing was erased. "); err != nil {
 		return e, err
 	}
-	tables, err := d.tables(ctx)
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return e, err
 	}
 	people := directory.People{Pool: tables}
-	e.person, err = d.Person(ctx, in.User, in.Member)
+	e.person, err = o.Person(ctx, in.User, in.Member)
 	if e.erasedBefore = errors.Is(err, directory.ErrPersonNotFound); err != nil && !e.erasedBefore {
 		return e, err
 	}
@@ -108,7 +106,7 @@ func (d *Service) erasure(ctx context.Context, in api.Erase) (e erasure, err err
 			e.person.Members = []int64{in.Member}
 		}
 	}
-	recorded, err := d.recall(ctx, &e, people)
+	recorded, err := e.recall(ctx, o, people)
 	switch {
 	case err != nil:
 		return e, err
@@ -123,7 +121,7 @@ func (d *Service) erasure(ctx context.Context, in api.Erase) (e erasure, err err
 			return e, err
 		}
 	}
-	e.deleted, e.kept, err = vault.NewEraser(d.kept).Secrets(ctx, domain.ConnectionIDs(e.person.Connections),
+	e.deleted, e.kept, err = vault.NewEraser(o.kept).Secrets(ctx, domain.ConnectionIDs(e.person.Connections),
 		domain.SecretRefs(e.person.Connections), domain.SecretRefs(e.person.Shared))
 	return e, err
 }
@@ -131,11 +129,13 @@ func (d *Service) erasure(ctx context.Context, in api.Erase) (e erasure, err err
 // recall adds what the log records about earlier erasures of the person, so that repeating an
 // interrupted erasure finds the rest. If the directory no longer contains the person, it adds all
 // ids.
-func (d *Service) recall(ctx context.Context, e *erasure, people directory.People) (recorded bool, err error) {
+func (e *erasure) recall(
+	ctx context.Context, o *Operators, people directory.People,
+) (recorded bool, err error) {
 	person := &e.person
 	requested := *person
 	var profiles, named, members, connections []int64
-	err = EachErasure(ctx, d.Log, func(agency string, _ time.Time, r domain.PersonErased) {
+	err = EachErasure(ctx, o.log, func(agency string, _ time.Time, r domain.PersonErased) {
 		if !concerns(r, requested) {
 			return
 		}
@@ -147,7 +147,7 @@ func (d *Service) recall(ctx context.Context, e *erasure, people directory.Peopl
 		}
 	})
 	if errors.Is(err, ErrUnreadableErasure) { // it must not prevent other erasures
-		d.Records.Logger.WarnContext(ctx, "erasures in the log", "error", err)
+		o.records.Logger.WarnContext(ctx, "erasures in the log", "error", err)
 		err = nil
 	}
 	if err != nil || !recorded {
@@ -156,7 +156,7 @@ func (d *Service) recall(ctx context.Context, e *erasure, people directory.Peopl
 	// An entity that was erased and created again belongs to its new owner. An entity that cannot
 	// be decoded is treated as present.
 	present := map[string]bool{}
-	err = ScanTopic(ctx, d.Log, domain.TopicDirectory, func(r domain.Recorded, err error) {
+	err = ScanTopic(ctx, o.log, domain.TopicDirectory, func(r domain.Recorded, err error) {
 		present[r.Key] = err != nil || r.Data != nil
 	})
 	if err != nil {
@@ -187,25 +187,4 @@ func concerns(r domain.PersonErased, p domain.Person) bool {
 		return r.User == p.User
 	}
 	return slices.ContainsFunc(r.Members, func(id int64) bool { return slices.Contains(p.Members, id) })
-}
-
-// awaitShown waits until tables contain all records that were in the log when it was called. What
-// was done before is the beginning of the error.
-func (d *Service) awaitShown(ctx context.Context, wait time.Duration, names []string, before string) error {
-	behind := Behind(d.Engines, names...)
-	for end := time.Now().Add(wait); ; {
-		projection, events, err := behind(ctx)
-		switch {
-		case err != nil || projection == "":
-			return err
-		case time.Now().After(end):
-			return domain.NewError(domain.CodeUnavailable, "%sThe tables of projection %s are %s behind the log. "+
-				"Is a process with the role projector running?", before, projection, operator.Events(events))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pollShown):
-		}
-	}
 }

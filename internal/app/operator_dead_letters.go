@@ -1,8 +1,10 @@
-package operations
+package app
 
 import (
 	"context"
 	"slices"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -13,13 +15,13 @@ import (
 )
 
 // DeadLetters lists dead letters.
-func (d *Views) DeadLetters(ctx context.Context, f operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
-	return projections.DeadLetters(ctx, d.engine, f)
+func (o *Operators) DeadLetters(ctx context.Context, f operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
+	return projections.DeadLetters(ctx, o.engine, f)
 }
 
 // DeadLetter returns the dead letter with an id.
-func (d *Views) DeadLetter(ctx context.Context, id string) (letter operator.DeadLetter, err error) {
-	found, err := d.DeadLetters(ctx, operator.DeadLetterFilter{ID: id})
+func (o *Operators) DeadLetter(ctx context.Context, id string) (letter operator.DeadLetter, err error) {
+	found, err := o.DeadLetters(ctx, operator.DeadLetterFilter{ID: id})
 	if err != nil {
 		return letter, err
 	}
@@ -31,35 +33,35 @@ func (d *Views) DeadLetter(ctx context.Context, id string) (letter operator.Dead
 }
 
 // ShowDeadLetter returns a dead letter and its record in the log. The access is recorded.
-func (d *Service) ShowDeadLetter(
+func (o *Operators) ShowDeadLetter(
 	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
 ) (record operator.DeadRecord, err error) {
-	letter, e, target, err := d.deadLetter(ctx, id)
+	letter, e, target, err := o.deadLetter(ctx, id)
 	if err != nil {
 		return record, err
 	}
-	err = d.act(ctx, c, domain.ActionDeadLetterShown, target, reason, withoutEffect(func(ctx context.Context) error {
+	err = o.act(ctx, c, domain.ActionDeadLetterShown, target, reason, withoutEffect(func(ctx context.Context) error {
 		record, err = e.ShowDeadLetter(ctx, letter)
 		return err
 	}))
 	return record, err
 }
 
-func (d *Service) deadLetter(
+func (o *Operators) deadLetter(
 	ctx context.Context, id string,
 ) (letter operator.DeadLetter, e *projections.Engine, target domain.OperatorTarget, err error) {
-	if letter, err = d.DeadLetter(ctx, id); err == nil {
-		e, err = d.projection(letter.Projection)
+	if letter, err = o.DeadLetter(ctx, id); err == nil {
+		e, err = o.projection(letter.Projection)
 	}
 	at := letter.Position()
 	return letter, e, domain.OperatorTarget{Projection: letter.Projection, Position: &at}, err
 }
 
 // RetryStream folds the stream that an event has stopped again from its start.
-func (d *Service) RetryStream(
+func (o *Operators) RetryStream(
 	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
 ) (operator.StreamFolded, error) {
-	return d.foldStream(ctx, c, id, domain.ActionStreamRetried, reason,
+	return o.foldStream(ctx, c, id, domain.ActionStreamRetried, reason,
 		func(ctx context.Context, letter operator.DeadLetter, e *projections.Engine) error {
 			return e.FoldAgain(ctx, letter.Stream)
 		})
@@ -67,27 +69,30 @@ func (d *Service) RetryStream(
 
 // SkipEvent skips the event that has stopped a stream permanently, by a record of the stream, which
 // is then folded again from its start.
-func (d *Service) SkipEvent(
+func (o *Operators) SkipEvent(
 	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
 ) (operator.StreamFolded, error) {
-	return d.foldStream(ctx, c, id, domain.ActionEventSkipped, reason,
+	return o.foldStream(ctx, c, id, domain.ActionEventSkipped, reason,
 		func(ctx context.Context, letter operator.DeadLetter, _ *projections.Engine) error {
-			updates, err := d.skipper(ctx)
+			tables, err := o.tables(ctx)
 			if err != nil {
 				return err
 			}
+			config := o.changes
+			// It polls the tables: this Progress is not connected.
+			config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
 			c.ParentAccount = letter.Stream
-			return updates.Skip(ctx, commands.SkipEvent{Caller: c, Version: letter.StoppedAt, Reason: reason})
+			return commands.NewDashboards(config).Skip(ctx, commands.SkipEvent{Caller: c, Version: letter.StoppedAt, Reason: reason})
 		})
 }
 
 // foldStream does an action after which a stopped stream is folded again, and returns where it has
 // stopped then.
-func (d *Service) foldStream(
+func (o *Operators) foldStream(
 	ctx context.Context, c commands.Caller, id string, action domain.OperatorAction, reason domain.Reason,
 	do func(context.Context, operator.DeadLetter, *projections.Engine) error,
 ) (result operator.StreamFolded, err error) {
-	letter, e, target, err := d.deadLetter(ctx, id)
+	letter, e, target, err := o.deadLetter(ctx, id)
 	if err != nil {
 		return result, err
 	}
@@ -96,15 +101,15 @@ func (d *Service) foldStream(
 			"The event stops no stream, so nothing waits for it. Nothing was done. "+
 				"A new version of the program that can process it builds its tables from the log, with this event.")
 	}
-	if err := d.mustBeFolded(ctx, e); err != nil {
+	if err := mustBeFolded(ctx, o.engine, e); err != nil {
 		return result, err
 	}
 	result.Stream = letter.Stream
-	err = d.act(ctx, c, action, target, reason, func(ctx context.Context) (commands.Effect, error) {
+	err = o.act(ctx, c, action, target, reason, func(ctx context.Context) (commands.Effect, error) {
 		if err := do(ctx, letter, e); err != nil {
 			return commands.Effect{}, err
 		}
-		left, err := d.DeadLetters(ctx, operator.DeadLetterFilter{})
+		left, err := o.DeadLetters(ctx, operator.DeadLetterFilter{})
 		at := slices.IndexFunc(left, func(l operator.DeadLetter) bool {
 			return l.Projection == letter.Projection && l.Stream == letter.Stream
 		})
@@ -117,28 +122,16 @@ func (d *Service) foldStream(
 }
 
 // mustBeFolded returns an error if no process folds the tables that readers use.
-func (d *Service) mustBeFolded(ctx context.Context, e *projections.Engine) error {
+func mustBeFolded(ctx context.Context, pool *pgxpool.Pool, e *projections.Engine) error {
 	status, err := e.Status(ctx)
 	if err != nil {
 		return err
 	}
-	folded, err := projections.Folded(ctx, d.engine)
+	folded, err := projections.Folded(ctx, pool)
 	if err != nil || slices.Contains(folded, status.GenerationName()) {
 		return err
 	}
 	return domain.NewError(domain.CodeUnavailable,
 		"No process folds %s, so nothing would happen. Start a process with the role projector, then try again.",
 		e.Name())
-}
-
-// skipper returns the dashboard commands for skips. They poll the tables, because their Progress is
-// not connected.
-func (d *Service) skipper(ctx context.Context) (*commands.Dashboards, error) {
-	tables, err := d.tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	config := d.Changes
-	config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
-	return commands.NewDashboards(config), nil
 }

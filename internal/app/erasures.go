@@ -1,4 +1,4 @@
-package operations
+package app
 
 import (
 	"context"
@@ -10,8 +10,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
+
+const maxPollShown = 2 * time.Second
 
 // ErrUnreadableErasure is the error of a list of erasures that lacks one.
 var ErrUnreadableErasure = errors.New("an erasure in the log cannot be decoded, so it is not known whom it concerns")
@@ -74,10 +77,30 @@ func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(d
 	}})
 }
 
-// Behind returns a check that the tables of the named projections contain all records that were in the
+// awaitShown waits until the tables of the named projections contain all records that were in the log
+// when it was called. What was done before is the beginning of the error.
+func awaitShown(
+	ctx context.Context, engines []*projections.Engine, wait time.Duration, names []string, before string,
+) error {
+	behind, end := behind(engines, names...), time.Now().Add(wait)
+	for poll := 50 * time.Millisecond; ; poll = min(2*poll, maxPollShown) {
+		projection, events, err := behind(ctx)
+		switch {
+		case err != nil || projection == "":
+			return err
+		case time.Now().After(end):
+			return domain.NewError(domain.CodeUnavailable, "%sThe tables of projection %s are %s behind the log. "+
+				"Is a process with the role projector running?", before, projection, operator.Events(events))
+		case !pause(ctx, min(poll, time.Until(end))):
+			return ctx.Err()
+		}
+	}
+}
+
+// behind returns a check that the tables of the named projections contain all records that were in the
 // log when the check was first called. The check returns the first projection that does not, and how many events it is
 // behind; "" if all do.
-func Behind(engines []*projections.Engine, names ...string) func(context.Context) (projection string, events int64, err error) {
+func behind(engines []*projections.Engine, names ...string) func(context.Context) (projection string, events int64, err error) {
 	type place struct {
 		projection string
 		partition  int32

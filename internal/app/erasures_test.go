@@ -1,4 +1,4 @@
-package operations_test
+package app_test
 
 import (
 	"testing"
@@ -9,10 +9,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 // A list of erasures that lacks one is an error: after a restore, its person would not be erased
@@ -20,14 +19,14 @@ import (
 func TestAnUnreadableErasureMakesTheListIncomplete(t *testing.T) {
 	t.Parallel()
 	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
-	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
 		Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet,
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	agency, erased := "aaaaaaaaaaaaaaaaaaaaaaaa", domain.PersonErased{User: "d10000000000000000000000"}
 	require.NoError(t, s.Log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, erased, time.Now())))
-	lines, err := operations.Erasures(t.Context(), s.Log)
+	lines, err := app.Erasures(t.Context(), s.Log)
 	require.NoError(t, err)
 	require.Len(t, lines, 1)
 
@@ -38,8 +37,8 @@ func TestAnUnreadableErasureMakesTheListIncomplete(t *testing.T) {
 		Topic: domain.TopicOperations, Key: []byte(agency), Value: []byte("{"),
 		Headers: []kgo.RecordHeader{{Key: "ce_type", Value: []byte(erased.EventType())}},
 	}).FirstErr())
-	lines, err = operations.Erasures(t.Context(), s.Log)
-	require.ErrorIs(t, err, operations.ErrUnreadableErasure)
+	lines, err = app.Erasures(t.Context(), s.Log)
+	require.ErrorIs(t, err, app.ErrUnreadableErasure)
 	require.ErrorContains(t, err, "record operations-")
 	require.Len(t, lines, 1)
 }

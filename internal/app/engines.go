@@ -1,4 +1,4 @@
-package assembly
+package app
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -72,8 +71,8 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Operations opens what operators need, even if topics of the log have unsafe settings.
-func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
+// Operators opens what operators need, even if topics of the log have unsafe settings.
+func (p *Parts) Operators(ctx context.Context) (*Operators, error) {
 	engines, err := p.anyEngines(ctx)
 	if err != nil {
 		return nil, err
@@ -82,16 +81,15 @@ func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	vaultPool, err := p.Vault(ctx)
+	kept, err := p.Vault(ctx)
 	if err != nil {
 		return nil, err
 	}
-	log := p.log.value // opened by the engines
-	changes := dashboardCommands(log, p.brokers.value.topics)
-	changes.Logger = p.settings.Logger
-	return &operations.Service{
-		Views: operations.NewViews(pool, vaultPool, p.Tables), Log: log, Engines: engines, Changes: changes, Records: p.audit(log),
-	}, nil
+	o := newOperators(pool, kept, p.Tables)
+	o.log, o.engines, o.records = p.log.value, engines, p.audit(p.log.value) // opened by the engines
+	o.changes = dashboardCommands(o.log, p.brokers.value.topics)
+	o.changes.Logger = p.settings.Logger
+	return o, nil
 }
 
 func (p *Parts) audit(log *eventlog.Log) *commands.Audit {

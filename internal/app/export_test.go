@@ -1,4 +1,4 @@
-package assembly
+package app
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -14,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -29,6 +31,16 @@ func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health,
 	s := &Service{Parts: NewParts(Settings{}), Monitor: m, Dashboards: &readmodels.Dashboards{}, Updates: &commands.Dashboards{}}
 	server, err := s.Handler(c)
 	return server, s.Health(), err
+}
+
+// RefuseConcurrentBuild refuses a second build of a projection at a version.
+var RefuseConcurrentBuild = refuseConcurrentBuild
+
+// OperatorsOf returns operators with only the engines' pool.
+func OperatorsOf(pool *pgxpool.Pool, engines ...*projections.Engine) *Operators {
+	o := newOperators(pool, nil, nil)
+	o.engines = engines
+	return o
 }
 
 // ObserveTopics exports the result of the topic checks as a gauge.

@@ -1,4 +1,4 @@
-package assembly_test
+package app_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
@@ -49,7 +49,7 @@ func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 	listen(ctx, t, &running, streams, livingAgency)
 
 	ended := make(chan error, 1)
-	running.Go(func() { ended <- assembly.RunReactors(ctx, log, updates, streams) })
+	running.Go(func() { ended <- app.RunReactors(ctx, log, updates, streams) })
 	chain := &chain{t: t, log: log}
 	appendUntil(chain, parkedAgency, store.parked)
 	require.Equal(t, livingAgency, appendUntil(chain, livingAgency, store.woken), "the parked agency is not notified of records that cannot be read")

@@ -1,4 +1,4 @@
-package operations
+package app
 
 import (
 	"context"
@@ -18,22 +18,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Service implements [api.OperatorService]: the views and actions of operators.
-type Service struct {
-	*Views
-
-	Log     *eventlog.Log // topics may have unsafe settings
-	Engines []*projections.Engine
-	Changes commands.DashboardsConfig // without Store; for skips, which are dashboard commands
-	Records *commands.Audit
-	Acted   func(context.Context) // called after each action; may be nil
-
+// Operators implements [api.OperatorService]: the views and actions of operators.
+//
+// An action is checked, recorded and executed, and then its outcome is recorded. An action that
+// cannot be recorded is not executed. A refusal comes before the record and changes nothing.
+type Operators struct {
 	PublicURL string // where browsers reach the service; "": unknown
 	Issuer    string // of the identity provider with which people sign in; "": none
+
+	engine, kept *pgxpool.Pool // of schemas lb_engine and kept
+	// tables opens the read models, which may not exist yet: operators must see problems even then.
+	tables      func(context.Context) (*pgxpool.Pool, error)
+	generations *projections.Generations
+	pauses      vault.Pauses
+	log         *eventlog.Log // topics may have unsafe settings
+	engines     []*projections.Engine
+	changes     commands.DashboardsConfig // without Store; for skips, which are dashboard commands
+	records     *commands.Audit
+	acted       func(context.Context) // called after each action; may be nil
 }
 
-func (d *Service) projection(name string) (*projections.Engine, error) {
-	for _, e := range d.Engines {
+func newOperators(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Operators {
+	return &Operators{
+		engine: engine, kept: kept, tables: tables,
+		generations: projections.NewGenerations(engine), pauses: vault.Pauses{Pool: kept},
+	}
+}
+
+func (o *Operators) projection(name string) (*projections.Engine, error) {
+	for _, e := range o.engines {
 		if e.Name() == name {
 			return e, nil
 		}
@@ -41,16 +54,16 @@ func (d *Service) projection(name string) (*projections.Engine, error) {
 	return nil, noProjection(name)
 }
 
-func (d *Service) act(
+func (o *Operators) act(
 	ctx context.Context, c commands.Caller,
 	action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
 ) error {
 	record := domain.OperatorActed{Action: action, Target: on, Reason: reason}
-	if d.Acted != nil {
-		defer d.Acted(ctx)
+	if o.acted != nil {
+		defer o.acted(ctx)
 	}
-	return d.Records.Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
+	return o.records.Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {
 			// The database user of an api process may not own the tables: see package migrations.
@@ -68,9 +81,9 @@ func withoutEffect(do func(context.Context) error) func(context.Context) (comman
 }
 
 // Projections returns the status of each projection.
-func (d *Service) Projections(ctx context.Context) ([]operator.Projection, error) {
+func (o *Operators) Projections(ctx context.Context) ([]operator.Projection, error) {
 	var all []operator.Projection
-	for _, e := range d.Engines {
+	for _, e := range o.engines {
 		status, err := e.Status(ctx)
 		if err != nil {
 			return nil, err
@@ -81,15 +94,15 @@ func (d *Service) Projections(ctx context.Context) ([]operator.Projection, error
 }
 
 // Topics describes the topics of the log.
-func (d *Service) Topics(ctx context.Context) ([]operator.Topic, error) {
-	return d.Log.Describe(ctx)
+func (o *Operators) Topics(ctx context.Context) ([]operator.Topic, error) {
+	return o.log.Describe(ctx)
 }
 
 // Actions lists operator actions with their outcomes, newest first.
-func (d *Service) Actions(
+func (o *Operators) Actions(
 	ctx context.Context, limit int, cursor string,
 ) (actions []operator.RecordedAction, meta readmodels.TrailMeta, err error) {
-	tables, err := d.tables(ctx)
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return nil, meta, err
 	}
@@ -97,7 +110,7 @@ func (d *Service) Actions(
 	if err != nil {
 		return nil, meta, err
 	}
-	generations, err := d.generations.List(ctx)
+	generations, err := o.generations.List(ctx)
 	if err != nil {
 		return nil, meta, err
 	}
@@ -113,42 +126,18 @@ func (d *Service) Actions(
 	return actions, meta, nil
 }
 
-// Views are the operator views that need only the database.
-type Views struct {
-	engine      *pgxpool.Pool
-	kept        *pgxpool.Pool
-	tables      func(context.Context) (*pgxpool.Pool, error)
-	generations *projections.Generations
-	pauses      vault.Pauses
-}
-
-// NewViews returns views without connecting to the database. engine and kept are pools of schemas
-// lb_engine and kept. tables opens the read models, which may not exist yet and which only some
-// views need.
-func NewViews(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Views {
-	return &Views{
-		engine: engine, kept: kept, tables: tables,
-		generations: projections.NewGenerations(engine), pauses: vault.Pauses{Pool: kept},
-	}
-}
-
 // Generations lists the generations of all projections, newest first.
-func (d *Views) Generations(ctx context.Context) ([]operator.Generation, error) {
-	return d.generations.List(ctx)
+func (o *Operators) Generations(ctx context.Context) ([]operator.Generation, error) {
+	return o.generations.List(ctx)
 }
 
 // Generation returns one generation.
-func (d *Views) Generation(ctx context.Context, id string) (operator.Generation, error) {
-	return d.generations.Get(ctx, id)
+func (o *Operators) Generation(ctx context.Context, id string) (operator.Generation, error) {
+	return o.generations.Get(ctx, id)
 }
 
 // Pauses lists the current pauses.
-func (d *Views) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
-
-// Paused reports whether an operator has paused a target.
-func (d *Views) Paused(ctx context.Context, kind domain.PauseKind, name string) (bool, error) {
-	return d.pauses.Paused(ctx, kind, name)
-}
+func (o *Operators) Pauses(ctx context.Context) ([]domain.Pause, error) { return o.pauses.List(ctx) }
 
 // ProjectionNames returns the names of all projections.
 func ProjectionNames() (names []string) {

@@ -1,4 +1,4 @@
-package assembly
+package app
 
 import (
 	"cmp"
@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -67,7 +66,7 @@ type Service struct {
 	config    Config
 	topics    *topicsHealth
 	engine    *pgxpool.Pool
-	operators *operations.Service
+	operators *Operators
 	engines   []*projections.Engine
 	streams   *stream.Hub
 	ticketKey []byte
@@ -131,14 +130,14 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.operators, err = s.Operations(ctx); err != nil {
+	if s.operators, err = s.Operators(ctx); err != nil {
 		return err
 	}
 	if s.engines, err = s.anyEngines(ctx); err != nil {
 		return err
 	}
 	s.Monitor = newMonitor(s.engines, s.engine, s.settings.Logger)
-	s.operators.Acted = s.Monitor.Check
+	s.operators.acted = s.Monitor.Check
 	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,
 		DefaultScopes:        s.config.ClientScopes,

@@ -1,4 +1,4 @@
-package operations
+package app
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 )
 
 // Connections lists the connected accounts and how they are read.
-func (d *Views) Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
-	tables, err := d.tables(ctx)
+func (o *Operators) Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -24,8 +24,8 @@ func (d *Views) Connections(ctx context.Context, q directory.ReadingsQuery) ([]d
 
 // connection returns the target with an id, which must have the canonical decimal form by which
 // pauses are stored. A paused connection may no longer exist.
-func (d *Views) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
-	tables, err := d.tables(ctx)
+func (o *Operators) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
+	tables, err := o.tables(ctx)
 	if err != nil {
 		return on, err
 	}
@@ -36,7 +36,7 @@ func (d *Views) connection(ctx context.Context, name string) (on domain.Operator
 	place, err := directory.Connections{Pool: tables}.TokenPlace(ctx, id)
 	if errors.Is(err, directory.ErrConnectionNotFound) {
 		var paused bool
-		if paused, err = d.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
+		if paused, err = o.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
 			return domain.OperatorTarget{Connection: id}, err
 		}
 		err = domain.NewError(domain.CodeNotFound,
@@ -48,12 +48,12 @@ func (d *Views) connection(ctx context.Context, name string) (on domain.Operator
 // ReadConnection makes the accounts of a connection due immediately: their totals, and those of
 // their posts that are due by age. Quotas still apply. If none of the accounts can be read, the
 // error has code [domain.CodeConflict] and contains the reason.
-func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	target, err := d.connection(ctx, id)
+func (o *Operators) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	target, err := o.connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	readings, err := d.Connections(ctx, directory.ReadingsQuery{Connections: []int64{target.Connection}})
+	readings, err := o.Connections(ctx, directory.ReadingsQuery{Connections: []int64{target.Connection}})
 	if err != nil {
 		return err
 	}
@@ -69,8 +69,8 @@ func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id stri
 	if len(accounts) == 0 {
 		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment. %s", id, readings[0].Text)
 	}
-	return d.act(ctx, c, domain.ActionConnectionRead, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.ReadNow(ctx, d.kept, target.Platform, accounts, time.Now().UTC())
+	return o.act(ctx, c, domain.ActionConnectionRead, target, reason, withoutEffect(func(ctx context.Context) error {
+		return vault.ReadNow(ctx, o.kept, target.Platform, accounts, time.Now().UTC())
 	}))
 }
 
@@ -82,15 +82,15 @@ var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAct
 
 // Pause pauses a projection, or the readings of a platform or connection. If the target is already
 // paused, the error has code [domain.CodeConflict].
-func (d *Service) Pause(
+func (o *Operators) Pause(
 	ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason,
 ) error {
-	target, err := d.pauseTarget(ctx, kind, name, false)
+	target, err := o.pauseTarget(ctx, kind, name, false)
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, c, pauseActions[kind].pause, target, reason, withoutEffect(func(ctx context.Context) error {
-		_, err := d.pauses.Pause(ctx, domain.Pause{
+	return o.act(ctx, c, pauseActions[kind].pause, target, reason, withoutEffect(func(ctx context.Context) error {
+		_, err := o.pauses.Pause(ctx, domain.Pause{
 			Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason,
 		})
 		return err
@@ -98,28 +98,28 @@ func (d *Service) Pause(
 }
 
 // Resume ends a pause. If the target is not paused, the error has code [domain.CodeConflict].
-func (d *Service) Resume(
+func (o *Operators) Resume(
 	ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason,
 ) error {
-	target, err := d.pauseTarget(ctx, kind, name, true)
+	target, err := o.pauseTarget(ctx, kind, name, true)
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, c, pauseActions[kind].resume, target, reason, withoutEffect(func(ctx context.Context) error {
-		_, err := d.pauses.Resume(ctx, kind, name)
+	return o.act(ctx, c, pauseActions[kind].resume, target, reason, withoutEffect(func(ctx context.Context) error {
+		_, err := o.pauses.Resume(ctx, kind, name)
 		return err
 	}))
 }
 
-// pauseTarget is like [Service.Pausable], but returns an error if the target's state is not the
+// pauseTarget is like [Operators.Pausable], but returns an error if the target's state is not the
 // expected one.
-func (d *Service) pauseTarget(
+func (o *Operators) pauseTarget(
 	ctx context.Context, kind domain.PauseKind, name string, paused bool,
 ) (on domain.OperatorTarget, err error) {
-	if on, err = d.Pausable(ctx, kind, name); err != nil {
+	if on, err = o.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
-	isPaused, err := d.pauses.Paused(ctx, kind, name)
+	isPaused, err := o.pauses.Paused(ctx, kind, name)
 	if err == nil && isPaused != paused {
 		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.",
 			kind, name, map[bool]string{true: "already paused", false: "not paused"}[isPaused])
@@ -129,15 +129,15 @@ func (d *Service) pauseTarget(
 
 // Pausable returns the target for pausing or resuming a projection, platform or connection. If it
 // does not exist, the error has code [domain.CodeNotFound].
-func (d *Service) Pausable(
+func (o *Operators) Pausable(
 	ctx context.Context, kind domain.PauseKind, name string,
 ) (on domain.OperatorTarget, err error) {
 	switch kind {
 	case domain.PauseProjection:
-		_, err = d.projection(name)
+		_, err = o.projection(name)
 		return domain.OperatorTarget{Projection: name}, err
 	case domain.PauseConnection:
-		return d.connection(ctx, name)
+		return o.connection(ctx, name)
 	case domain.PausePlatform:
 	}
 	if p := domain.PlatformNamed(name); p != 0 {

@@ -1,6 +1,7 @@
-// Package assembly assembles a process of ledgerboard: the log, the pools, the read models, the
-// commands, notices, live updates, the HTTP layer, and the platform fetchers. The service, the
-// subcommands, the soak test, and api/mount in a main application use it.
+// Package app puts a process of ledgerboard together: the log, the pools, the read models, the
+// commands, notices, live updates, the HTTP layer, the platform fetchers, and the views and actions
+// of operators ([Operators]). The service, the subcommands, the soak test, and api/mount in a main
+// application use it.
 //
 // # Invariants
 //
@@ -14,9 +15,9 @@
 //     opened, even after Open returned an error.
 //   - Every process monitors the read models, no matter which process fills them
 //     (internal/monitor).
-//   - Separate subjects have separate packages: operator actions (internal/operations), who may
-//     sign in (internal/signin), and whether tables are current (internal/monitor). This package
-//     passes them the parts that it opens; none of them imports it.
+//   - Separate subjects have separate packages: who may sign in (internal/signin), and whether
+//     tables are current (internal/monitor). This package passes them the parts that it opens; none
+//     of them imports it.
 //   - Nothing is deleted based on tables that differ from the log.
 //
 // It is the only internal package that imports all of commands, projections, readmodels, api,
@@ -26,6 +27,8 @@
 //
 // # Notes
 //
+//   - The types of what operators see are a package of their own (internal/operator), because
+//     projections, readmodels and api return them.
 //   - During shutdown, streams end before requests. The order is: cancel the context of
 //     [Service.Stream], call [api.Server.Close], shut down the HTTP server, and cancel the context
 //     of [Service.Follow], which wakes commands that wait for a fold.
@@ -33,4 +36,4 @@
 //     the service with one registry.
 //   - [Open] opens the log before it changes the database, so that wrong settings are reported
 //     first.
-package assembly
+package app

@@ -1,4 +1,4 @@
-package operations
+package app
 
 import (
 	"context"
@@ -15,33 +15,33 @@ import (
 )
 
 // RequestRebuild requests a rebuild.
-func (d *Service) RequestRebuild(
+func (o *Operators) RequestRebuild(
 	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
 ) (operator.Generation, error) {
-	return d.requestRebuild(ctx, c, domain.ActionRebuildRequested, projection, reason)
+	return o.requestRebuild(ctx, c, domain.ActionRebuildRequested, projection, reason)
 }
 
-func (d *Service) requestRebuild(
+func (o *Operators) requestRebuild(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, projection string, reason domain.Reason,
 ) (g operator.Generation, err error) {
-	p, err := d.rebuildable(ctx, projection)
+	p, err := o.rebuildable(ctx, projection)
 	if err != nil {
 		return g, err
 	}
 	target := domain.OperatorTarget{Projection: projection}
-	err = d.act(ctx, c, action, target, reason, func(ctx context.Context) (_ commands.Effect, err error) {
-		g, err = d.generations.Rebuild(ctx, p, c.UserID, reason.String())
+	err = o.act(ctx, c, action, target, reason, func(ctx context.Context) (_ commands.Effect, err error) {
+		g, err = o.generations.Rebuild(ctx, p, c.UserID, reason.String())
 		return commands.Effect{Rebuild: g.ID}, err
 	})
 	return g, err
 }
 
 // rebuildable returns the projector to rebuild, or an error if a rebuild must be refused.
-func (d *Service) rebuildable(ctx context.Context, projection string) (p fold.Projector, err error) {
-	if _, err := d.projection(projection); err != nil {
+func (o *Operators) rebuildable(ctx context.Context, projection string) (p fold.Projector, err error) {
+	if _, err := o.projection(projection); err != nil {
 		return p, err
 	}
-	switch err := d.Log.Check(ctx); { // tables built from an unsafe log may be wrong
+	switch err := o.log.Check(ctx); { // tables built from an unsafe log may be wrong
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
 		return p, domain.NewError(domain.CodeConflict, "Rebuilds are refused until this is fixed: %v", err)
 	case err != nil:
@@ -49,7 +49,7 @@ func (d *Service) rebuildable(ctx context.Context, projection string) (p fold.Pr
 			"Nothing was done: the topic settings could not be read from the brokers. Try again.")
 	}
 	p, _ = projectorNamed(projection)
-	all, err := d.generations.List(ctx)
+	all, err := o.generations.List(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -76,12 +76,12 @@ func projectorNamed(name string) (fold.Projector, bool) {
 
 // Prepared finds the live generation for this program's version. If it exists, Already is true.
 // While a process is building it, the error has code [domain.CodeConflict].
-func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
+func (o *Operators) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	projector, known := projectorNamed(projection)
 	if !known {
 		return p, noProjection(projection)
 	}
-	generations, err := d.Generations(ctx)
+	generations, err := o.Generations(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -91,7 +91,7 @@ func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Pre
 		case g.State == operator.StateLive:
 			return operator.Prepared{Generation: g, Already: true}, nil
 		case g.Unfinished() && g.Folded:
-			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %d. "+
+			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %o. "+
 				"'ledgerboard status' shows its progress.", g.Generation, projection, g.Version)
 		}
 	}
@@ -101,21 +101,21 @@ func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Pre
 // PrepareGeneration requests a generation of this program's version next to the live generations of
 // other versions. Readers of this version use it once it is ready; readers of other versions are
 // not affected. If it already exists, nothing is done or recorded.
-func (d *Service) PrepareGeneration(
+func (o *Operators) PrepareGeneration(
 	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
 ) (operator.Prepared, error) {
-	p, err := d.Prepared(ctx, projection)
+	p, err := o.Prepared(ctx, projection)
 	if err != nil || p.Already {
 		return p, err
 	}
-	p.Generation, err = d.requestRebuild(ctx, c, domain.ActionGenerationPrepared, projection, reason)
+	p.Generation, err = o.requestRebuild(ctx, c, domain.ActionGenerationPrepared, projection, reason)
 	return p, err
 }
 
 // CancelBuild cancels the build of a generation. Live tables do not change. If the build has
 // already ended, the error has code [domain.CodeConflict].
-func (d *Service) CancelBuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	g, err := d.generations.Get(ctx, id)
+func (o *Operators) CancelBuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	g, err := o.generations.Get(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (d *Service) CancelBuild(ctx context.Context, c commands.Caller, id string,
 		return projections.NotBeingBuilt(g)
 	}
 	target := domain.OperatorTarget{Projection: g.Projection, Rebuild: id, Generation: g.Generation}
-	return d.act(ctx, c, domain.ActionRebuildCanceled, target, reason, withoutEffect(func(ctx context.Context) error {
-		return d.generations.Cancel(ctx, id)
+	return o.act(ctx, c, domain.ActionRebuildCanceled, target, reason, withoutEffect(func(ctx context.Context) error {
+		return o.generations.Cancel(ctx, id)
 	}))
 }

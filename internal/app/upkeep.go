@@ -1,4 +1,4 @@
-package assembly
+package app
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -128,7 +127,10 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	erase := func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 		return commands.ErasePerson{
 			Append: u.service.Log.AppendBulk, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
-			Folded: u.awaitPeople, Contents: people.ContentsOf,
+			Contents: people.ContentsOf,
+			Folded: func(ctx context.Context) error {
+				return awaitShown(ctx, u.service.engines, maxErasureTime, PeopleProjections, "")
+			},
 		}.Erase(ctx, person)
 	}
 	for {
@@ -148,22 +150,10 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 // peopleShown returns a check that the tables contain everything about people that was in the log when
 // the check was first called.
 func (u *upkeep) peopleShown() func(context.Context) (bool, error) {
-	behind := operations.Behind(u.service.engines, operations.PeopleProjections...)
+	behind := behind(u.service.engines, PeopleProjections...)
 	return func(ctx context.Context) (bool, error) {
 		projection, _, err := behind(ctx)
 		return projection == "", err
-	}
-}
-
-func (u *upkeep) awaitPeople(ctx context.Context) error {
-	for check := u.peopleShown(); ; {
-		shown, err := check(ctx)
-		if err != nil || shown {
-			return err
-		}
-		if !pause(ctx, pollErasures) {
-			return fmt.Errorf("wait until the tables show the log: %w", ctx.Err())
-		}
 	}
 }
 
@@ -203,6 +193,6 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 
 func scanner(log *eventlog.Log, topic string) func(context.Context, func(domain.Recorded, error)) error {
 	return func(ctx context.Context, each func(domain.Recorded, error)) error {
-		return operations.ScanTopic(ctx, log, topic, each)
+		return ScanTopic(ctx, log, topic, each)
 	}
 }

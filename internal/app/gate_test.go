@@ -1,4 +1,4 @@
-package assembly_test
+package app_test
 
 import (
 	"net/http"
@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -26,8 +26,8 @@ import (
 // monitor.
 func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	t.Parallel()
-	s, err := assembly.Open(t.Context(), assembly.Config{
-		Settings: assembly.Settings{
+	s, err := app.Open(t.Context(), app.Config{
+		Settings: app.Settings{
 			DatabaseURL: pgtest.New(t).URL, Embedded: embedded.Directory{Path: t.TempDir()}, Logger: ledgertest.Quiet,
 		},
 	})
@@ -68,7 +68,7 @@ func TestAssembledHandlerChecksThePeople(t *testing.T) {
 		directory := &ledgertest.ReadModel{Projection: operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}
 		m := monitor.New([]*ledgertest.ReadModel{directory}, monitor.Config{People: "directory", Logger: ledgertest.Quiet})
 		m.Check(t.Context())
-		handler, health, err := assembly.HandlerOver(m, assembly.HandlerConfig{
+		handler, health, err := app.HandlerOver(m, app.HandlerConfig{
 			Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 				return api.Principal{UserID: member, AccountID: livingAgency, Roles: api.Roles{api.RoleAuditor}}, nil
 			}),

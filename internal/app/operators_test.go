@@ -1,4 +1,4 @@
-package operations_test
+package app_test
 
 import (
 	"context"
@@ -8,16 +8,14 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
-
-func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // Canceling a build that has ended is refused before it is recorded, so it needs no log.
 func TestAnEndedBuildIsNotCanceled(t *testing.T) {
@@ -25,7 +23,7 @@ func TestAnEndedBuildIsNotCanceled(t *testing.T) {
 	db := pgtest.New(t)
 	ledgertest.Exec(t, db.Pool, `
 		insert into generations (projection, generation, version, topic, state) values ('contents', 3, 2, 'contents', 'live')`)
-	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
+	d := app.OperatorsOf(db.Pool)
 	err := d.CancelBuild(t.Context(), commands.Caller{}, "contents.g3", domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, "Generation 3 of contents is not being built any more (live). Nothing was canceled.")
@@ -42,7 +40,7 @@ func TestOnlyStoppedStreamsAreFoldedAgain(t *testing.T) {
 		Projector: projectors.Contents, Topics: []eventlog.TopicSpec{{Name: domain.TopicContents}}, Logger: ledgertest.Quiet,
 	})
 	require.NoError(t, err)
-	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil), Engines: []*projections.Engine{engine}}
+	d := app.OperatorsOf(db.Pool, engine)
 	for _, act := range []func(context.Context, commands.Caller, string, domain.Reason) (operator.StreamFolded, error){d.RetryStream, d.SkipEvent} {
 		_, err = act(t.Context(), commands.Caller{}, "contents-1-46", domain.Reason{Code: domain.ReasonCodes()[0]})
 		require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
@@ -66,7 +64,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 		"another version":    {operator.Generation{Projection: "contents", Version: 1, State: operator.StateBuilding}, false},
 		"another projection": {operator.Generation{Projection: "directory", Version: 2, State: operator.StateBuilding}, false},
 	} {
-		err := operations.RefuseConcurrentBuild([]operator.Generation{c.one}, "contents", 2)
+		err := app.RefuseConcurrentBuild([]operator.Generation{c.one}, "contents", 2)
 		if !c.refused {
 			require.NoError(t, err, name)
 			continue

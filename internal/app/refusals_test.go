@@ -1,4 +1,4 @@
-package assembly_test
+package app_test
 
 import (
 	"maps"
@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -42,7 +42,7 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 		return ledgertest.Refuse(request, kerr.InvalidTimestamp), nil, true
 	})
 	registry := prometheus.NewRegistry()
-	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
 		Brokers: cluster.ListenAddrs(), DatabaseURL: pgtest.New(t).URL, Logger: ledgertest.Quiet, Registerer: registry,
 	}})
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(u.String()), 0o600))
 	}
 	write("one")
-	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
 		Brokers: cluster.ListenAddrs(), DatabaseURL: "file:" + file, Logger: ledgertest.Quiet,
 	}})
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 func TestASwitchedOffAppIsNamed(t *testing.T) {
 	t.Parallel()
 	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
-	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
 		Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet,
 	}})
 	require.NoError(t, err)
@@ -143,16 +143,16 @@ func TestAVersionThatEndsSoonIsNamed(t *testing.T) {
 	for version, soon := range map[string]bool{months(14): true, months(11): true, months(2): false} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			keys, err := assembly.ParseSecretsKeys(ledgertest.Key)
+			keys, err := app.ParseSecretsKeys(ledgertest.Key)
 			require.NoError(t, err)
 			cluster, db, registry := ledgertest.NewBroker(t, nil), pgtest.New(t), prometheus.NewRegistry()
 			apps := platforms.Config{LinkedIn: platforms.Endpoint{Version: version}}
-			s, err := assembly.Open(t.Context(), assembly.Config{
-				Settings: assembly.Settings{
+			s, err := app.Open(t.Context(), app.Config{
+				Settings: app.Settings{
 					Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet, Registerer: registry,
 					SecretsKeys: keys,
 				},
-				Platforms: &assembly.FetchConfig{Platforms: apps},
+				Platforms: &app.FetchConfig{Platforms: apps},
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -175,7 +175,7 @@ func TestAVersionThatEndsSoonIsNamed(t *testing.T) {
 }
 
 // textOf returns what a check of a process finds.
-func textOf(t *testing.T, s *assembly.Service, check string) string {
+func textOf(t *testing.T, s *app.Service, check string) string {
 	checks := s.Health().Checks
 	i := slices.IndexFunc(checks, func(c api.Check) bool { return c.Name == check })
 	return operator.TextOf(checks[i].Probe(t.Context()))

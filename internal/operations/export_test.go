@@ -1,3 +1,0 @@
-package operations
-
-var RefuseConcurrentBuild = refuseConcurrentBuild
