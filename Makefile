@@ -94,17 +94,17 @@ kafka: ## run the tests of the log against three Apache Kafka brokers (needs Jav
 chaos: ## inject faults into processes, brokers, PostgreSQL and the network for ten minutes (needs Java and Maven)
 	LEDGERBOARD_CHAOS=$(or $(CHAOS),10m) go test -count=1 -v -timeout $(or $(BOUND),60m) $(if $(ONLY),-run '$(ONLY)') ./internal/dev/chaos
 
-# Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
-bench: ## measure performance and compare it with what Kafka and PostgreSQL alone achieve; RUN=REGEXP selects
+# Prints JSON lines, and at the end a table on stderr; see internal/dev/bench.
+bench: ## measure performance (10 minutes) next to what Kafka and PostgreSQL alone achieve; RUN=REGEXP selects
 	go run ./internal/dev/bench $(if $(RUN),-run '$(RUN)')
 
 # LIST=1 lists the functions.
 ways: ## count the functions of this module that run for a GET, a PUT and a reading
 	go run ./internal/dev/ways $(if $(LIST),-list)
 
-# Example: make bench-against OLD=c95822c RUN=puts_10_agencies
-bench-against: ## run one benchmark at an older commit and here: OLD=COMMIT RUN=NAME [PAIRS=5]
-	@test -n "$(OLD)" -a -n "$(RUN)" || { echo 'usage: make bench-against OLD=COMMIT RUN=NAME [PAIRS=5]'; exit 2; }
+# Example: make bench-against OLD=c95822c RUN=puts_10_agencies PAIRS=5
+bench-against: ## run benchmarks alternately at an older commit and here: OLD=COMMIT [RUN=REGEXP] [PAIRS=1]
+	@test -n "$(OLD)" || { echo 'usage: make bench-against OLD=COMMIT [RUN=REGEXP] [PAIRS=1]'; exit 2; }
 	.ci/bench-against $(OLD) '$(RUN)' $(PAIRS)
 
 words: ## list words that the project's style guide forbids

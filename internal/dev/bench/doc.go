@@ -1,12 +1,14 @@
 // Command bench measures ledgerboard next to the limit of what it is built on, in the same run on the same
-// machine, and prints one JSON object a line: {"name","value","unit","limit","ratio"}. Machines are shared
-// and noisy: each figure is the median of several rounds, and the ratio is what counts.
+// machine. It prints one JSON object a line, {"name","value","unit","limit","ratio"}, and a table on stderr.
+// Machines are shared and noisy: each figure is the median of several rounds, and the ratio is what counts.
+// With -before DIR, an older checkout, each measurement also runs there, just before, and the table
+// shows both. Without -run it measures the core, in at most ten minutes.
 //
 // The limits:
 //
 //   - PUTs: the same records appended by as many callers; nothing loaded, decided, projected or awaited.
 //   - append to readable: the time until a plain consumer of the same log has the record.
-//   - verify and replay: a plain consumer that reads the same records.
+//   - verify: a plain consumer that reads the same records.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
 //     A statement that reads a reading table from end to end fails the run. Three worlds: each post read
 //     every 12 hours for 50 days, an agency's year with the fetcher's intervals, and 100,000 posts.
@@ -17,7 +19,7 @@
 //     agencies, of one, and of one client, next to the processor time of the database.
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many
 //     connections as the rebuild uses, then the same keys, indexes and VACUUM ANALYZE.
-//     -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.
+//     -run '^rebuild_' -rebuild-scale 1 rebuilds two million readings.
 //   - live projection: the rows that it copies and the batched upserts that it sends, prepared
 //     beforehand and sent again on a connection for each partition.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table

@@ -30,23 +30,29 @@ func main() {
 // measurement is one of the things that can be chosen with -run, whole or in parts.
 type measurement struct {
 	name  string
+	core  bool // it runs without -run
 	run   func(ctx context.Context, print func(result) error) error
 	parts []string
 }
 
 func (m measurement) chosen(by *regexp.Regexp) bool {
+	if by.String() == "" {
+		return m.core
+	}
 	return by.MatchString(m.name) || slices.ContainsFunc(m.parts, by.MatchString)
 }
 
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
-	only := flag.String("run", "", "regular expression: measure only what it matches")
+	only := flag.String("run", "", "regular expression: measure what it matches instead of the core")
+	before := flag.String("before", "", "directory of an older checkout: each measurement runs there too, just before")
+	pairs := flag.Int("pairs", 1, "how often each measurement runs; the table has the medians")
 	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
 	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it reuses them")
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	days := flag.Int("days", 30, "days of the ranges that the analytics are asked for; most answers compare them with as many before")
 	zone := flag.String("tz", "UTC", "time zone of these days")
-	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
+	scale := flag.Float64("rebuild-scale", 0.2, "size of the rebuild; 1 is two million readings")
 	brokers := flag.String("brokers", "", "addresses of Apache Kafka, with commas, instead of the embedded broker; every topic of ledgerboard there is DELETED")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
@@ -71,15 +77,14 @@ func run(ctx context.Context) (err error) {
 	}
 	measurements := []measurement{
 		{name: "puts_1_agency", run: putsOver(1)},
-		{name: "puts_10_agencies", run: putsOver(10)},
-		{name: "puts_100_agencies", run: putsOver(100)},
-		{name: "append_to_readable_500ps", run: b.readable},
-		{name: "verify_records", run: b.verifying},
-		{name: "replay_records", run: b.replaying},
-		{name: "rebuild_post_insights", run: b.rebuilds(*scale)},
-		{name: "live_post_insights_1p", run: b.live(1)},
-		{name: "live_post_insights_4p", run: b.live(4)},
-		{name: "fold_again", run: b.foldingAgain},
+		{name: "puts_10_agencies", core: true, run: putsOver(10)},
+		{name: "puts_100_agencies", core: true, run: putsOver(100)},
+		{name: "append_to_readable_500ps", core: true, run: b.readable},
+		{name: "verify_records", core: true, run: b.verifying},
+		{name: "rebuild_post_insights", core: true, run: b.rebuilds(*scale)},
+		{name: "live_post_insights_1p", core: true, run: b.live(1)},
+		{name: "live_post_insights_4p", core: true, run: b.live(4)},
+		{name: "fold_again", core: true, run: b.foldingAgain},
 		{name: "size_log", run: b.logSizes},
 		{name: "idle_listeners", run: b.listening},
 		{name: "questions", run: b.questions},
@@ -96,12 +101,22 @@ func run(ctx context.Context) (err error) {
 			},
 		})
 	}
+	var shown table
+	defer func() { err = errors.Join(err, shown.print(os.Stderr)) }()
 	for _, m := range measurements {
-		if !m.chosen(chosen) {
-			continue
-		}
-		if err := m.run(ctx, func(r result) error { return r.print(os.Stdout) }); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		for n := 0; n < *pairs && m.chosen(chosen); n++ {
+			pattern := "^" + m.name + "$"
+			if *only != "" && !chosen.MatchString(m.name) { // a part of it
+				pattern = *only
+			}
+			if *before != "" {
+				if err := runBefore(ctx, *before, pattern, shown.addBefore); err != nil {
+					return fmt.Errorf("%s before: %w", m.name, err)
+				}
+			}
+			if err := m.run(ctx, shown.add(os.Stdout)); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
 		}
 	}
 	return nil

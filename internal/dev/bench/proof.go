@@ -17,7 +17,6 @@ const (
 	proofAgencies    = 240
 	proofRecords     = 300_000 // of all agencies
 	proofCheckpoints = 10
-	replayRecords    = 100_000 // of one agency
 )
 
 // signing makes checkpoints with a key of its own.
@@ -98,39 +97,6 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 		consumed = append(consumed, rate)
 	}
 	return print(against("verify_records_vs_raw_consume", "records/s", median(verified), median(consumed)))
-}
-
-// replaying measures replay of one agency's changes next to the same consumer.
-func (b *bench) replaying(ctx context.Context, print func(result) error) error {
-	log, _, stop, err := b.eventLog(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop() //nolint:errcheck // a temporary broker
-	chains := newChains(1)
-	if err := chains.append(ctx, log, replayRecords); err != nil {
-		return err
-	}
-	var replayed, raw []float64
-	for range b.rounds {
-		seen := 0
-		cfg := proof.ReplayConfig{Parent: chains.list[0].key, Yield: func(proof.Change) error { seen++; return nil }}
-		began := time.Now()
-		done, err := proof.Replay(ctx, log, cfg)
-		if err != nil {
-			return err
-		}
-		if done.Version != replayRecords || seen < replayRecords {
-			return fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
-		}
-		replayed = append(replayed, replayRecords/time.Since(began).Seconds())
-		rate, err := consume(ctx, b.brokers, replayRecords)
-		if err != nil {
-			return err
-		}
-		raw = append(raw, rate)
-	}
-	return print(against("replay_records_vs_raw_consume", "records/s", median(replayed), median(raw)))
 }
 
 // consume reads so many records of `dashboards` with a plain client.
