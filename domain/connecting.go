@@ -216,6 +216,8 @@ type ConnectedPage struct {
 	DirectorySocialAccount
 	AccountName  string
 	AwaitsSignIn bool // whether it waits for a new sign-in
+	StateCode    StatusCode
+	StateSince   *time.Time // why and since when it waits, if it does
 }
 
 // Ref returns the reference of the page with its plain id, in whichever form the directory holds

@@ -152,7 +152,10 @@ type ConnectionStateChanged struct {
 	Platform      Platform        `json:"p_id"`
 	Code          StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent if it works
 	Answer        *PlatformAnswer `json:"platform,omitempty"` // the answer with which the platform refused the token
-	At            time.Time       `json:"at"`                 // when the state began
+	At            time.Time       `json:"at"`                 // when the state began, or was found again
+	// Since is when a state that was found again began; absent if it begins now. No one is notified
+	// again.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // EventType implements [Data].

@@ -24,7 +24,7 @@ const (
 	AwaitsSignIn = `(` + connectionWaits + ` or own.reason is not null and (k.signed_in_at is null or k.signed_in_at <= own.at))`
 	// SignInReason and SignInSince are why and since when [AwaitsSignIn].
 	SignInReason = `case when ` + connectionWaits + ` then st.reason else own.reason end`
-	SignInSince  = `case when ` + connectionWaits + ` then st.at else own.at end`
+	SignInSince  = `case when ` + connectionWaits + ` then st.since else own.since end`
 
 	connectionWaits = `st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at)`
 	// SubscriptionsParam is a session setting of the readers. Its value is [SubscriptionsNone] if

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -144,6 +145,7 @@ func TestSomebodyConnectsAPage(t *testing.T) {
 			require.Equal(t, south, account)
 			left := len(logged[domain.ConnectionStateChanged](s.fetchStage, domain.TopicOperations))
 			require.Equal(t, 2*len(c.leaves), left, "once for each consent that leaves a page out")
+			require.Empty(t, s.news(), "the client was notified when the first consent left it out")
 
 			// Removes our app at the platform, which tells only Meta's apps (section 8: "calls us"): a reading
 			// meets it. It is one event for all pages, and one notice for each client.
@@ -157,16 +159,22 @@ func TestSomebodyConnectsAPage(t *testing.T) {
 			for _, id := range ticked {
 				require.Equal(t, domain.PageReconnect, s.statuses(c.platform)[id], id)
 			}
-			news, err := readmodels.Notices{Pool: s.log.DB.ReadOnly}.ConnectionNews(
-				t.Context(), []string{agency}, s.clock.Now().Add(-time.Minute), s.clock.Now().Add(time.Minute))
-			require.NoError(t, err)
 			clients := 1 // the page's, and that of the pages that did not move
 			if len(c.others) > 0 {
 				clients = 2
 			}
-			require.Len(t, news, clients)
+			require.Len(t, s.news(), clients)
 		})
 	}
+}
+
+// news returns the connection events of the last minute.
+func (s connecting) news() []stream.ConnectionNews {
+	s.t.Helper()
+	news, err := readmodels.Notices{Pool: s.log.DB.ReadOnly}.ConnectionNews(
+		s.t.Context(), []string{agency}, s.clock.Now().Add(-time.Minute), s.clock.Now().Add(time.Minute))
+	require.NoError(s.t, err)
+	return news
 }
 
 // grantTokens returns the sealed tokens of the only grant.

@@ -253,8 +253,9 @@ func (c *Connect) entities(
 }
 
 // recordLost records that the pages that the consent does not cover, in any agency, wait for a
-// sign-in. sealed is the time of the grant's tokens, after
-// which this counts.
+// sign-in. sealed is the time of the grant's tokens, after which this counts. A page that waits for
+// the same reason is recorded again, because the new tokens would end that, with the time since which
+// it waits.
 func (c *Connect) recordLost(ctx context.Context, a domain.ConnectAttempt, p plan, sealed time.Time) error {
 	for _, lost := range p.lost {
 		// For each page its own time: this reason must be later than that of a reading that has failed
@@ -265,6 +266,9 @@ func (c *Connect) recordLost(ctx context.Context, a domain.ConnectAttempt, p pla
 		}
 		change := awaitsSignIn(lost.DirectorySocialAccount, now, p.leftOut())
 		change.SocialAccount = lost.ID // the other pages of its grant continue
+		if lost.AwaitsSignIn && lost.StateCode == change.Code {
+			change.Since = lost.StateSince
+		}
 		draft := commands.NewDraft(domain.TopicOperations, lost.ParentAccount, change, now)
 		if err := c.record(ctx, a, lost.ParentAccount, draft); err != nil {
 			return err

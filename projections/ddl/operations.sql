@@ -18,7 +18,8 @@ create table connection_states (
   parent_account text        not null,
   p_id           smallint    not null,
   reason         jsonb,                -- why a person must sign in again; null: the connection works
-  at             timestamptz not null,
+  at             timestamptz not null, -- when it was last recorded; a later sign-in ends it
+  since          timestamptz not null, -- when it began
   event_id       text        not null
 );
 

@@ -1,6 +1,7 @@
 package projectors
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"maps"
@@ -15,7 +16,7 @@ import (
 // Operations projects topic `operations` into the audit trail and the state of each connection, and
 // of each page whose state differs from that of its connection.
 var Operations = fold.Projector{
-	Name: "operations", Version: 7 + ahead, Topic: domain.TopicOperations,
+	Name: "operations", Version: 8 + ahead, Topic: domain.TopicOperations,
 	Definition: ddl.Of("operations"),
 	Tables:     []string{"operations_trail", "connection_states"},
 	Begin: func(int) fold.Fold {
@@ -88,7 +89,7 @@ var trailTable = write.NewTable("operations_trail",
 	})
 
 var statesTable = write.NewTable("connection_states",
-	`connection_id bigint, social_account_id bigint, parent_account text, p_id smallint, reason jsonb, at timestamptz, event_id text`,
+	`connection_id bigint, social_account_id bigint, parent_account text, p_id smallint, reason jsonb, at timestamptz, since timestamptz, event_id text`,
 	write.ReplaceRow("connection_id, social_account_id", `
 		where excluded.at > connection_states.at
 		   or excluded.at = connection_states.at and `+smallerID("connection_states")),
@@ -97,7 +98,7 @@ var statesTable = write.NewTable("connection_states",
 		if why := r.Reason(); why != nil {
 			reason, _ = json.Marshal(why) // texts and numbers
 		}
-		return []any{r.ConnectionID, r.SocialAccount, r.parent, int16(r.Platform), reason, r.At, r.eventID}
+		return []any{r.ConnectionID, r.SocialAccount, r.parent, int16(r.Platform), reason, r.At, instant(*cmp.Or(r.Since, &r.At)), r.eventID}
 	})
 
 // Write implements [fold.Fold]. If partitions were folded separately, the delete statement below

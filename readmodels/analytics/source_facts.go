@@ -69,11 +69,11 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name,
-		       s.connected, case when not s.connected then s.ended when b.waits then st.reason ->> 'code'
+		       s.connected, case when not s.connected then s.ended when b.waits then (`+readmodels.SignInReason+`) ->> 'code'
 		            when b.paused then '`+string(domain.StatusConnectionPaused)+`'
 		            when not b.paid then '`+string(domain.StatusUnsubscribed)+`'
 		            when b.held then '`+string(domain.StatusPlatformPaused)+`' else '' end,
-		       case when not s.connected then s.updated_at when b.waits then st.at when b.paused then u.since
+		       case when not s.connected then s.updated_at when b.waits then `+readmodels.SignInSince+` when b.paused then u.since
 		            when not b.paid then (
 		              select max(p.ends_at) from tSubscriptions p
 		              where p.account_id in (s.account_id, s.parent_account) and p.ends_at <= t.now)

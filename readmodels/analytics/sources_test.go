@@ -207,6 +207,13 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, Code: domain.StatusRefused, At: inJune}},
 			status: analytics.SourceReconnect, reasons: append(because(domain.StatusRefused), daysOf(domain.MetricEngagement, 3, 30)...),
 		},
+		"left out by a consent in the range, and by another one after it": {
+			reads: whole,
+			states: []domain.ConnectionStateChanged{{
+				ConnectionID: 11, SocialAccount: 11, Code: domain.StatusLeftOut, At: june.To.Add(time.Hour), Since: &inJune,
+			}},
+			status: analytics.SourceReconnect, reasons: because(domain.StatusLeftOut),
+		},
 		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
 			{ConnectionID: 11, Code: domain.StatusRefused, At: inJune}, {ConnectionID: 11, At: inJune.Add(time.Second)},
 		}, status: ok},

@@ -50,7 +50,8 @@ const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connec
 
 func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]domain.ConnectedPage, error) {
 	return pg.List(ctx, c.Pool, "read connected pages", pgx.RowToStructByName[domain.ConnectedPage], `
-		select `+pageColumns+`, coalesce(a.name, '') as account_name, `+readmodels.AwaitsSignIn+` as awaits_sign_in
+		select `+pageColumns+`, coalesce(a.name, '') as account_name, `+readmodels.AwaitsSignIn+` as awaits_sign_in,
+		  coalesce((`+readmodels.SignInReason+`) ->> 'code', '') as state_code, `+readmodels.SignInSince+` as state_since
 		from tSAccounts s left join accounts a on a.id = s.account_id`+readmodels.SignInJoins+query, args...)
 }
 
