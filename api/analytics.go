@@ -401,14 +401,12 @@ type Form struct { //nolint:recvcheck // only decoding changes it
 	// Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with
 	// another format, the response is 400.
 	Meta string `param:"meta" words:"brief" default:"a source for every social account" wrong:"must be %s; leave it out for the full meta" example:"brief"`
-	// Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download
-	// it. The table meta.sources explains for every social account why a cell is empty. The response is
-	// 400 if Accept contains application/json and does not prefer another format.
-	Table string `param:"table" words:"tables" default:"all tables of the data, distinguished by the column table" wrong:"is not a table of this response: use %s"`
+	// Returns one table as a file; see the description of this document.
+	Table string `param:"table" words:"tables" default:"all tables" wrong:"is not a table of this response: use %s"`
 	// Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a
 	// workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone
 	// of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is
-	// missing. The response is 400 if Accept contains application/json and does not prefer the format.
+	// missing.
 	Format string `param:"format" words:"csv xlsx" default:"the format that Accept prefers" wrong:"is not a format: use %s, or leave it out for JSON" example:"xlsx"`
 	// The ETag of a response that the caller has.
 	IfNoneMatch Opaque `header:"If-None-Match"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -46,6 +47,7 @@ func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 		if err := json.Unmarshal(raw, &tree); err != nil {
 			return nil, err
 		}
+		tree = merged(tree, tree)
 		strict(tree, fakes)
 		held, err := json.Marshal(tree)
 		if err != nil {
@@ -62,6 +64,36 @@ func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 var usualRefusals = []int{
 	http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests,
 	http.StatusInternalServerError, http.StatusServiceUnavailable,
+}
+
+// merged returns a part of a document with one object in place of each allOf, so that [strict] can
+// close it.
+func merged(doc, node any) any {
+	switch n := node.(type) {
+	case []any:
+		for i := range n {
+			n[i] = merged(doc, n[i])
+		}
+	case map[string]any:
+		for name := range n {
+			n[name] = merged(doc, n[name])
+		}
+		parts, _ := n["allOf"].([]any)
+		delete(n, "allOf")
+		for _, part := range parts {
+			object := part.(map[string]any)
+			if name, isRef := strings.CutPrefix(fmt.Sprint(object["$ref"]), "#/components/schemas/"); isRef {
+				object = merged(doc, doc.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any)[name]).(map[string]any)
+			}
+			if n["properties"] == nil {
+				n["type"], n["properties"], n["required"] = "object", map[string]any{}, []any{}
+			}
+			maps.Copy(n["properties"].(map[string]any), object["properties"].(map[string]any))
+			required, _ := object["required"].([]any)
+			n["required"] = append(n["required"].([]any), required...)
+		}
+	}
+	return node
 }
 
 // strict refuses members that are not in a schema. Lists of fakes may be null.

@@ -75,7 +75,9 @@ func Tags() []Tag {
 		{tagDirectory, "The data that a main application sends: accounts, people, connections, subscriptions, planned and published posts. " +
 			"Without a main application, the agency adds its clients and people here."},
 		{tagAudit, "The history of dashboards, for auditors. The service records every read."},
-		{tagStreams, "Events that are pushed to open pages."},
+		{tagStreams, "Events that are pushed to open pages. While the service is not ready, or at its connection limit, a stream contains only a retry delay, " +
+			"in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not " +
+			"help. Unknown query parameters are ignored, but another spelling of a known one is refused."},
 		{tagAnalytics, "Metrics of the social accounts and posts that the caller may see."},
 		{tagConnecting, "Connects pages and profiles in a browser: the person signs in at the platform, then chooses what to connect."},
 		{tagOperators, "Read models, rebuilds, dead letters and the log. Each action requires a reason and is recorded before it runs."},

@@ -37,11 +37,7 @@ func streamOperations() []Operation {
 		// Streams the caller's notices as Server-Sent Events. The events are client_access_removed and
 		// board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without
 		// Last-Event-ID, it starts at the newest notice. If the log was restored to a state before
-		// Last-Event-ID, the event notice_cursor has "all": true: read everything again. While the service
-		// is not ready, or at its connection limit, it returns a stream that contains only a retry delay,
-		// in the event retry_later, and then ends, so that an EventSource reconnects automatically. After
-		// any other status, retrying does not help. Unknown query parameters are ignored, but another
-		// spelling of a known one is refused.
+		// Last-Event-ID, the event notice_cursor has "all": true: read everything again.
 		{http.MethodGet, patternNotices, "getNotices", nil, streaming(streams.getNotices)}, // a ticket can replace the token
 		// Serves Socket.IO v4 (Engine.IO protocol 4). Use the standard client, with the token in
 		// auth.token or in a Bearer header. The events are client_access_removed and board_closed.
@@ -56,10 +52,7 @@ func streamOperations() []Operation {
 		// connections: request those again when the user opens a page that shows them. With Last-Event-ID,
 		// the stream first reports that anything may have changed: read everything once. The events
 		// connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the
-		// platform. While the service is not ready, or at its connection limit, it returns a stream that
-		// contains only a retry delay, in the event retry_later, and then ends, so that an EventSource
-		// reconnects automatically. After any other status, retrying does not help. Unknown query
-		// parameters are ignored, but another spelling of a known one is refused.
+		// platform.
 		{http.MethodGet, patternLive, "getLive", nil, streaming(streams.getLive)}, // a ticket can replace the token
 		// Creates a ticket for an EventSource, which cannot send headers. The ticket opens one stream for
 		// the page that requested it. The page can reconnect with it until the login expires, for at most

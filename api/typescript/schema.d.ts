@@ -511,7 +511,7 @@ export interface paths {
         };
         /**
          * Streams which figures of the caller's accounts changed, as Server-Sent Events.
-         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream first reports that anything may have changed: read everything once. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
+         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream first reports that anything may have changed: read everything once. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform.
          */
         get: operations["getLive"];
         put?: never;
@@ -565,7 +565,7 @@ export interface paths {
         };
         /**
          * Streams the caller's notices as Server-Sent Events.
-         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. If the log was restored to a state before Last-Event-ID, the event notice_cursor has "all": true: read everything again. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
+         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. If the log was restored to a state before Last-Event-ID, the event notice_cursor has "all": true: read everything again.
          */
         get: operations["getNotices"];
         put?: never;
@@ -2386,6 +2386,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description LinkedIn: 1 profile, 2 company page. */
+        AType: components["schemas"]["AccountType"];
         /** @description Says whether a user had access to a dashboard, and which records decided this. It uses only the records of the topic `dashboards`; it ignores whether the user or the account was active. */
         AccessAnswer: {
             /** @description True if `listed` and `allowed` are true; a client user needs both. The user then had each of `scopes`. */
@@ -2398,7 +2400,8 @@ export interface components {
             dashboard: components["schemas"]["Named"];
             /** @description The user was on the list. */
             listed: components["schemas"]["DecidedFlag"];
-            role: components["schemas"]["Role"];
+            /** @description The role that allowed the action. Null if the user is not staff of the agency. */
+            role: components["schemas"]["DirectoryStaff"] | null;
             /** @description Scopes of the dashboard. */
             scopes: components["schemas"]["DecidedScope"][];
             /** @description The user. */
@@ -2441,7 +2444,8 @@ export interface components {
             linked_today: boolean;
             /** @description The record that added the user to the list. */
             listed_by: components["schemas"]["Record"];
-            role: components["schemas"]["Role"];
+            /** @description The role that allowed the action. Null if the user is not staff of the agency. */
+            role: components["schemas"]["DirectoryStaff"] | null;
             /** @description Scopes of the dashboard, unchanged from `from` to `to`. */
             scopes: components["schemas"]["GrantedScope"][];
             /**
@@ -2453,11 +2457,7 @@ export interface components {
             user: components["schemas"]["Named"];
         };
         /** @description The staff of an agency. The log does not contain staff, so this is the current state of the directory. */
-        AccessStaff: {
-            /** @description Always agency. */
-            role: string;
-            /** @description Always true: the role is the current one, not the one at the requested moment. */
-            today: boolean;
+        AccessStaff: components["schemas"]["DirectoryStaff"] & {
             /** @description Ordered by name, at most 500. */
             users: components["schemas"]["Named"][];
             /**
@@ -2474,12 +2474,10 @@ export interface components {
             address: string | null;
             /** @description Email address. Null if unknown. */
             email: string | null;
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description False for a client of the agency. */
             is_agency: boolean;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
             /** @description Telephone number. Null if unknown. */
             phone: string | null;
             /**
@@ -2497,8 +2495,6 @@ export interface components {
             /** @description All requested platforms together. */
             total: components["schemas"]["FollowerSeries"];
         };
-        /** @description The sub-account that last registered the post. If the caller cannot see that sub-account, it is the sub-account that owned the page at the last reading in the range. */
-        AccountId: string;
         /** @description The response to /getAccountInsights. */
         AccountInsights: {
             /** @description Lists engagement figures that platforms report only for their own windows, such as lifetime statistics. No total includes them. */
@@ -2510,8 +2506,7 @@ export interface components {
         };
         /** @description An account with its name. */
         AccountName: {
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description Name, as in the directory. Null if the account is not in the directory. */
             name: string | null;
         };
@@ -2527,27 +2522,13 @@ export interface components {
             /** @description The account, 24 hex digits. */
             account_id: string;
             p_id: components["schemas"]["Platform"];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
         };
         /** @description The number of people that one social account reached, in the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); not available from TikTok. The figures are reported as read, never summed or subtracted. */
-        AccountReach: {
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+        AccountReach: components["schemas"]["PlatformRef"] & {
             /** @description Contains, for each interval of the range, the platform's figure for exactly that interval. */
             series: components["schemas"]["ReachPoint"][];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /**
              * Format: int64
              * @description The figure for the window that equals the range; null if the platform has no such window.
@@ -2569,9 +2550,15 @@ export interface components {
         };
         /** @description The totals of a set of social accounts. */
         AccountTotals: {
-            engagement: components["schemas"]["Engagement"];
-            followers: components["schemas"]["Followers"];
-            social_accounts: components["schemas"]["SocialAccounts"];
+            /** @description The number of interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
+            engagement: components["schemas"]["Total"];
+            /** @description The number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
+            followers: components["schemas"]["Total"];
+            /**
+             * Format: int64
+             * @description The number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
+             */
+            social_accounts: number;
         };
         /**
          * Format: int64
@@ -2582,11 +2569,6 @@ export interface components {
          * @enum {integer}
          */
         AccountType: 1 | 2;
-        /**
-         * Format: int64
-         * @description The number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
-         */
-        AccountsMeasured: number;
         /** @description The body of an operator's action. */
         ActionBody: {
             /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
@@ -2606,8 +2588,7 @@ export interface components {
              * @description Id of the member.
              */
             member_id: number;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
             /** @description Platforms on which the member has a social account, ordered by number. */
             platforms: components["schemas"]["MemberPlatform"][];
             /** @description The accounts that the member has connected, ordered by platform and id. */
@@ -2620,20 +2601,36 @@ export interface components {
         };
         /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun are counted, each as a whole day. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown; 0 means no posts. Sums include only known numbers. */
         Activity: {
-            accounts_measured: components["schemas"]["AccountsMeasured"];
+            /**
+             * Format: int64
+             * @description The number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
+             */
+            accounts_measured: number;
             /**
              * Format: double
              * @description From 0 to 100: posts per week as a percentage of 3, capped at 100.
              */
             frequency: number | null;
-            posts: components["schemas"]["Posts"];
+            /**
+             * Format: int64
+             * @description The number of posts of the measured accounts published in the range, according to the publication time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are counted. If a page moved to another sub-account, posts from before the move are counted for both sub-accounts. Null if no account is measured.
+             */
+            posts: number | null;
             /**
              * Format: double
              * @description The mean of the measured accounts.
              */
             posts_per_week: number | null;
-            regularity: components["schemas"]["Regularity"];
-            score: components["schemas"]["Score"];
+            /**
+             * Format: double
+             * @description From 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the account's last known day; remaining days belong to the oldest span.
+             */
+            regularity: number | null;
+            /**
+             * Format: double
+             * @description From 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
+             */
+            score: number | null;
             /** @description One entry per interval of the range. */
             series: components["schemas"]["ActivityDay"][];
             /**
@@ -2693,8 +2690,7 @@ export interface components {
             names: components["schemas"]["Named"][];
             /** @description The request: the payload of the event. */
             read: unknown;
-            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
-            request_id: string;
+            request_id: components["schemas"]["RequestId"];
             /** @description The role that allowed the action. */
             role: string;
             /**
@@ -2709,13 +2705,9 @@ export interface components {
             type: "audit.read.v1" | "audit.exported.v1";
         };
         /** @description Describes a page of reads. */
-        AuditReadsMeta: {
-            /** @description Says why entries may be missing; absent if all are shown. */
-            incomplete?: string;
+        AuditReadsMeta: components["schemas"]["TrailMeta"] & {
             /** @description Always false: names come from the current directory, ids from the log. */
             names_proven: boolean;
-            /** @description The cursor of the next page; absent on the last page. */
-            next_cursor?: string;
         };
         /** @description Reports that dashboards were closed for clients. */
         BoardClosed: {
@@ -2731,8 +2723,7 @@ export interface components {
              * @description The number of the category, cId in paths.
              */
             id: number;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
         };
         /** @description Says that new figures of an account can be read. */
         Change: {
@@ -2862,13 +2853,15 @@ export interface components {
             id: string;
             /** @description Id of the user who created the link. */
             made_by: string;
-            platforms: components["schemas"]["Platforms"];
+            /** @description Platforms where the holder of the link can sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
+            platforms: components["schemas"]["Platform"][];
             /**
              * Format: date-time
              * @description When the link was revoked; null if it was not revoked.
              */
             revoked_at: string | null;
-            works: components["schemas"]["Works"];
+            /** @description False if the link has expired or was revoked, and while its creator may not connect pages or its account is inactive. The link's page then returns 404. */
+            works: boolean;
             /**
              * Format: date-time
              * @description When the link expires, in UTC.
@@ -2914,16 +2907,11 @@ export interface components {
             /** @description Name on the platform. */
             name: string;
             p_id: components["schemas"]["Platform"];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
         };
         /** @description One profile or page that a member has connected. It contains no tokens. */
-        ConnectedPlatform: {
-            /** @description LinkedIn: 1 profile, 2 company page. */
-            a_type?: components["schemas"]["AccountType"];
+        ConnectedPlatform: components["schemas"]["PlatformRef"] & components["schemas"]["ConnectionStatus"] & components["schemas"]["Permissions"] & {
+            a_type?: components["schemas"]["AType"];
             /** @description The sub-account that it belongs to. */
             account_id: string;
             /** @description Name of the account. */
@@ -2953,7 +2941,6 @@ export interface components {
              * @description Consecutive failures.
              */
             failures: number;
-            granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: int64
              * @description Id of the social account.
@@ -2981,19 +2968,12 @@ export interface components {
             next_due: string | null;
             /** @description Name of the owner. Null if the member is no longer in the directory. */
             owner_name: string | null;
-            p_id: components["schemas"]["Platform"];
             /** @description A sentence that says how often the account's totals are read, and why not more often. Null before the first reading. */
             pace: string | null;
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description The platform's id of the page or profile. */
             profile_id: string;
             /** @description The name on the platform. */
             profile_name: string;
-            reasons: components["schemas"]["Reasons"];
             /**
              * Format: date-time
              * @description The earliest time of the next attempt after a failure; null if there was no failure, or if the account is not read.
@@ -3006,11 +2986,6 @@ export interface components {
              * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline, it is unknown, or the state is disconnected or reconnect.
              */
             sign_in_before: string | null;
-            since: components["schemas"]["Since"];
-            /** @description Current status. */
-            status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null without a reason. */
-            text: string | null;
             /**
              * Format: date-time
              * @description When the token of the last sign-in was stored; renewals do not change it. Null if no token is stored or the account is disconnected.
@@ -3021,7 +2996,6 @@ export interface components {
              * @enum {string}
              */
             type: "page" | "business_account" | "profile" | "company_page" | "user";
-            ungranted_figures: components["schemas"]["UngrantedFigures"];
             /**
              * Format: date-time
              * @description When it was last changed, UTC. Null if unknown.
@@ -3031,9 +3005,8 @@ export interface components {
             user_id: string | null;
         };
         /** @description A social account of a member. It never contains tokens. */
-        ConnectedSocial: {
-            /** @description LinkedIn: 1 profile, 2 company page. */
-            a_type?: components["schemas"]["AccountType"];
+        ConnectedSocial: components["schemas"]["PlatformRef"] & components["schemas"]["ConnectionStatus"] & {
+            a_type?: components["schemas"]["AType"];
             /** @description False if it was disconnected. */
             connected: boolean;
             /**
@@ -3041,32 +3014,14 @@ export interface components {
              * @description When the current token expires, after any renewals; null if unknown, if it never expires, or if the account is disconnected.
              */
             expires_at: string | null;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
             /** @description True if a person must sign in to the platform and connect the account again. */
             needs_reconnect: boolean;
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            reasons: components["schemas"]["Reasons"];
-            since: components["schemas"]["Since"];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
-            /** @description Current status. */
-            status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null without a reason. */
-            text: string | null;
+            social_account_id: components["schemas"]["SocialAccountId"];
         };
         /** @description The reading status of one connected account, for operators. */
-        ConnectionReading: {
-            /** @description LinkedIn: 1 profile, 2 company page. */
-            a_type?: components["schemas"]["AccountType"];
+        ConnectionReading: components["schemas"]["ConnectionStatus"] & components["schemas"]["Permissions"] & {
+            a_type?: components["schemas"]["AType"];
             /** @description The client, 24 hex digits. */
             account_id: string;
             /** @description Name of the account. Null if unknown. */
@@ -3095,7 +3050,6 @@ export interface components {
              * @description When the current token expires; null if it never expires or the time is unknown.
              */
             expires_at: string | null;
-            granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: date-time
              * @description When the account's totals were last read; null if never.
@@ -3115,38 +3069,31 @@ export interface components {
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            reasons: components["schemas"]["Reasons"];
             /**
              * Format: date-time
              * @description The deadline for the next sign-in; null if there is no deadline, it is unknown, or the account already waits for a sign-in.
              */
             sign_in_before: string | null;
-            since: components["schemas"]["Since"];
             /**
              * Format: int64
              * @description The connected profile or page.
              */
             social_account_id: number;
+        };
+        /** @description How a page or profile is connected and read. */
+        ConnectionStatus: {
+            /** @description Explain the status, the first one before all others. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
+            reasons: components["schemas"]["StatusReason"][];
+            /**
+             * Format: date-time
+             * @description When it was disconnected or paused, or since when it waits for a sign-in. Null for other statuses and if unknown.
+             */
+            since: string | null;
             /** @description Current status. */
             status: components["schemas"]["PageStatus"];
             /** @description The reasons in sentences, for people; null without a reason. */
             text: string | null;
-            ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
-        /**
-         * Format: int64
-         * @description The cost of those accounts' subscriptions in this time, in minor units of `currency` by ISO 4217: 50000 is 500.00 EUR, 50,000 JPY or 50.000 KWD. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
-         *
-         *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and is included only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
-         *
-         *     The cost is rounded once, so monthly costs do not always add up to the total. Null if `priced_views` is null, or if prices are in several currencies.
-         */
-        CostMinor: number | null;
-        /**
-         * Format: double
-         * @description `cost_minor` / `priced_views` × 1000, in minor units, rounded to two decimal places. Null if there is no cost, or if `priced_views` is not positive.
-         */
-        CostPerThousandViewsMinor: number | null;
         /** @description The preferences document of one sub-account in one agency. Its lists are sorted sets, and never null. It is the row of `dashboard_preferences`, the `data` of a PUT response, and the state before and after a change in the history. */
         Dashboard: {
             /** @description 24 hex digits: the old system's id, or an id derived from those of the agency and the sub-account. `id` has the same value, so frontends can read either field. If your client generator drops leading underscores, rename this field; for openapi-generator, use --name-mappings _id=documentId. */
@@ -3164,8 +3111,7 @@ export interface components {
             main_poc: string[];
             /** @description The agency, 24 hex digits. */
             parent_account: string;
-            /** @description What the dashboard shows to its clients. */
-            scopes: string[];
+            scopes: components["schemas"]["Scopes"];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description The linked set, including this account. */
@@ -3210,14 +3156,12 @@ export interface components {
              * @description When it was created, UTC.
              */
             created_at: string;
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description Points of contact at the agency. */
             main_poc: components["schemas"]["Named"][];
             /** @description The agency, 24 hex digits. */
             parent_account: string;
-            /** @description What the dashboard shows to its clients. */
-            scopes: string[];
+            scopes: components["schemas"]["Scopes"];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description The linked accounts, including this one. */
@@ -3255,8 +3199,7 @@ export interface components {
              * @description The accountId in the analytics paths; 0 if the client is not in the directory.
              */
             row_id: number;
-            /** @description What the dashboard shows to its clients. */
-            scopes: string[];
+            scopes: components["schemas"]["Scopes"];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description Name of the client. Null if the client is not in the directory. */
@@ -3275,15 +3218,17 @@ export interface components {
             active: boolean;
             /** @description Email address. Empty if unknown. */
             email: string;
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description URL of a picture; may be empty. */
             image: string;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
-            last_login: components["schemas"]["LastLogin"];
-            /** @description Name, as in the directory. */
-            name: string;
+            /**
+             * Format: date-time
+             * @description When the user last signed in, UTC. Null if the user has never signed in.
+             */
+            last_login: string | null;
+            name: components["schemas"]["Name"];
         };
         /** @description The response to a GET of a dashboard. */
         DashboardView: {
@@ -3294,14 +3239,12 @@ export interface components {
              * @description When it was created, UTC.
              */
             created_at: string;
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description The agency. */
             main_account: components["schemas"]["MainAccount"];
             /** @description Points of contact at the agency. */
             main_poc: components["schemas"]["POC"][];
-            /** @description What the dashboard shows to its clients. */
-            scopes: string[];
+            scopes: components["schemas"]["Scopes"];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description The linked accounts, including this one. */
@@ -3373,11 +3316,6 @@ export interface components {
          * @description The first day of the interval, YYYY-MM-DD in the response's time zone. It can be before the range.
          */
         Day: string;
-        /**
-         * Format: date
-         * @description First day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range.
-         */
-        DayOfFollowerDay: string;
         /** @description An event in the log that a projection could not fold. On dashboards, it stops the stream of its agency. */
         DeadLetter: {
             /** @description Event id in the envelope. */
@@ -3420,7 +3358,11 @@ export interface components {
             topic: string;
             /** @description Full name of the event type. */
             type: string;
-            waiting: components["schemas"]["Waiting"];
+            /**
+             * Format: int64
+             * @description The number of later events of the stream, which wait for this one; null if it is not known, because the event breaks the chain and no later record continues it.
+             */
+            waiting: number | null;
         };
         /**
          * @description The kind of reason for which an event could not be folded.
@@ -3435,7 +3377,7 @@ export interface components {
          */
         DeadLetterReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken";
         /** @description A dead letter with its record in the log. */
-        DeadRecord: {
+        DeadRecord: components["schemas"]["DeadLetter"] & {
             /**
              * Format: int64
              * @description Size of the value.
@@ -3443,53 +3385,12 @@ export interface components {
             bytes: number;
             /** @description Why the record cannot be decoded, with its values; empty if it can be. */
             error: string;
-            /** @description Event id in the envelope. */
-            event_id: string;
-            /**
-             * Format: date-time
-             * @description Time of the event; null if the envelope cannot be read.
-             */
-            event_time: string | null;
-            /** @description Whether the stream is about to be folded again from its start. */
-            fold_again: boolean;
             /** @description True if compaction has removed the record because a later record has the same key. */
             gone: boolean;
             /** @description Headers of the record. */
             headers: components["schemas"]["RecordHeader"][];
-            /** @description <projection>-<partition>-<offset>. */
-            id: string;
-            /**
-             * Format: int64
-             * @description Offset of the record.
-             */
-            offset: number;
-            /** @description Details of the reason, such as rule, sqlstate or column. */
-            params: {
-                [key: string]: string;
-            };
-            /**
-             * Format: int64
-             * @description Partition of the topic.
-             */
-            partition: number;
             /** @description The value of the record: JSON unchanged, anything else as a string; absent without a value. */
             payload?: unknown;
-            /** @description Projection that could not fold the event. */
-            projection: string;
-            /** @description Kind of reason. */
-            reason: components["schemas"]["DeadLetterReason"];
-            /**
-             * Format: int64
-             * @description Version of the event, at which its stream has stopped; 0 if no stream has.
-             */
-            stopped_at: number;
-            /** @description Key of the record. */
-            stream: string;
-            /** @description Topic of the record. */
-            topic: string;
-            /** @description Full name of the event type. */
-            type: string;
-            waiting: components["schemas"]["Waiting"];
         };
         /** @description A flag with the record that last changed it. */
         DecidedFlag: {
@@ -3589,46 +3490,21 @@ export interface components {
             given_back: boolean;
             /** @description Says what remains to be done on the platform; null if nothing remains. */
             left: string | null;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
         };
         /** @description The data of an action without a result. */
         Done: {
             /** @description Always true; failures are errors. */
             done: boolean;
         };
-        /**
-         * Format: int64
-         * @description Followers at the last readings in the range, of the accounts in `start`; null if `start` is null.
-         */
-        End: number | null;
         /** @description Names a connection that will no longer be read unless a person signs in before a given time. */
-        EndsSoon: {
-            /** @description Sub-account, 24 hex digits; null if unknown. */
-            account_id: string | null;
-            /**
-             * Format: int64
-             * @description Id of the refused connection.
-             */
-            connection_id: number;
-            /**
-             * Format: int64
-             * @description Owner of the connection; null if unknown.
-             */
-            member_id: number | null;
-            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
-            p_id: components["schemas"]["Platform"];
+        EndsSoon: components["schemas"]["SignIn"] & {
             /**
              * Format: date-time
              * @description Deadline for the sign-in, UTC.
              */
             sign_in_before: string;
         };
-        /** @description The number of interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
-        Engagement: components["schemas"]["Total"];
         /** @description One interval of EngagementTotals. Its figures are gains since the previous readings, which can be several days old, and null if nothing was read. */
         EngagementDay: {
             /**
@@ -3658,68 +3534,41 @@ export interface components {
              */
             shares: number | null;
         };
-        /** @description True if likes, comments and shares of an account's posts have different numbers of known gains. */
-        EngagementPartial: boolean;
         /** @description The interactions that all posts together gained in the range. */
         EngagementTotals: {
             /** @description Comments gained. */
             comments: components["schemas"]["Gain"];
             /** @description Likes + comments + shares gained: the sum of those that are known. */
             engagement: components["schemas"]["Gain"];
-            engagement_partial: components["schemas"]["EngagementPartial"];
+            /** @description True if likes, comments and shares of an account's posts have different numbers of known gains. */
+            engagement_partial: boolean;
             /** @description Likes or reactions gained. */
             likes: components["schemas"]["Gain"];
-            previous_series?: components["schemas"]["PreviousSeries"];
+            /** @description What `series` is compared with; absent with compare=none. */
+            previous_series?: components["schemas"]["EngagementDay"][];
             /** @description One entry per interval of the range. */
             series: components["schemas"]["EngagementDay"][];
             /** @description Shares gained, including reposts. */
             shares: components["schemas"]["Gain"];
         };
         /** @description Describes a page of entries. */
-        EntriesMeta: {
-            /** @description The position in the agency's stream up to which the response is complete. */
-            as_of: components["schemas"]["StreamPosition"];
-            /** @description Says why newer records of the stream are not shown; absent if all are shown. */
-            incomplete?: string;
-            left_out?: components["schemas"]["LeftOut"];
-            /** @description Always false: the log contains only ids, and their names come from the current directory. */
-            names_proven: boolean;
+        EntriesMeta: components["schemas"]["HistoryMeta"] & {
             /**
              * Format: date-time
              * @description When the first matching entry at or after `to` was recorded. Only on the first page of a history in descending order. Absent if no entry matches (with filters, among the next 20,000 entries).
              */
             next_at?: string;
-            next_cursor?: components["schemas"]["NextCursor"];
         };
         /** @description What an erasure of a person erases, or has erased. */
-        Erasure: {
-            /** @description Known owners of profiles and named social accounts. */
-            accounts?: components["schemas"]["AccountOwner"][];
-            /** @description A name that the operator claims and nothing proves. */
-            claimed_name?: string;
-            /** @description The erased connections. */
-            connections?: number[];
+        Erasure: components["schemas"]["PersonErased"] & {
             /** @description Lists connections that are kept, because pages of other members are read with them. */
             connections_kept?: number[];
-            /**
-             * Format: int64
-             * @description Number of erased post texts of profiles and named accounts.
-             */
-            contents?: number;
             /** @description False in a preview. */
             erased: boolean;
             /** @description True if the log records an earlier erasure: only data that remained or arrived late is erased. */
             erased_before?: boolean;
-            /** @description The person's members. */
-            members?: number[];
-            /** @description Only the reason is set if the erasure was repeated after a restore. */
-            order?: components["schemas"]["ErasureOrder"];
-            /** @description Social accounts that lost their connection. */
-            pages?: number[];
             /** @description The agency. */
             parent_account: string;
-            /** @description The person's own social accounts. */
-            profiles?: number[];
             /**
              * Format: int64
              * @description Number of stored secrets to delete.
@@ -3730,17 +3579,6 @@ export interface components {
              * @description Number of secrets that are kept likewise.
              */
             secrets_kept?: number;
-            /**
-             * Format: int64
-             * @description Number of sessions that were erased.
-             */
-            sessions: number;
-            /** @description Further social accounts that the order names. */
-            social_accounts?: number[];
-            /** @description The person's user id; "" for a member who is not a user. */
-            user?: string;
-            /** @description The system user, uid:<number>. */
-            via?: string;
         };
         /** @description The body of a request to erase a person. */
         ErasureBody: {
@@ -3753,8 +3591,9 @@ export interface components {
             ground: string;
             /** @description Who ordered the erasure: person, client, agency, platform or authority. */
             ordered_by: string;
-            reason: components["schemas"]["ReasonOfErasureBody"];
-            social_accounts?: components["schemas"]["SocialAccountsOfErasureBody"];
+            reason: components["schemas"]["Reason2"];
+            /** @description Social accounts of the agency to erase with their figures, by their ids. Pages that are not listed stay with the client. */
+            social_accounts?: number[];
             /** @description How long to wait for tables that are behind the log, in minutes or seconds, at most 1h. The default is 1m. */
             wait?: string;
         };
@@ -3774,7 +3613,8 @@ export interface components {
         };
         /** @description The body of a request for what an erasure would erase. */
         ErasurePreviewBody: {
-            social_accounts?: components["schemas"]["SocialAccountsOfErasureBody"];
+            /** @description Social accounts of the agency to erase with their figures, by their ids. Pages that are not listed stay with the client. */
+            social_accounts?: number[];
             /** @description How long to wait for tables that are behind the log, in minutes or seconds, at most 1h. The default is 1m. */
             wait?: string;
         };
@@ -3784,16 +3624,14 @@ export interface components {
             code: components["schemas"]["Code"];
             /** @description Id of the command; also its idempotency key. */
             command_id?: string;
-            errors: components["schemas"]["Errors"];
+            /** @description Every invalid input; empty if the error does not concern single inputs. */
+            errors: components["schemas"]["FieldError"][];
             /** @description A message for people that says what is wrong and what to do. */
             message: string;
-            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
-            request_id: string;
+            request_id: components["schemas"]["RequestId"];
             /** @description Always false. */
             success: boolean;
         };
-        /** @description Every invalid input; empty if the error does not concern single inputs. */
-        Errors: components["schemas"]["FieldError"][];
         /** @description Says which figures changed. */
         Event: {
             /** @description Whether anything may have changed: then read everything again. */
@@ -3801,6 +3639,8 @@ export interface components {
             /** @description Accounts whose figures changed; empty with `all`. */
             changes: components["schemas"]["Change"][];
         };
+        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
+        EventPosition: string;
         /** @description Tells the dashboards projection to leave out an earlier event of the same stream permanently, in every version of the tables. It is the only event that an operator may append to a stream that has stopped. */
         EventSkipped: {
             /** @description The operator's reason. */
@@ -3867,23 +3707,13 @@ export interface components {
          */
         Figures: "account" | "posts";
         /** @description The progress of a page's first reading. */
-        FirstReading: {
+        FirstReading: components["schemas"]["ConnectionStatus"] & {
             /**
              * Format: date-time
              * @description The time of the newest reading since the page was connected, in UTC; null before the first one.
              */
             last_read_at: string | null;
-            reasons: components["schemas"]["Reasons"];
-            since: components["schemas"]["Since"];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
-            /** @description Current status. */
-            status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null without a reason. */
-            text: string | null;
+            social_account_id: components["schemas"]["SocialAccountId"];
         };
         /** @description A flag before and after. */
         Flip: {
@@ -3909,7 +3739,11 @@ export interface components {
              * @description The number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if there are no previous readings.
              */
             change: number | null;
-            day: components["schemas"]["DayOfFollowerDay"];
+            /**
+             * Format: date
+             * @description First day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range.
+             */
+            day: string;
             /**
              * Format: int64
              * @description The number of followers at the end of the interval: the sum of each account's last reading. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range is counted from its first reading; no `change` includes its initial followers. Null if no account was read in this interval.
@@ -3920,9 +3754,12 @@ export interface components {
         FollowerSeries: {
             /** @description See `followers` of AccountTotals. */
             followers: components["schemas"]["Total"];
-            moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
-            previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
-            same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
+            /** @description Accounts in `followers` whose newest reading in the range belongs to another client or member. They are counted here with their last reading before the move, and for the other client or member with their readings after the move. Absent if no account moved. */
+            moved_away?: components["schemas"]["MovedAway"];
+            /** @description What `series` is compared with; absent with compare=none. */
+            previous_series?: components["schemas"]["FollowerDay"][];
+            /** @description Compares only accounts that were read for the same clients and member both before the comparison starts and in the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no other accounts, and with compare=none. */
+            same_accounts?: components["schemas"]["SameAccounts"];
             /** @description One entry per interval of the range. */
             series: components["schemas"]["FollowerDay"][];
             /**
@@ -3931,15 +3768,13 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description The number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
-        Followers: components["schemas"]["Total"];
         /** @description The response to /api/accounts/followers. */
         FollowersByAccount: {
             /** @description By id; only accounts that have social accounts, or had some with figures in the range. */
             accounts: components["schemas"]["FollowersOfAccount"][];
         };
         /** @description The followers of one client, or of the agency's own pages. */
-        FollowersOfAccount: {
+        FollowersOfAccount: components["schemas"]["FollowerSeries"] & {
             /** @description The account, 24 hex digits. */
             account_id: string;
             /**
@@ -3947,18 +3782,6 @@ export interface components {
              * @description Capture time of the newest reading that the figures of this account use; null if it has no reading.
              */
             as_of: string | null;
-            /** @description See `followers` of AccountTotals. */
-            followers: components["schemas"]["Total"];
-            moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
-            previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
-            same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["FollowerDay"][];
-            /**
-             * Format: int64
-             * @description Number in scope, whether read or not.
-             */
-            social_accounts: number;
         };
         /**
          * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old that reading is. The first reading with the figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. If a page moves to another client of the agency, or back, the first reading there with the figure is always a baseline.
@@ -4077,8 +3900,6 @@ export interface components {
             /** @description Name of the scope. */
             scope: string;
         };
-        /** @description Lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
-        GrantedScopes: string[] | null;
         /**
          * @description The length of the intervals of a series.
          *
@@ -4094,7 +3915,11 @@ export interface components {
              * @description Number of accounts read in this interval.
              */
             accounts_read: number;
-            day: components["schemas"]["DayOfFollowerDay"];
+            /**
+             * Format: date
+             * @description First day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range.
+             */
+            day: string;
             /**
              * Format: int64
              * @description The number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if no account was read, or if no account has a previous reading.
@@ -4109,12 +3934,25 @@ export interface components {
             followers: components["schemas"]["Total"];
             /** @description See `impressions` of ReachStats. */
             impressions: components["schemas"]["Total"];
-            post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
+            /** @description The likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
+            post_engagement: components["schemas"]["Gain"];
             /** @description Video views, see `views` of ViewsSeries. */
             post_views: components["schemas"]["Gain"];
-            posts_published: components["schemas"]["PostsPublished"];
-            posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
-            social_accounts: components["schemas"]["SocialAccountsOfGrowthTotals"];
+            /**
+             * Format: int64
+             * @description The number of posts published in the range on connections that the member owns now, including posts that were deleted later. The other figures, by contrast, include only gains from times when the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
+             */
+            posts_published: number | null;
+            /**
+             * Format: int64
+             * @description The same number for the previous period (see Total); null with compare=none or if unknown.
+             */
+            posts_published_previous: number | null;
+            /**
+             * Format: int64
+             * @description Accounts that the member has now, and former ones with figures in this response.
+             */
+            social_accounts: number;
         };
         /** @description Says what was stored and what to expect. It contains no tokens. */
         HandedOver: {
@@ -4223,44 +4061,19 @@ export interface components {
          */
         HealthStatus: "ready" | "degraded" | "not_ready";
         /** @description The effect of one record on one dashboard, or an operator's skip of a record. */
-        HistoryEntry: {
+        HistoryEntry: components["schemas"]["Record"] & {
             /** @description Users who gained or lost access to the dashboard or to scopes of it because of the record. */
             access: components["schemas"]["AccessEffect"];
-            /** @description Who made the change. */
-            actor: components["schemas"]["Named"];
             /** @description The value after the change. Null for a skip. */
             after: components["schemas"]["DashboardState"] | null;
             /** @description The value before the change. Null if the record created the dashboard, or for a skip. */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between `before` and `after`. */
             changes: components["schemas"]["Differences"];
-            /** @description Id of the command; also its idempotency key. */
-            command_id: string;
             /** @description The sub-account; null for a skip. */
             dashboard: components["schemas"]["Named"] | null;
-            /** @description Id of the event in the log. */
-            event_id: string;
-            /** @description Hash of the record, SHA-256 in hex. */
-            hash: string;
-            on_behalf_of: components["schemas"]["OnBehalfOf"];
-            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
-            request_id: string;
-            /** @description The role that permitted it. */
-            role: string;
             /** @description Says which record of the stream an operator skipped because it was unreadable, and why. The skipped record has no entry. Only in entries of type dashboard.event_skipped.v1. */
             skip?: components["schemas"]["EventSkipped"];
-            /**
-             * Format: date-time
-             * @description UTC; strictly increases with `version`.
-             */
-            time: string;
-            /** @description For example dashboard.accounts_linked.v1. */
-            type: string;
-            /**
-             * Format: int64
-             * @description Version of the agency's stream.
-             */
-            version: number;
         };
         /** @description Describes the data of a response to an auditor. */
         HistoryMeta: {
@@ -4268,11 +4081,18 @@ export interface components {
             as_of: components["schemas"]["StreamPosition"];
             /** @description Says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
-            left_out?: components["schemas"]["LeftOut"];
+            /**
+             * Format: int64
+             * @description The number of records of the stream that could not be folded and were skipped by an operator. They have versions but no entries. An entry of type dashboard.event_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
+             */
+            left_out?: number;
             /** @description Always false: the log contains only ids, and their names come from the current directory. */
             names_proven: boolean;
-            next_cursor?: components["schemas"]["NextCursor"];
+            /** @description The cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
+            next_cursor?: string;
         };
+        /** @description Id, 24 hex digits. */
+        Id: string;
         /** @description A file that was read. */
         ImportedFile: {
             /**
@@ -4285,8 +4105,6 @@ export interface components {
             /** @description Hex SHA-256 of the content. */
             sha256: string;
         };
-        /** @description The number of times that content was shown in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); not available from TikTok. */
-        Impressions: components["schemas"]["Total"];
         /**
          * @description Says how the values of a figure can be combined over time.
          *
@@ -4297,11 +4115,6 @@ export interface components {
          * @enum {string}
          */
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
-        /**
-         * Format: date-time
-         * @description When the user last signed in, UTC. Null if the user has never signed in.
-         */
-        LastLogin: string | null;
         /** @description The response to /leaderboard. */
         Leaderboard: {
             /** @description Lists the members by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and therefore not in any list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
@@ -4309,13 +4122,6 @@ export interface components {
             /** @description Lists the posts by the same measure; of posts with equal engagement, the newest is first. */
             posts: components["schemas"]["RankedPost"][];
         };
-        /**
-         * Format: int64
-         * @description The number of records of the stream that could not be folded and were skipped by an operator. They have versions but no entries. An entry of type dashboard.event_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
-         */
-        LeftOut: number;
-        /** @description Likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
-        Likes: components["schemas"]["Gain"];
         /** @description One interval of a LikesSeries. */
         LikesDay: {
             day: components["schemas"]["Day"];
@@ -4332,14 +4138,16 @@ export interface components {
         };
         /** @description The number of likes (or reactions) that posts gained, in total and over time. */
         LikesSeries: {
-            likes: components["schemas"]["Likes"];
-            previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
+            /** @description Likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
+            likes: components["schemas"]["Gain"];
+            /** @description What `series` is compared with; absent with compare=none. */
+            previous_series?: components["schemas"]["LikesDay"][];
             /** @description One entry per interval of the range. */
             series: components["schemas"]["LikesDay"][];
         };
         /** @description The body of a request of an operator for a sign-in link. */
         LinkBody: {
-            reason: components["schemas"]["ReasonOfErasureBody"];
+            reason: components["schemas"]["Reason2"];
             valid_for?: components["schemas"]["ValidFor"];
         };
         /** @description One account of the linked set. */
@@ -4348,10 +4156,8 @@ export interface components {
             address: string;
             /** @description Email address. Empty if unknown. */
             email: string;
-            /** @description Id, 24 hex digits. */
-            id: string;
-            /** @description Name, as in the directory. */
-            name: string;
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["Name"];
             /** @description Telephone number. Empty if unknown. */
             phone: string;
         };
@@ -4359,6 +4165,13 @@ export interface components {
         ListMeta: {
             /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string;
+        };
+        /** @description An operator who reached the service without a token, over the socket on its machine; zero for others. */
+        LocalOperator: {
+            /** @description A name that the operator claims and nothing proves. */
+            claimed_name?: string;
+            /** @description The system user, uid:<number>. */
+            via?: string;
         };
         /** @description A client that was added. */
         MadeAccount: {
@@ -4368,10 +4181,8 @@ export interface components {
             address: string | null;
             /** @description Email address. Null if none was given. */
             email: string | null;
-            /** @description Id, 24 hex digits. */
-            id: string;
-            /** @description Name, as in the directory. */
-            name: string;
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["Name"];
             /** @description The agency. */
             parent_account: string;
             /** @description Telephone number. Null if none was given. */
@@ -4385,34 +4196,9 @@ export interface components {
             time_zone: string | null;
         };
         /** @description A link with its address, which is shown only once. */
-        MadeLink: {
-            /** @description The account that will own the pages. */
-            account_id: string;
-            /**
-             * Format: date-time
-             * @description When the link was created, in UTC.
-             */
-            created_at: string;
-            /** @description Whether the link was followed in a browser. */
-            followed: boolean;
-            /** @description UUID; not a secret. */
-            id: string;
-            /** @description Id of the user who created the link. */
-            made_by: string;
-            platforms: components["schemas"]["Platforms"];
-            /**
-             * Format: date-time
-             * @description When the link was revoked; null if it was not revoked.
-             */
-            revoked_at: string | null;
+        MadeLink: components["schemas"]["ConnectLink"] & {
             /** @description Address to send to the person who should connect. */
             url: string;
-            works: components["schemas"]["Works"];
-            /**
-             * Format: date-time
-             * @description When the link expires, in UTC.
-             */
-            works_until: string;
         };
         /** @description A person who was invited. */
         MadeUser: {
@@ -4427,10 +4213,8 @@ export interface components {
             created_at: string;
             /** @description Email address. */
             email: string;
-            /** @description Id, 24 hex digits. */
-            id: string;
-            /** @description Name, as in the directory. */
-            name: string;
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["Name"];
             /** @description Telephone number. Null if none was given. */
             phone: string | null;
         };
@@ -4438,8 +4222,7 @@ export interface components {
         MainAccount: {
             /** @description The custom domain, otherwise the white-label address; "" if the agency has neither. */
             login_url: string;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
         };
         /** @description The caller's identity and permissions. */
         Me: {
@@ -4466,18 +4249,13 @@ export interface components {
             user_id: string;
         };
         /** @description The agency for which the caller acts. */
-        MeAgency: {
+        MeAgency: components["schemas"]["AccountName"] & {
             /** @description #rrggbb; null if the directory has no color. */
             colour: string | null;
-            /** @description Id, 24 hex digits. */
-            id: string;
-            /** @description Name, as in the directory. Null if the account is not in the directory. */
-            name: string | null;
         };
         /** @description A dashboard that a client user may open. */
         MeDashboard: {
-            /** @description What the dashboard shows to its clients. */
-            scopes: string[];
+            scopes: components["schemas"]["Scopes"];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
             /** @description Name of the client. Null if the client is not in the directory. */
@@ -4508,8 +4286,7 @@ export interface components {
             image: string | null;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
         };
         /** @description A person in an account who owns connections. */
         Member: {
@@ -4528,8 +4305,7 @@ export interface components {
             id: number;
             /** @description URL of that user's picture; null if the user has no picture. */
             image: string | null;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
             /**
              * Format: int64
              * @description Number of profiles and pages that the member has connected.
@@ -4545,24 +4321,13 @@ export interface components {
             /** @description All platforms together. */
             total: components["schemas"]["GrowthTotals"];
         };
-        /**
-         * Format: int64
-         * @description The owner of the connection when the post was last registered. If another member takes over the connection, its posts are registered again for that member.
-         */
-        MemberId: number;
         /** @description A platform with the number of a member's social accounts on it. */
-        MemberPlatform: {
+        MemberPlatform: components["schemas"]["PlatformRef"] & {
             /**
              * Format: int64
              * @description Number of these accounts that are connected and need no new authorization.
              */
             connected: number;
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: int64
              * @description Number of the member's accounts on the platform.
@@ -4637,45 +4402,53 @@ export interface components {
              */
             followers: number;
         };
-        /** @description Accounts in `followers` whose newest reading in the range belongs to another client or member. They are counted here with their last reading before the move, and for the other client or member with their readings after the move. Absent if no account moved. */
-        MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
+        /** @description Name, as in the directory. */
+        Name: string;
         /** @description A person or an account, with the current name in the agency's directory. */
         Named: {
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description Name, as in the directory. Null if erased or not in this agency. */
             name: string | null;
         };
-        /**
-         * Format: int64
-         * @description `end` minus `start`, regardless of the parameter compare. It is negative if more followers were lost than gained.
-         */
-        Net: number | null;
         /** @description Followers gained minus followers lost. It covers the social accounts that were read in the range and before it, or at least twice in the range. Followers are a stock (see `followers` of AccountTotals); platforms do not report gains and losses separately. */
         NetGrowth: {
-            end: components["schemas"]["End"];
+            /**
+             * Format: int64
+             * @description Followers at the last readings in the range, of the accounts in `start`; null if `start` is null.
+             */
+            end: number | null;
             /**
              * Format: date-time
              * @description See `gained_since` of Total.
              */
             gained_since: string | null;
-            net: components["schemas"]["Net"];
-            net_pct: components["schemas"]["NetPct"];
-            note: components["schemas"]["Note"];
-            previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
-            series: components["schemas"]["Series"];
+            /**
+             * Format: int64
+             * @description `end` minus `start`, regardless of the parameter compare. It is negative if more followers were lost than gained.
+             */
+            net: number | null;
+            /**
+             * Format: double
+             * @description `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if no other accounts remain or these had no followers, or if `gained_since` is set.
+             */
+            net_pct: number | null;
+            /** @description Like `note` of Total. With first_reading, followers were read in the range but never before. With part, some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
+            note: components["schemas"]["TotalNote"];
+            /** @description What `series` is compared with; absent with compare=none. */
+            previous_series?: components["schemas"]["GrowthDay"][];
+            /** @description One entry per interval of the range; they add up to `net`. */
+            series: components["schemas"]["GrowthDay"][];
             /**
              * Format: int64
              * @description Number in scope, whether read or not.
              */
             social_accounts: number;
-            start: components["schemas"]["Start"];
+            /**
+             * Format: int64
+             * @description The number of followers at the last readings before the range. For an account that was first read in the range, that reading is used. Null if no account is covered.
+             */
+            start: number | null;
         };
-        /**
-         * Format: double
-         * @description `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if no other accounts remain or these had no followers, or if `gained_since` is set.
-         */
-        NetPct: number | null;
         /** @description A client to add. */
         NewAccountBody: {
             /** @description Postal address of the client, shown to its users. */
@@ -4706,17 +4479,11 @@ export interface components {
             /** @description Telephone number. */
             phone?: string;
         };
-        /** @description The cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
-        NextCursor: string;
-        /** @description Like `note` of Total. With first_reading, followers were read in the range but never before. With part, some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
-        Note: components["schemas"]["TotalNote"];
         /** @description Starts a stream of notices. */
         NoticeCursor: {
             /** @description True if the log was restored to a state before the client's cursor. The notices in between are unknown: read everything again. */
             all: boolean;
         };
-        /** @description The user on whose behalf the actor acted. Null if the actor acted for no one else. */
-        OnBehalfOf: components["schemas"]["Named"] | null;
         /**
          * @description Names what an operator did.
          *
@@ -4787,14 +4554,12 @@ export interface components {
         POC: {
             /** @description Email address. Empty if unknown. */
             email: string;
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description URL of a picture; may be empty. */
             image: string;
             /** @description URL for scheduling a meeting; may be empty. */
             meeting_link: string;
-            /** @description Name, as in the directory. */
-            name: string;
+            name: components["schemas"]["Name"];
             /** @description Telephone number. Empty if unknown. */
             phone: string;
         };
@@ -4874,29 +4639,48 @@ export interface components {
          * @enum {string}
          */
         PauseKind: "projection" | "platform" | "connection";
-        /** @description One entry per day, week (from Monday) or month; the range can cut the first and the last. */
-        Periods: components["schemas"]["StatsPeriod"][];
-        /** @description A session of a person, for operators. */
-        PersonSession: {
+        /** @description Describes what a stored token can read, as reported by the platform. */
+        Permissions: {
+            /** @description Lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
+            granted_scopes: string[] | null;
+            /** @description Lists the figures that stay null because a scope is missing; empty if the granted scopes are unknown. */
+            ungranted_figures: components["schemas"]["UngrantedFigure"][];
+        };
+        /** @description Records that an operator erased a person from the directory. It holds ids only. */
+        PersonErased: components["schemas"]["LocalOperator"] & {
+            /** @description Known owners of profiles and named social accounts. */
+            accounts?: components["schemas"]["AccountOwner"][];
+            /** @description The erased connections. */
+            connections?: number[];
             /**
-             * Format: date-time
-             * @description When the session expires, regardless of activity, UTC.
+             * Format: int64
+             * @description Number of erased post texts of profiles and named accounts.
              */
-            ends_at: string;
-            /** @description Id for ending the session. It grants no access. */
-            id: string;
+            contents?: number;
+            /** @description The person's members. */
+            members?: number[];
+            /** @description Only the reason is set if the erasure was repeated after a restore. */
+            order?: components["schemas"]["ErasureOrder"];
+            /** @description Social accounts that lost their connection. */
+            pages?: number[];
+            /** @description The person's own social accounts. */
+            profiles?: number[];
+            /**
+             * Format: int64
+             * @description Number of sessions that were erased.
+             */
+            sessions: number;
+            /** @description Further social accounts that the order names. */
+            social_accounts?: number[];
+            /** @description The person's user id; "" for a member who is not a user. */
+            user?: string;
+        };
+        /** @description A session of a person, for operators. */
+        PersonSession: components["schemas"]["SignInSession"] & {
             /** @description The role in the session. */
             role: string;
-            seen_at: components["schemas"]["SeenAt"];
-            /**
-             * Format: date-time
-             * @description Time of the sign-in, UTC.
-             */
-            signed_in_at: string;
             /** @description The id of the user, auditor or operator. */
             user_id: string;
-            /** @description How the user signed in: link, provider, token, or demo. */
-            way: string;
         };
         /**
          * Format: int64
@@ -4910,35 +4694,7 @@ export interface components {
          */
         Platform: 1 | 3 | 4 | 6;
         /** @description The activity on one platform. */
-        PlatformActivity: {
-            accounts_measured: components["schemas"]["AccountsMeasured"];
-            /**
-             * Format: double
-             * @description From 0 to 100: posts per week as a percentage of 3, capped at 100.
-             */
-            frequency: number | null;
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            posts: components["schemas"]["Posts"];
-            /**
-             * Format: double
-             * @description The mean of the measured accounts.
-             */
-            posts_per_week: number | null;
-            regularity: components["schemas"]["Regularity"];
-            score: components["schemas"]["Score"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["ActivityDay"][];
-            /**
-             * Format: int64
-             * @description Number in scope.
-             */
-            social_accounts: number;
-        };
+        PlatformActivity: components["schemas"]["PlatformRef"] & components["schemas"]["Activity"];
         /** @description Identifies the answer with which a platform refused a call. It has no text, because a platform's text may name people. */
         PlatformAnswer: {
             /** @description Our name of the call, such as page_insights. */
@@ -4957,155 +4713,32 @@ export interface components {
             subcode?: number;
         };
         /** @description The totals of one platform. */
-        PlatformEngagementTotals: {
-            /** @description Comments gained. */
-            comments: components["schemas"]["Gain"];
-            /** @description Likes + comments + shares gained: the sum of those that are known. */
-            engagement: components["schemas"]["Gain"];
-            engagement_partial: components["schemas"]["EngagementPartial"];
-            /** @description Likes or reactions gained. */
-            likes: components["schemas"]["Gain"];
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_series?: components["schemas"]["PreviousSeries"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["EngagementDay"][];
-            /** @description Shares gained, including reposts. */
-            shares: components["schemas"]["Gain"];
-        };
+        PlatformEngagementTotals: components["schemas"]["PlatformRef"] & components["schemas"]["EngagementTotals"];
         /** @description The follower series of one platform. */
-        PlatformFollowerSeries: {
-            /** @description See `followers` of AccountTotals. */
-            followers: components["schemas"]["Total"];
-            moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
-            same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["FollowerDay"][];
-            /**
-             * Format: int64
-             * @description Number in scope, whether read or not.
-             */
-            social_accounts: number;
-        };
+        PlatformFollowerSeries: components["schemas"]["PlatformRef"] & components["schemas"]["FollowerSeries"];
         /** @description The totals of one platform. */
-        PlatformGrowthTotals: {
-            /** @description See `engagement` of AccountTotals: counted by the platforms per account. */
-            engagement: components["schemas"]["Total"];
-            /** @description See `followers` of AccountTotals. */
-            followers: components["schemas"]["Total"];
-            /** @description See `impressions` of ReachStats. */
-            impressions: components["schemas"]["Total"];
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
-            /** @description Video views, see `views` of ViewsSeries. */
-            post_views: components["schemas"]["Gain"];
-            posts_published: components["schemas"]["PostsPublished"];
-            posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
-            social_accounts: components["schemas"]["SocialAccountsOfGrowthTotals"];
-        };
+        PlatformGrowthTotals: components["schemas"]["PlatformRef"] & components["schemas"]["GrowthTotals"];
         /** @description The totals of one platform. */
-        PlatformInsights: {
-            engagement: components["schemas"]["Engagement"];
-            followers: components["schemas"]["Followers"];
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            social_accounts: components["schemas"]["SocialAccounts"];
-        };
+        PlatformInsights: components["schemas"]["PlatformRef"] & components["schemas"]["AccountTotals"];
         /** @description The series of one platform. */
-        PlatformLikesSeries: {
-            likes: components["schemas"]["Likes"];
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["LikesDay"][];
-        };
+        PlatformLikesSeries: components["schemas"]["PlatformRef"] & components["schemas"]["LikesSeries"];
         /** @description The growth on one platform. */
-        PlatformNetGrowth: {
-            end: components["schemas"]["End"];
-            /**
-             * Format: date-time
-             * @description See `gained_since` of Total.
-             */
-            gained_since: string | null;
-            net: components["schemas"]["Net"];
-            net_pct: components["schemas"]["NetPct"];
-            note: components["schemas"]["Note"];
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
-            series: components["schemas"]["Series"];
-            /**
-             * Format: int64
-             * @description Number in scope, whether read or not.
-             */
-            social_accounts: number;
-            start: components["schemas"]["Start"];
-        };
+        PlatformNetGrowth: components["schemas"]["PlatformRef"] & components["schemas"]["NetGrowth"];
         /** @description The figures of one platform. */
-        PlatformReachStats: {
-            impressions: components["schemas"]["Impressions"];
+        PlatformReachStats: components["schemas"]["PlatformRef"] & components["schemas"]["ReachStats"];
+        /** @description Identifies a platform. */
+        PlatformRef: {
             p_id: components["schemas"]["Platform"];
             /**
              * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
-            reach: components["schemas"]["Reach"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["ReachDay"][];
-            /**
-             * Format: int64
-             * @description Number in scope, whether read or not.
-             */
-            social_accounts: number;
         };
         /** @description Compares one platform's page views with the cost of subscriptions. A subscription has one price for all platforms. Here the full price is compared with this platform's page views alone, so do not add the costs of platforms. */
-        PlatformRoi: {
-            cost_minor: components["schemas"]["CostMinor"];
-            cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null if there is no cost. */
-            currency: string | null;
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            price: components["schemas"]["PriceStatus"];
-            priced_views: components["schemas"]["PricedViews"];
+        PlatformRoi: components["schemas"]["PlatformRef"] & components["schemas"]["Roi"] & {
             /** @description The platform's names for the metrics in `views`: Facebook page_media_view (day flow), Instagram views (day flow); not available from LinkedIn or TikTok. If a platform does not report views of accounts, views of posts are used: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); not available from LinkedIn. */
             source_metrics: string[];
-            views: components["schemas"]["Views"];
         };
         /** @description The response to /api/stats. */
         PlatformStats: {
@@ -5113,20 +4746,7 @@ export interface components {
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
         /** @description The series of one platform. */
-        PlatformViewsSeries: {
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
-            /** @description One entry per interval of the range. */
-            series: components["schemas"]["ViewsDay"][];
-            views: components["schemas"]["ViewsOfPlatformViewsSeries"];
-        };
-        /** @description Platforms where the holder of the link can sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
-        Platforms: components["schemas"]["Platform"][];
+        PlatformViewsSeries: components["schemas"]["PlatformRef"] & components["schemas"]["ViewsSeries"];
         /** @description Identifies one record of the log. */
         Position: {
             /**
@@ -5142,12 +4762,45 @@ export interface components {
             /** @description Name of the topic. */
             topic: string;
         };
+        /** @description A post with data from the platform and the main application. The main application takes precedence over the platform's listing. */
+        Post: components["schemas"]["PlatformRef"] & {
+            /** @description The sub-account that last registered the post. If the caller cannot see that sub-account, it is the sub-account that owned the page at the last reading in the range. */
+            account_id: string;
+            /**
+             * Format: int64
+             * @description A category of the main application; null if the post has none.
+             */
+            c_id: number | null;
+            /** @description The text; null if unknown. */
+            content: string | null;
+            /** @description The platform's id of the post. */
+            external_id: string;
+            /** @description <social account>:<the platform's id>. */
+            id: string;
+            /** @description URL of the picture or video. Null if unknown. */
+            media_url: string | null;
+            /**
+             * Format: int64
+             * @description The owner of the connection when the post was last registered. If another member takes over the connection, its posts are registered again for that member.
+             */
+            member_id: number;
+            /** @description The URL on the platform; null if unknown. */
+            permalink: string | null;
+            /** @description The type as named by the platform or the main application; null if unknown. */
+            post_type: string | null;
+            /**
+             * Format: date-time
+             * @description When it was published, UTC. Null if unknown.
+             */
+            published_at: string | null;
+            social_account_id: components["schemas"]["SocialAccountId"];
+        };
         /**
          * @description A post with its latest figures. A post that several sub-accounts of an agency have registered is listed once, for the sub-account in scope that registered it last.
          *
-         *     Figures are totals since publication, except the average watch time, which is reported as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
+         *     Figures are totals since publication, except the average watch time, which is reported as read. PostCounts lists the platforms' metrics.
          */
-        PostActivity: {
+        PostActivity: components["schemas"]["PlatformRef"] & {
             /** @description The sub-account that owns the post. */
             account_id: string;
             /**
@@ -5200,14 +4853,8 @@ export interface components {
              * @description The owner of the connection when the post was last registered; for a planned post, the current owner.
              */
             member_id: number;
-            p_id: components["schemas"]["Platform"];
             /** @description The URL on the platform; null if unknown. */
             permalink: string | null;
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: date-time
              * @description When it was published, UTC. Null if unknown or not published yet.
@@ -5233,11 +4880,7 @@ export interface components {
              * @description Shares, including reposts; null if the platform did not report them.
              */
             shares: number | null;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /** @description "published" or "scheduled". */
             state: components["schemas"]["ActivityState"];
             /** @description Post, photo, video, reel, story, carousel, ad, or a type from the main application; null if unknown. */
@@ -5320,20 +4963,12 @@ export interface components {
             views: number | null;
         };
         /** @description One post with its engagement. */
-        PostEngagement: {
-            account_id: components["schemas"]["AccountId"];
-            /**
-             * Format: int64
-             * @description A category of the main application; null if the post has none.
-             */
-            c_id: number | null;
+        PostEngagement: components["schemas"]["Post"] & {
             /**
              * Format: int64
              * @description Total at the end of the range, like `likes`.
              */
             comments: number | null;
-            /** @description The text; null if unknown. */
-            content: string | null;
             /**
              * Format: int64
              * @description The sum of `likes`, `comments` and `shares`, as far as they are known.
@@ -5341,8 +4976,6 @@ export interface components {
             engagement: number | null;
             /** @description Whether a part of `engagement` is missing. */
             engagement_partial: boolean;
-            /** @description The platform's id of the post. */
-            external_id: string;
             /**
              * Format: int64
              * @description The engagement gained in the range, see `engagement` of PostGrowth.
@@ -5350,46 +4983,19 @@ export interface components {
             gained: number | null;
             /** @description See `engagement_partial` of PostGrowth. */
             gained_partial: boolean;
-            /** @description <social account>:<the platform's id>. */
-            id: string;
             /**
              * Format: int64
              * @description `likes`, `comments`, `shares` and their sum `engagement` are totals since publication, at the end of the range; see PostCounts.
              */
             likes: number | null;
-            /** @description URL of the picture or video. Null if unknown. */
-            media_url: string | null;
-            member_id: components["schemas"]["MemberId"];
             /** @description See `no_baseline` of PostGrowth. */
             no_baseline: boolean;
-            p_id: components["schemas"]["Platform"];
-            /** @description The URL on the platform; null if unknown. */
-            permalink: string | null;
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description The type as named by the platform or the main application; null if unknown. */
-            post_type: string | null;
-            /**
-             * Format: date-time
-             * @description When it was published, UTC. Null if unknown.
-             */
-            published_at: string | null;
             /**
              * Format: int64
              * @description Total at the end of the range, like `likes`.
              */
             shares: number | null;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
         };
-        /** @description The likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
-        PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
         /** @description The growth of a post in the range: the sum of the gains of its readings, which belong to the client and member that owned the page at the reading (see Gain). If the response is limited to clients or a member, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
             /**
@@ -5443,46 +5049,11 @@ export interface components {
             views: number | null;
         };
         /** @description A post with its figures. */
-        PostInsight: {
-            account_id: components["schemas"]["AccountId"];
-            /**
-             * Format: int64
-             * @description A category of the main application; null if the post has none.
-             */
-            c_id: number | null;
-            /** @description The text; null if unknown. */
-            content: string | null;
-            /** @description The platform's id of the post. */
-            external_id: string;
+        PostInsight: components["schemas"]["Post"] & {
             /** @description Growth in the range. */
             growth: components["schemas"]["PostGrowth"];
-            /** @description <social account>:<the platform's id>. */
-            id: string;
             /** @description Totals at the end of the range. */
             latest: components["schemas"]["PostCounts"];
-            /** @description URL of the picture or video. Null if unknown. */
-            media_url: string | null;
-            member_id: components["schemas"]["MemberId"];
-            p_id: components["schemas"]["Platform"];
-            /** @description The URL on the platform; null if unknown. */
-            permalink: string | null;
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description The type as named by the platform or the main application; null if unknown. */
-            post_type: string | null;
-            /**
-             * Format: date-time
-             * @description When it was published, UTC. Null if unknown.
-             */
-            published_at: string | null;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
         };
         /** @description The response to /getPostInsights and /getMembersPostInsights. */
         PostInsights: {
@@ -5490,54 +5061,19 @@ export interface components {
             posts: components["schemas"]["PostInsight"][];
         };
         /** @description One post with its likes. */
-        PostLikes: {
-            account_id: components["schemas"]["AccountId"];
-            /**
-             * Format: int64
-             * @description A category of the main application; null if the post has none.
-             */
-            c_id: number | null;
-            /** @description The text; null if unknown. */
-            content: string | null;
-            /** @description The platform's id of the post. */
-            external_id: string;
+        PostLikes: components["schemas"]["Post"] & {
             /**
              * Format: int64
              * @description Gained in the range, see `likes` of PostGrowth.
              */
             gained: number | null;
-            /** @description <social account>:<the platform's id>. */
-            id: string;
             /**
              * Format: int64
              * @description Total since publication, at the end of the range; null if not read or not reported.
              */
             likes: number | null;
-            /** @description URL of the picture or video. Null if unknown. */
-            media_url: string | null;
-            member_id: components["schemas"]["MemberId"];
             /** @description See `no_baseline` of PostGrowth. */
             no_baseline: boolean;
-            p_id: components["schemas"]["Platform"];
-            /** @description The URL on the platform; null if unknown. */
-            permalink: string | null;
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description The type as named by the platform or the main application; null if unknown. */
-            post_type: string | null;
-            /**
-             * Format: date-time
-             * @description When it was published, UTC. Null if unknown.
-             */
-            published_at: string | null;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
         };
         /** @description One reading of an activity: the totals since publication at that time (cumulative figures). */
         PostReading: {
@@ -5596,11 +5132,7 @@ export interface components {
              * @description Shares, including reposts; null if the platform did not report them.
              */
             shares: number | null;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /** @description That member's user, 24 hex digits; null if the member is not a user. */
             user_id: string | null;
             /**
@@ -5609,11 +5141,6 @@ export interface components {
              */
             views: number | null;
         };
-        /**
-         * Format: int64
-         * @description The number of posts of the measured accounts published in the range, according to the publication time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are counted. If a page moved to another sub-account, posts from before the move are counted for both sub-accounts. Null if no account is measured.
-         */
-        Posts: number | null;
         /** @description The response to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
             /** @description All posts that were published before the end of the range or read in it, newest first. */
@@ -5628,16 +5155,6 @@ export interface components {
             /** @description All requested platforms together. */
             total: components["schemas"]["LikesSeries"];
         };
-        /**
-         * Format: int64
-         * @description The number of posts published in the range on connections that the member owns now, including posts that were deleted later. The other figures, by contrast, include only gains from times when the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
-         */
-        PostsPublished: number | null;
-        /**
-         * Format: int64
-         * @description The same number for the previous period (see Total); null with compare=none or if unknown.
-         */
-        PostsPublishedPrevious: number | null;
         /** @description The response to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
             /** @description All requested platforms, including those without posts. */
@@ -5682,8 +5199,7 @@ export interface components {
             dashboard: components["schemas"]["Named"];
             /** @description Points of contact at the agency. */
             main_poc: components["schemas"]["Named"][];
-            /** @description What the dashboard shows to its clients. */
-            scopes: string[];
+            scopes: components["schemas"]["Scopes"];
             /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["Named"][];
             /** @description Users on the list. */
@@ -5696,20 +5212,6 @@ export interface components {
             /** @description Name of the scope. */
             scope: string;
         };
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the first day of the earlier period. */
-        PreviousPeriods: components["schemas"]["StatsPeriod"][];
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
-        PreviousSeries: components["schemas"]["EngagementDay"][];
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
-        PreviousSeriesOfFollowerSeries: components["schemas"]["FollowerDay"][];
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
-        PreviousSeriesOfLikesSeries: components["schemas"]["LikesDay"][];
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
-        PreviousSeriesOfNetGrowth: components["schemas"]["GrowthDay"][];
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
-        PreviousSeriesOfPlatformReachStats: components["schemas"]["ReachDay"][];
-        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
-        PreviousSeriesOfPlatformViewsSeries: components["schemas"]["ViewsDay"][];
         /**
          * @description Says whether a price is known, and if not, why.
          *
@@ -5722,31 +5224,15 @@ export interface components {
          * @enum {string}
          */
         PriceStatus: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
-        /**
-         * Format: int64
-         * @description The number of page views that accounts gained while their price was known. The cost is for these views. Null if there are no such views. Like `views`, they add up over time.
-         */
-        PricedViews: number | null;
         /** @description The same error in the shape of RFC 9457, with the members of ErrorBody as extensions. */
-        ProblemBody: {
-            /** @description The error code, for programs. */
-            code: components["schemas"]["Code"];
-            /** @description Id of the command; also its idempotency key. */
-            command_id?: string;
+        ProblemBody: components["schemas"]["ErrorBody"] & {
             /** @description Same as `message`. */
             detail: string;
-            errors: components["schemas"]["Errors"];
-            /** @description A message for people that says what is wrong and what to do. */
-            message: string;
-            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
-            request_id: string;
             /**
              * Format: int64
              * @description The HTTP status.
              */
             status: number;
-            /** @description Always false. */
-            success: boolean;
             /** @description The reason phrase of the HTTP status. */
             title: string;
             /** @description URI that identifies the error code. */
@@ -5872,61 +5358,26 @@ export interface components {
             views: number | null;
         };
         /** @description A post in a ranking. Names are current; null if the entity is no longer in the directory. */
-        RankedPost: {
-            account_id: components["schemas"]["AccountId"];
+        RankedPost: components["schemas"]["Post"] & {
             /** @description Name of `account_id`. */
             account_name: string | null;
-            /**
-             * Format: int64
-             * @description A category of the main application; null if the post has none.
-             */
-            c_id: number | null;
             /** @description Name of `c_id`; also null if the post has no category. */
             category_name: string | null;
-            /** @description The text; null if unknown. */
-            content: string | null;
-            /** @description The platform's id of the post. */
-            external_id: string;
             /** @description Growth in the range; posts are ranked by `engagement` of PostGrowth. */
             growth: components["schemas"]["PostGrowth"];
-            /** @description <social account>:<the platform's id>. */
-            id: string;
             /** @description Totals at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts. */
             latest: components["schemas"]["PostCounts"];
-            /** @description URL of the picture or video. Null if unknown. */
-            media_url: string | null;
-            member_id: components["schemas"]["MemberId"];
             /** @description URL of the picture of the member's user; null if there is no picture. */
             member_image: string | null;
             /** @description Name of `member_id`. */
             member_name: string | null;
-            p_id: components["schemas"]["Platform"];
             /** @description Name of the social account; null if unknown, or if the account has left the caller's scope. */
             page_name: string | null;
-            /** @description The URL on the platform; null if unknown. */
-            permalink: string | null;
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description The type as named by the platform or the main application; null if unknown. */
-            post_type: string | null;
-            /**
-             * Format: date-time
-             * @description When it was published, UTC. Null if unknown.
-             */
-            published_at: string | null;
             /**
              * Format: int64
              * @description Rank, from 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3).
              */
             rank: number;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
         };
         /** @description Suggests the other ranking. */
         RankingOffer: {
@@ -5943,11 +5394,6 @@ export interface components {
          * @enum {string}
          */
         RateBase: "reach" | "followers";
-        /**
-         * Format: int64
-         * @description How many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, or if there is more than one social account: people are never summed.
-         */
-        Reach: number | null;
         /** @description One interval of ReachStats: a day, week or month. Platforms label figures with their own days, some in Pacific time; a figure appears on the day of its label. */
         ReachDay: {
             /**
@@ -5978,9 +5424,15 @@ export interface components {
         };
         /** @description The impressions and the reach of a set of social accounts. */
         ReachStats: {
-            impressions: components["schemas"]["Impressions"];
-            previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
-            reach: components["schemas"]["Reach"];
+            /** @description The number of times that content was shown in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); not available from TikTok. */
+            impressions: components["schemas"]["Total"];
+            /** @description What `series` is compared with; absent with compare=none. */
+            previous_series?: components["schemas"]["ReachDay"][];
+            /**
+             * Format: int64
+             * @description How many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, or if there is more than one social account: people are never summed.
+             */
+            reach: number | null;
             /** @description One entry per interval of the range. */
             series: components["schemas"]["ReachDay"][];
             /**
@@ -6009,7 +5461,7 @@ export interface components {
             window: string;
         };
         /** @description A figure as the platform reports it. No total includes it, because it covers the platform's own window or cannot be added up. */
-        ReadFigure: {
+        ReadFigure: components["schemas"]["PlatformRef"] & {
             /**
              * Format: date-time
              * @description Capture time of the last reading in the range.
@@ -6019,17 +5471,7 @@ export interface components {
             kind: components["schemas"]["Kind"];
             /** @description Name of the metric: followers, engagement, impressions, views, reach, … */
             metric: string;
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /** @description The platform's name for the metric. */
             source_metric: string;
             /**
@@ -6058,6 +5500,8 @@ export interface components {
             /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -. */
             ticket?: string;
         };
+        /** @description CODE or CODE:TICKET, as for other actions. */
+        Reason2: string;
         /**
          * @description The class of an operator's reason.
          *
@@ -6065,10 +5509,6 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
-        /** @description CODE or CODE:TICKET, as for other actions. */
-        ReasonOfErasureBody: string;
-        /** @description Explain the status, the first one before all others. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
-        Reasons: components["schemas"]["StatusReason"][];
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
             /** @description Who made the change. */
@@ -6079,9 +5519,9 @@ export interface components {
             event_id: string;
             /** @description Hash of the record, SHA-256 in hex. */
             hash: string;
-            on_behalf_of: components["schemas"]["OnBehalfOf"];
-            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
-            request_id: string;
+            /** @description The user on whose behalf the actor acted. Null if the actor acted for no one else. */
+            on_behalf_of: components["schemas"]["Named"] | null;
+            request_id: components["schemas"]["RequestId"];
             /** @description The role that permitted it. */
             role: string;
             /**
@@ -6105,13 +5545,11 @@ export interface components {
             value: string;
         };
         /** @description An action of an operator, or a refused or failed attempt. */
-        RecordedAction: {
+        RecordedAction: components["schemas"]["LocalOperator"] & {
             /** @description Type of action. */
             action: components["schemas"]["OperatorAction"];
             /** @description Id of the user; `system:operator` for the command line. */
             actor: string;
-            /** @description A name that the operator claims and nothing proves. */
-            claimed_name?: string;
             /** @description Error code, if refused or failed. */
             code?: components["schemas"]["Code"];
             /** @description The order for the erasure; absent for other actions, and if the erasure was repeated after a restore. */
@@ -6146,8 +5584,6 @@ export interface components {
              * @description Time of that record, UTC.
              */
             time: string;
-            /** @description The system user, uid:<number>. */
-            via?: string;
         };
         /** @description A page or profile as stored in the directory. */
         Registered: {
@@ -6165,18 +5601,13 @@ export interface components {
              * @description Id of the member who owns the connection.
              */
             member_id: number;
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /** @description True if the account or its agency has an active subscription. Without one, the page is not read. */
             subscribed: boolean;
         };
         /** @description A page or profile for which the main application handles the sign-in. */
         RegistrationBody: {
-            /** @description LinkedIn: 1 profile, 2 company page. */
-            a_type?: components["schemas"]["AccountType"];
+            a_type?: components["schemas"]["AType"];
             /** @description The id of the account that the page belongs to: a client, or an agency itself. */
             account: string;
             /** @description True if the page is to be read; false disconnects it. The default is true. */
@@ -6190,27 +5621,40 @@ export interface components {
             /** @description The user of the account who owns the page. */
             user?: string;
         };
-        /**
-         * Format: double
-         * @description From 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the account's last known day; remaining days belong to the oldest span.
-         */
-        Regularity: number | null;
+        /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
+        RequestId: string;
         /** @description Compares page views with the cost of subscriptions. Platforms count page views per account. Video views of posts are counted separately, see ViewsSeries. */
         Roi: {
-            cost_minor: components["schemas"]["CostMinor"];
-            cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
+            /**
+             * Format: int64
+             * @description The cost of those accounts' subscriptions in this time, in minor units of `currency` by ISO 4217: 50000 is 500.00 EUR, 50,000 JPY or 50.000 KWD. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
+             *
+             *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and is included only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
+             *
+             *     The cost is rounded once, so monthly costs do not always add up to the total. Null if `priced_views` is null, or if prices are in several currencies.
+             */
+            cost_minor: number | null;
+            /**
+             * Format: double
+             * @description `cost_minor` / `priced_views` × 1000, in minor units, rounded to two decimal places. Null if there is no cost, or if `priced_views` is not positive.
+             */
+            cost_per_thousand_views_minor: number | null;
             /** @description ISO 4217; null if there is no cost. */
             currency: string | null;
             price: components["schemas"]["PriceStatus"];
-            priced_views: components["schemas"]["PricedViews"];
-            views: components["schemas"]["Views"];
+            /**
+             * Format: int64
+             * @description The number of page views that accounts gained while their price was known. The cost is for these views. Null if there are no such views. Like `views`, they add up over time.
+             */
+            priced_views: number | null;
+            /**
+             * Format: int64
+             * @description The number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the first reading of the day that is not backfilled. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
+             */
+            views: number | null;
         };
         /** @description One calendar month, or the part of it in the range. */
-        RoiMonth: {
-            cost_minor: components["schemas"]["CostMinor"];
-            cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null if there is no cost. */
-            currency: string | null;
+        RoiMonth: components["schemas"]["Roi"] & {
             /**
              * Format: int64
              * @description The number of days of the month that are in the range and have begun, including today; 0 before the month begins. The monthly price is prorated by `days` / `days_in_month`.
@@ -6225,9 +5669,6 @@ export interface components {
             month: string;
             /** @description All requested platforms, in this month. */
             platforms: components["schemas"]["PlatformRoi"][];
-            price: components["schemas"]["PriceStatus"];
-            priced_views: components["schemas"]["PricedViews"];
-            views: components["schemas"]["Views"];
         };
         /** @description The response to /getRoiViews. */
         RoiViews: {
@@ -6238,8 +5679,6 @@ export interface components {
             /** @description All platforms and months together. */
             total: components["schemas"]["Roi"];
         };
-        /** @description The role that allowed the action. Null if the user is not staff of the agency. */
-        Role: components["schemas"]["DirectoryStaff"] | null;
         /** @description Compares followers without the accounts that were connected or moved here in between. */
         SameAccounts: {
             /**
@@ -6263,20 +5702,8 @@ export interface components {
              */
             previous: number | null;
         };
-        /** @description Compares only accounts that were read for the same clients and member both before the comparison starts and in the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no other accounts, and with compare=none. */
-        SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
-        /**
-         * Format: double
-         * @description From 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
-         */
-        Score: number | null;
-        /**
-         * Format: date-time
-         * @description Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
-         */
-        SeenAt: string;
-        /** @description One entry per interval of the range; they add up to `net`. */
-        Series: components["schemas"]["GrowthDay"][];
+        /** @description What the dashboard shows to its clients. */
+        Scopes: string[];
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
             /** @description Sub-account, 24 hex digits; null if unknown. */
@@ -6319,7 +5746,11 @@ export interface components {
             ends_at: string;
             /** @description Id for ending the session. It grants no access. */
             id: string;
-            seen_at: components["schemas"]["SeenAt"];
+            /**
+             * Format: date-time
+             * @description Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
+             */
+            seen_at: string;
             /**
              * Format: date-time
              * @description Time of the sign-in, UTC.
@@ -6329,26 +5760,13 @@ export interface components {
             way: string;
         };
         /**
-         * Format: date-time
-         * @description When it was disconnected or paused, or since when it waits for a sign-in. Null for other statuses and if unknown.
-         */
-        Since: string | null;
-        /**
          * Format: int64
-         * @description The number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
+         * @description The connected profile or page, by its id.
          */
-        SocialAccounts: number;
-        /** @description Social accounts of the agency to erase with their figures, by their ids. Pages that are not listed stay with the client. */
-        SocialAccountsOfErasureBody: number[];
-        /**
-         * Format: int64
-         * @description Accounts that the member has now, and former ones with figures in this response.
-         */
-        SocialAccountsOfGrowthTotals: number;
+        SocialAccountId: number;
         /** @description One social account that a response uses. */
-        Source: {
-            /** @description LinkedIn: 1 profile, 2 company page. */
-            a_type?: components["schemas"]["AccountType"];
+        Source: components["schemas"]["PlatformRef"] & {
+            a_type?: components["schemas"]["AType"];
             /** @description The sub-account that it belongs to. */
             account_id: string;
             /**
@@ -6358,19 +5776,9 @@ export interface components {
             last_read_at: string | null;
             /** @description The name, as in the directory. Null if the social account is no longer in the directory. */
             name: string | null;
-            p_id: components["schemas"]["Platform"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description Say why the account is not read, unless that began after the range or the account was read after the range, and why figures of the response are missing. */
             reasons: components["schemas"]["StatusReason"][];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /** @description How complete the figures are. */
             status: components["schemas"]["SourceStatus"];
             /** @description The reasons in sentences; null without reasons. */
@@ -6390,17 +5798,9 @@ export interface components {
          */
         SourceStatus: "disconnected" | "reconnect" | "not_read" | "never_read" | "unsupported" | "partial" | "ok";
         /** @description Describes a page of spans. */
-        SpansMeta: {
-            /** @description The position in the agency's stream up to which the response is complete. */
-            as_of: components["schemas"]["StreamPosition"];
+        SpansMeta: components["schemas"]["HistoryMeta"] & {
             /** @description The last change before the range or up to the moment; spans that existed then are included. */
             from: components["schemas"]["StreamPosition"];
-            /** @description Says why newer records of the stream are not shown; absent if all are shown. */
-            incomplete?: string;
-            left_out?: components["schemas"]["LeftOut"];
-            /** @description Always false: the log contains only ids, and their names come from the current directory. */
-            names_proven: boolean;
-            next_cursor?: components["schemas"]["NextCursor"];
             /** @description The agency's active staff; with a user in the query, only that user, if active. Staff can open every dashboard because of their role, regardless of lists. */
             staff: components["schemas"]["AccessStaff"];
             /** @description The last change in the range; for a moment, the same as `from`. */
@@ -6410,11 +5810,6 @@ export interface components {
             /** @description The dashboards that at the moment were closed to their clients, or open with an empty list. They are divided among the pages in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
-        /**
-         * Format: int64
-         * @description The number of followers at the last readings before the range. For an account that was first read in the range, that reading is used. Null if no account is covered.
-         */
-        Start: number | null;
         /** @description A sign-in that can be opened. */
         StartedSignIn: {
             /** @description Id with which the status of the sign-in can be read. */
@@ -6445,7 +5840,7 @@ export interface components {
             state: components["schemas"]["DashboardState"];
         };
         /** @description One social account with its figures. */
-        StatsOfAccount: {
+        StatsOfAccount: components["schemas"]["PlatformRef"] & components["schemas"]["StatsPeriods"] & {
             /** @description The sub-account that the social account belongs to. */
             account_id: string;
             /**
@@ -6453,32 +5848,12 @@ export interface components {
              * @description The owner.
              */
             member_id: number;
-            p_id: components["schemas"]["Platform"];
-            periods: components["schemas"]["Periods"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_periods?: components["schemas"]["PreviousPeriods"];
-            /**
-             * Format: int64
-             * @description The connected profile or page, by its id.
-             */
-            social_account_id: number;
+            social_account_id: components["schemas"]["SocialAccountId"];
             /** @description The owner's user, 24 hex digits; null if the owner is not a user. */
             user_id: string | null;
         };
         /** @description One platform with its figures. */
-        StatsOfPlatform: {
-            p_id: components["schemas"]["Platform"];
-            periods: components["schemas"]["Periods"];
-            /**
-             * @description Name of the platform.
-             * @enum {string}
-             */
-            platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            previous_periods?: components["schemas"]["PreviousPeriods"];
+        StatsOfPlatform: components["schemas"]["PlatformRef"] & components["schemas"]["StatsPeriods"] & {
             /** @description The profiles and pages in scope now, connected or not, in ascending order. */
             social_account_ids: number[];
             /**
@@ -6495,7 +5870,7 @@ export interface components {
             demographics: components["schemas"]["Demographics"] | null;
             /**
              * Format: int64
-             * @description The number of interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null if none were read.
+             * @description The number of interactions gained, see `engagement` of AccountTotals. Null if none were read.
              */
             engagement: number | null;
             /** @description Reach or followers; null if there is no rate. */
@@ -6555,6 +5930,13 @@ export interface components {
              * @description The newest capture time of the same figures; null if `recorded_at` is null.
              */
             updated_at: string | null;
+        };
+        /** @description Figures over time. */
+        StatsPeriods: {
+            /** @description One entry per day, week (from Monday) or month; the range can cut the first and the last. */
+            periods: components["schemas"]["StatsPeriod"][];
+            /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the first day of the earlier period. */
+            previous_periods?: components["schemas"]["StatsPeriod"][];
         };
         /** @description The progress of a sign-in, as the requester can see it in any session. */
         Status: {
@@ -6697,20 +6079,23 @@ export interface components {
         };
         /** @description The body of a request to link a user to a subject of the identity provider. */
         SubjectBody: {
-            reason: components["schemas"]["ReasonOfErasureBody"];
+            reason: components["schemas"]["Reason2"];
             /** @description The claim sub of the person's tokens. The log shows the subject of a refused sign-in. */
             subject: string;
         };
-        /**
-         * @description Always true here.
-         * @enum {boolean}
-         */
-        Success: true;
-        /**
-         * @description Always SUCCESS here.
-         * @enum {string}
-         */
-        SuccessMessage: "SUCCESS";
+        /** @description The members of every response that is not an error, besides its data. */
+        Success: {
+            /**
+             * @description Always SUCCESS here.
+             * @enum {string}
+             */
+            message: "SUCCESS";
+            /**
+             * @description Always true here.
+             * @enum {boolean}
+             */
+            success: true;
+        };
         /** @description The latest check of the tables that readers use. */
         TablesChecked: {
             /**
@@ -6891,11 +6276,9 @@ export interface components {
          */
         TotalNote: "gap" | "first_reading" | "part" | "none";
         /** @description Describes a page of the trail of operations. */
-        TrailMeta: {
+        TrailMeta: components["schemas"]["ListMeta"] & {
             /** @description Says why entries may be missing; absent if all are shown. */
             incomplete?: string;
-            /** @description The cursor of the next page; absent on the last page. */
-            next_cursor?: string;
         };
         /** @description A figure that the platform would provide with more scopes. */
         UngrantedFigure: {
@@ -6906,8 +6289,6 @@ export interface components {
             /** @description Scopes that the figure needs and that were not granted. */
             scopes: string[];
         };
-        /** @description Lists the figures that stay null because a scope is missing; empty if the granted scopes are unknown. */
-        UngrantedFigures: components["schemas"]["UngrantedFigure"][];
         /** @description The body of a PUT. Every member is optional; null means absent. */
         UpdateBody: {
             /** @description Opens (true) or closes (false) the linked dashboards to their clients. */
@@ -6938,15 +6319,17 @@ export interface components {
             created_at: string | null;
             /** @description Email address. Null if unknown. */
             email: string | null;
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description URL of a picture; null if the user has no picture. */
             image: string | null;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
-            last_login: components["schemas"]["LastLogin"];
-            /** @description Name, as in the directory. */
-            name: string;
+            /**
+             * Format: date-time
+             * @description When the user last signed in, UTC. Null if the user has never signed in.
+             */
+            last_login: string | null;
+            name: components["schemas"]["Name"];
             /** @description True if a pending password reset is the only reason for being inactive; sign-in links still work. */
             reset_pending: boolean;
             /** @description The role as named by the main application; null if unknown. */
@@ -6959,18 +6342,12 @@ export interface components {
         };
         /** @description A user who is on the list but not in `users`. */
         UserNotShown: {
-            /** @description Id, 24 hex digits. */
-            id: string;
+            id: components["schemas"]["Id"];
             /** @description "inactive", "agency_staff", "other_account" (the account is no longer linked) or "unknown" (the user is not in the agency's directory). */
             reason: string;
         };
         /** @description The lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h. */
         ValidFor: string;
-        /**
-         * Format: int64
-         * @description The number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the first reading of the day that is not backfilled. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
-         */
-        Views: number | null;
         /** @description One interval of a ViewsSeries. */
         ViewsDay: {
             day: components["schemas"]["Day"];
@@ -6985,14 +6362,14 @@ export interface components {
              */
             views: number | null;
         };
-        /** @description The video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); not available from LinkedIn. If a platform has no views, its posts can have `impressions` in PostCounts. */
-        ViewsOfPlatformViewsSeries: components["schemas"]["Gain"];
         /** @description The number of video views that posts gained, in total and over time. Page views, which platforms count per account, are in Roi. */
         ViewsSeries: {
-            previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
+            /** @description What `series` is compared with; absent with compare=none. */
+            previous_series?: components["schemas"]["ViewsDay"][];
             /** @description One entry per interval of the range. */
             series: components["schemas"]["ViewsDay"][];
-            views: components["schemas"]["ViewsOfPlatformViewsSeries"];
+            /** @description The video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); not available from LinkedIn. If a platform has no views, its posts can have `impressions` in PostCounts. */
+            views: components["schemas"]["Gain"];
         };
         /**
          * @description What a build waits for.
@@ -7006,11 +6383,6 @@ export interface components {
          * @enum {string}
          */
         Wait: "retry" | "stuck" | "resume" | "tables" | "reports" | "readers";
-        /**
-         * Format: int64
-         * @description The number of later events of the stream, which wait for this one; null if it is not known, because the event breaks the chain and no later record continues it.
-         */
-        Waiting: number | null;
         /** @description Dashboards that were closed to their clients, or open with an empty list. */
         WithoutAccess: {
             /** @description Ordered by id, at most 500. */
@@ -7021,10 +6393,384 @@ export interface components {
              */
             dashboards_count: number;
         };
-        /** @description False if the link has expired or was revoked, and while its creator may not connect pages or its account is inactive. The link's page then returns 404. */
-        Works: boolean;
     };
     responses: {
+        /** @description OK */
+        AccountFollowersResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "platforms": [
+                 *           {
+                 *             "followers": {
+                 *               "accounts": 1,
+                 *               "change": 55,
+                 *               "change_pct": 0.32,
+                 *               "gained_since": null,
+                 *               "kinds": [
+                 *                 "stock"
+                 *               ],
+                 *               "note": "none",
+                 *               "previous": 17151,
+                 *               "source_metrics": [
+                 *                 "followers_count"
+                 *               ],
+                 *               "value": 17206
+                 *             },
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "series": [
+                 *               {
+                 *                 "accounts_read": 1,
+                 *                 "change": 4,
+                 *                 "day": "2026-10-22",
+                 *                 "followers": 17155
+                 *               }
+                 *             ],
+                 *             "social_accounts": 1
+                 *           }
+                 *         ],
+                 *         "total": {
+                 *           "followers": {
+                 *             "accounts": 3,
+                 *             "change": 517,
+                 *             "change_pct": 0.72,
+                 *             "gained_since": null,
+                 *             "kinds": [
+                 *               "stock"
+                 *             ],
+                 *             "note": "none",
+                 *             "previous": 71995,
+                 *             "source_metrics": [
+                 *               "followers_count"
+                 *             ],
+                 *             "value": 72512
+                 *           },
+                 *           "series": [
+                 *             {
+                 *               "accounts_read": 3,
+                 *               "change": 13,
+                 *               "day": "2026-10-22",
+                 *               "followers": 72008
+                 *             }
+                 *           ],
+                 *           "social_accounts": 3
+                 *         }
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "compared_from": "2026-10-14T22:00:00Z",
+                 *         "compared_to": "2026-10-21T11:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "day",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["AccountFollowers"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        /** @description OK */
+        AccountNetGrowthResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "platforms": [
+                 *           {
+                 *             "end": 17206,
+                 *             "gained_since": null,
+                 *             "net": 55,
+                 *             "net_pct": 0.32,
+                 *             "note": "none",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "series": [
+                 *               {
+                 *                 "accounts_read": 1,
+                 *                 "day": "2026-10-19",
+                 *                 "net": 28
+                 *               }
+                 *             ],
+                 *             "social_accounts": 1,
+                 *             "start": 17151
+                 *           }
+                 *         ],
+                 *         "total": {
+                 *           "end": 72512,
+                 *           "gained_since": null,
+                 *           "net": 517,
+                 *           "net_pct": 0.72,
+                 *           "note": "none",
+                 *           "series": [
+                 *             {
+                 *               "accounts_read": 3,
+                 *               "day": "2026-10-19",
+                 *               "net": 262
+                 *             }
+                 *           ],
+                 *           "social_accounts": 3,
+                 *           "start": 71995
+                 *         }
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "week",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["AccountNetGrowth"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        /** @description An error page: the request is malformed. */
+        BadRequestResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
+        /** @description An error page: the sign-in or link has already been used. */
+        ConflictResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
+        /** @description OK */
+        ConnectedPlatformListResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": [
+                 *         {
+                 *           "account_id": "cac4cd436831fe1038e74fde",
+                 *           "account_name": "Alder & Finch Bakery",
+                 *           "connection_id": 4503599627380497,
+                 *           "created_at": "2026-08-08T01:42:00Z",
+                 *           "data_access_expires_at": null,
+                 *           "expires_at": null,
+                 *           "failures": 0,
+                 *           "granted_scopes": [
+                 *             "business_management"
+                 *           ],
+                 *           "id": 10001,
+                 *           "last_posts_at": "2026-11-26T01:42:39.078518Z",
+                 *           "last_read_at": "2026-11-26T01:42:38.871444Z",
+                 *           "member_id": 1001,
+                 *           "next_due": "2026-11-26T01:43:08.787525Z",
+                 *           "owner_name": "Mara Finch",
+                 *           "p_id": 1,
+                 *           "pace": "every 30 seconds, as configured: 2 calls a reading",
+                 *           "platform": "facebook",
+                 *           "profile_id": "109937600996231",
+                 *           "profile_name": "Alder & Finch Bakery",
+                 *           "reasons": [],
+                 *           "retry_at": null,
+                 *           "sign_in_at": 1,
+                 *           "sign_in_before": null,
+                 *           "since": null,
+                 *           "status": "ok",
+                 *           "text": null,
+                 *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
+                 *           "type": "page",
+                 *           "ungranted_figures": [],
+                 *           "updated_at": "2026-08-08T01:42:00Z",
+                 *           "user_id": "c38592471c11052c4405e6b9"
+                 *         }
+                 *       ],
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "next_cursor": "eyJrIjp7InAiOjEsImkiOjEwMDAxfSwiZCI6InM1OGRYSU0yc3NnUFNSTEIifQ"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["ConnectedPlatform"][];
+                    meta: components["schemas"]["ListMeta"];
+                };
+            };
+        };
+        /** @description OK */
+        DoneResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "done": true
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["Done"];
+                };
+            };
+        };
+        /** @description OK */
+        ErasureResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "connections": [
+                 *           70
+                 *         ],
+                 *         "contents": 2,
+                 *         "erased": false,
+                 *         "members": [
+                 *           7
+                 *         ],
+                 *         "parent_account": "aa0000000000000000000001",
+                 *         "profiles": [
+                 *           700
+                 *         ],
+                 *         "secrets": 1,
+                 *         "sessions": 2,
+                 *         "social_accounts": [
+                 *           7001
+                 *         ],
+                 *         "user": "a11ce0000000000000000000"
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["Erasure"];
+                };
+            };
+        };
+        /** @description OK */
+        ErasureResponse2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "connections": [
+                 *           70
+                 *         ],
+                 *         "contents": 2,
+                 *         "erased": true,
+                 *         "members": [
+                 *           7
+                 *         ],
+                 *         "parent_account": "aa0000000000000000000001",
+                 *         "profiles": [
+                 *           700
+                 *         ],
+                 *         "secrets": 1,
+                 *         "sessions": 2,
+                 *         "social_accounts": [
+                 *           7001
+                 *         ],
+                 *         "user": "a11ce0000000000000000000"
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["Erasure"];
+                };
+            };
+        };
+        /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
+        ForbiddenResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
+        /** @description An error page: the sign-in or link is unknown or has expired. */
+        NotFoundResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
         /** @description The response has not changed; the caller's copy is current. */
         NotModified: {
             headers: {
@@ -7032,6 +6778,471 @@ export interface components {
                 [name: string]: unknown;
             };
             content?: never;
+        };
+        /** @description OK */
+        OKResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                "Export-Summary": components["headers"]["Export-Summary"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "export": {
+                 *         "events_not_folded_yet": {},
+                 *         "format": "ledgerboard-person-export-v1",
+                 *         "made_at": "2026-11-26T01:42:00Z",
+                 *         "members": [
+                 *           7
+                 *         ],
+                 *         "parent_account": "0e92c1b99bbc3514964b1e45",
+                 *         "user": "335c5e2e75588c777e07f426"
+                 *       },
+                 *       "user": [
+                 *         {
+                 *           "id": "335c5e2e75588c777e07f426"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": Record<string, never>;
+            };
+        };
+        /** @description OK */
+        OKResponse2: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                "Export-Summary": components["headers"]["Export-Summary"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "application/x-ndjson": string;
+                "text/csv": string;
+            };
+        };
+        /** @description OK */
+        OKResponse3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
+        /** @description OK */
+        PostActivityListResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": [
+                 *         {
+                 *           "account_id": "cac4cd436831fe1038e74fde",
+                 *           "avg_watch_ms": null,
+                 *           "c_id": null,
+                 *           "captured_at": "2026-11-26T01:42:39.043756Z",
+                 *           "category": null,
+                 *           "comments": 17,
+                 *           "content": "Just because it looks so good: pretzels from the stone oven.",
+                 *           "created_at": "2026-11-24T10:05:11Z",
+                 *           "external_id": "109937600996231_738559430313972",
+                 *           "id": "10001:109937600996231_738559430313972",
+                 *           "impressions": 1299,
+                 *           "likes": 38,
+                 *           "media_url": null,
+                 *           "member_id": 1001,
+                 *           "p_id": 1,
+                 *           "permalink": "https://www.facebook.com/109937600996231_738559430313972",
+                 *           "platform": "facebook",
+                 *           "published_at": "2026-11-24T10:05:11Z",
+                 *           "reach": 909,
+                 *           "saves": null,
+                 *           "scheduled_at": null,
+                 *           "shares": 7,
+                 *           "social_account_id": 10001,
+                 *           "state": "published",
+                 *           "type": "photo",
+                 *           "updated_at": "2026-11-26T01:42:39.043756Z",
+                 *           "user_id": "c38592471c11052c4405e6b9",
+                 *           "views": 1299
+                 *         }
+                 *       ],
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTExLTI0VDEwOjA1OjExWiIsInMiOjEwMDAxLCJlIjoiMTA5OTM3NjAwOTk2MjMxXzczODU1OTQzMDMxMzk3MiIsImEiOiJjYWM0Y2Q0MzY4MzFmZTEwMzhlNzRmZGUifSwiZCI6IkNwYkwyNF9rbDF0bXpmYkMifQ"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["PostActivity"][];
+                    meta: components["schemas"]["ListMeta"];
+                };
+            };
+        };
+        /** @description OK */
+        PostInsightsResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "posts": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "c_id": 5,
+                 *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                 *             "external_id": "104815170556325_775503740346724",
+                 *             "growth": {
+                 *               "clicks": 3,
+                 *               "comments": 1,
+                 *               "engagement": 3,
+                 *               "engagement_partial": false,
+                 *               "impressions": 103,
+                 *               "likes": 2,
+                 *               "no_baseline": false,
+                 *               "saves": null,
+                 *               "shares": 0,
+                 *               "since": null,
+                 *               "views": 103
+                 *             },
+                 *             "id": "10001:104815170556325_775503740346724",
+                 *             "latest": {
+                 *               "avg_watch_ms": null,
+                 *               "captured_at": "2026-10-28T12:00:00Z",
+                 *               "clicks": 3,
+                 *               "comments": 1,
+                 *               "engagement": 3,
+                 *               "engagement_partial": false,
+                 *               "impressions": 103,
+                 *               "likes": 2,
+                 *               "reach": 72,
+                 *               "saves": null,
+                 *               "shares": 0,
+                 *               "views": 103
+                 *             },
+                 *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                 *             "member_id": 1001,
+                 *             "p_id": 1,
+                 *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                 *             "platform": "facebook",
+                 *             "post_type": "video",
+                 *             "published_at": "2026-10-28T09:23:40Z",
+                 *             "social_account_id": 10001
+                 *           }
+                 *         ]
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "day",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["PostInsights"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        /** @description OK */
+        PostsEngagementsResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "posts": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "c_id": 5,
+                 *             "comments": 1,
+                 *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                 *             "engagement": 3,
+                 *             "engagement_partial": false,
+                 *             "external_id": "104815170556325_775503740346724",
+                 *             "gained": 3,
+                 *             "gained_partial": false,
+                 *             "id": "10001:104815170556325_775503740346724",
+                 *             "likes": 2,
+                 *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                 *             "member_id": 1001,
+                 *             "no_baseline": false,
+                 *             "p_id": 1,
+                 *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                 *             "platform": "facebook",
+                 *             "post_type": "video",
+                 *             "published_at": "2026-10-28T09:23:40Z",
+                 *             "shares": 0,
+                 *             "social_account_id": 10001
+                 *           }
+                 *         ]
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "day",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["PostsEngagements"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        /** @description OK */
+        PostsLikesResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "platforms": [
+                 *           {
+                 *             "likes": {
+                 *               "accounts": 1,
+                 *               "change": -2919,
+                 *               "change_pct": -87.61,
+                 *               "note": "none",
+                 *               "previous": 3332,
+                 *               "value": 413
+                 *             },
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "series": [
+                 *               {
+                 *                 "day": "2026-10-01",
+                 *                 "likes": 413,
+                 *                 "readings": 57
+                 *               }
+                 *             ]
+                 *           }
+                 *         ],
+                 *         "posts": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "c_id": 5,
+                 *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
+                 *             "external_id": "104815170556325_775503740346724",
+                 *             "gained": 2,
+                 *             "id": "10001:104815170556325_775503740346724",
+                 *             "likes": 2,
+                 *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
+                 *             "member_id": 1001,
+                 *             "no_baseline": false,
+                 *             "p_id": 1,
+                 *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
+                 *             "platform": "facebook",
+                 *             "post_type": "video",
+                 *             "published_at": "2026-10-28T09:23:40Z",
+                 *             "social_account_id": 10001
+                 *           }
+                 *         ],
+                 *         "total": {
+                 *           "likes": {
+                 *             "accounts": 3,
+                 *             "change": -2370,
+                 *             "change_pct": -68.84,
+                 *             "note": "none",
+                 *             "previous": 3443,
+                 *             "value": 1073
+                 *           },
+                 *           "series": [
+                 *             {
+                 *               "day": "2026-10-01",
+                 *               "likes": 1073,
+                 *               "readings": 123
+                 *             }
+                 *           ]
+                 *         }
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "compared_from": "2026-10-14T22:00:00Z",
+                 *         "compared_to": "2026-10-21T11:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "month",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMifSwiZCI6ImR2SXp1bTh4Q3pXNTdQYzEifQ",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["PostsLikes"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        /** @description OK */
+        PostsViewsResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "platforms": [
+                 *           {
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "series": [
+                 *               {
+                 *                 "day": "2026-10-22",
+                 *                 "readings": 8,
+                 *                 "views": 3231
+                 *               }
+                 *             ],
+                 *             "views": {
+                 *               "accounts": 1,
+                 *               "change": -56699,
+                 *               "change_pct": -85.71,
+                 *               "note": "none",
+                 *               "previous": 66152,
+                 *               "value": 9453
+                 *             }
+                 *           }
+                 *         ],
+                 *         "total": {
+                 *           "series": [
+                 *             {
+                 *               "day": "2026-10-22",
+                 *               "readings": 16,
+                 *               "views": 3245
+                 *             }
+                 *           ],
+                 *           "views": {
+                 *             "accounts": 2,
+                 *             "change": -47175,
+                 *             "change_pct": -70.14,
+                 *             "note": "none",
+                 *             "previous": 67262,
+                 *             "value": 20087
+                 *           }
+                 *         }
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "compared_from": "2026-10-14T22:00:00Z",
+                 *         "compared_to": "2026-10-21T11:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "day",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["PostsViews"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
         };
         /** @description An error: 400 invalid (The request is malformed; errors lists every invalid input); 401 unauthenticated (The request has no valid token); 403 forbidden (The caller's role or the dashboard does not permit this); 404 not_found (The object does not exist, or belongs to another tenant); 429 rate_limited (The caller has exceeded its limit of requests or connections); 500 internal (An internal error occurred; report the request id); 503 unavailable (The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as Idempotency-Key). Every response of an operation with roles has the RateLimit header. */
         Refused: {
@@ -7047,21 +7258,168 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description The request conflicts with the current state or with concurrent changes; message says what to do. */
-        conflict: {
+        /** @description An error page: the form is too large. */
+        RequestEntityTooLargeResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
+        /** @description An error page: the service is not ready. */
+        ServiceUnavailableResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
+        /** @description OK */
+        SignInSessionListResponse: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
                 /**
                  * @example {
-                 *       "success": false,
-                 *       "message": "Too many changes to this agency are being made at the same time. Send the request again.",
-                 *       "code": "conflict",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
+                 *       "data": [],
+                 *       "message": "SUCCESS",
+                 *       "success": true
                  *     }
                  */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["SignInSession"][];
+                };
+            };
+        };
+        /** @description OK */
+        StreamFoldedResponse: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "stopped": null,
+                 *         "stream": "0e92c1b99bbc3514964b1e45"
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["StreamFolded"];
+                };
+            };
+        };
+        /** @description OK */
+        TopPostsResponse: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                Link: components["headers"]["Link"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "data": {
+                 *         "posts": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "account_name": "Alder & Finch Bakery",
+                 *             "c_id": 5,
+                 *             "category_name": "Customer stories",
+                 *             "content": "Why a family from the quay keeps coming back for cinnamon knots.",
+                 *             "external_id": "urn:li:ugcPost:7889523850043037456",
+                 *             "growth": {
+                 *               "clicks": 172,
+                 *               "comments": 70,
+                 *               "engagement": 568,
+                 *               "engagement_partial": false,
+                 *               "impressions": 6422,
+                 *               "likes": 448,
+                 *               "no_baseline": false,
+                 *               "saves": 44,
+                 *               "shares": 50,
+                 *               "since": null,
+                 *               "views": null
+                 *             },
+                 *             "id": "10003:urn:li:ugcPost:7889523850043037456",
+                 *             "latest": {
+                 *               "avg_watch_ms": null,
+                 *               "captured_at": "2026-10-28T12:00:00Z",
+                 *               "clicks": 172,
+                 *               "comments": 70,
+                 *               "engagement": 568,
+                 *               "engagement_partial": false,
+                 *               "impressions": 6422,
+                 *               "likes": 448,
+                 *               "reach": 4495,
+                 *               "saves": 44,
+                 *               "shares": 50,
+                 *               "views": null
+                 *             },
+                 *             "media_url": "https://pictures.ledgerboard.invalid/video/urn_li_ugcPost_7889523850043037456.svg",
+                 *             "member_id": 1002,
+                 *             "member_image": null,
+                 *             "member_name": "Team of Alder & Finch Bakery",
+                 *             "p_id": 4,
+                 *             "page_name": "Team of Alder & Finch Bakery",
+                 *             "permalink": "https://www.linkedin.com/feed/update/urn:li:ugcPost:7889523850043037456",
+                 *             "platform": "linkedin",
+                 *             "post_type": "video",
+                 *             "published_at": "2026-10-21T13:56:03Z",
+                 *             "rank": 1,
+                 *             "social_account_id": 10003
+                 *           }
+                 *         ]
+                 *       },
+                 *       "message": "SUCCESS",
+                 *       "meta": {
+                 *         "as_of": "2026-10-28T12:00:00Z",
+                 *         "complete": false,
+                 *         "from": "2026-10-21T22:00:00Z",
+                 *         "granularity": "day",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJnIjoyMjB9LCJkIjoiWjVSNTB6MUUwMk8wdTV6diJ9",
+                 *         "next_due": "2026-10-29T00:00:00Z",
+                 *         "ranked_by": "gained",
+                 *         "sources": [
+                 *           {
+                 *             "account_id": "5a846336f6f79fc3012d75d7",
+                 *             "last_read_at": "2026-10-28T12:00:00Z",
+                 *             "name": "Alder & Finch Bakery",
+                 *             "p_id": 1,
+                 *             "platform": "facebook",
+                 *             "reasons": [],
+                 *             "social_account_id": 10001,
+                 *             "status": "ok",
+                 *             "text": null
+                 *           }
+                 *         ],
+                 *         "time_zone": "Europe/Berlin",
+                 *         "to": "2026-10-28T23:00:00Z"
+                 *       },
+                 *       "success": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Success"] & {
+                    data: components["schemas"]["TopPosts"];
+                    meta: components["schemas"]["Meta"];
+                };
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "text/csv": string;
+            };
+        };
+        /** @description The request conflicts with the current state or with concurrent changes; message says what to do. */
+        conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7072,15 +7430,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "Your role does not permit this. Sign in with an account that has permission.",
-                 *       "code": "forbidden",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7091,20 +7440,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The request is not well-formed: startTime must be before endTime.",
-                 *       "code": "invalid",
-                 *       "errors": [
-                 *         {
-                 *           "field": "startTime",
-                 *           "detail": "must be before endTime"
-                 *         }
-                 *       ],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7115,15 +7450,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "There is no such member. Check the id.",
-                 *       "code": "not_found",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7134,15 +7460,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The dashboard was changed since you read it. Read it again.",
-                 *       "code": "precondition_failed",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7153,15 +7470,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The body is larger than 1048576 bytes. Send less in one request.",
-                 *       "code": "too_large",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7173,15 +7481,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The request has no token. Send the header Authorization: Bearer <token>.",
-                 *       "code": "unauthenticated",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7193,15 +7492,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The read models are being built. Try again in a moment.",
-                 *       "code": "unavailable",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7212,20 +7502,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The request violates a rule; see errors.",
-                 *       "code": "unprocessable",
-                 *       "errors": [
-                 *         {
-                 *           "field": "users[0]",
-                 *           "detail": "is not a user of the linked accounts or of the agency"
-                 *         }
-                 *       ],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7236,15 +7512,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "success": false,
-                 *       "message": "The body must be JSON in UTF-8. Send it with Content-Type: application/json.",
-                 *       "code": "unsupported_media_type",
-                 *       "errors": [],
-                 *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ErrorBody"];
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
@@ -7272,33 +7539,21 @@ export interface components {
         ActorInQuery: string;
         /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
         AtInQuery: components["schemas"]["Moment"];
-        /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-        AtInQuery2: components["schemas"]["Moment"];
         /**
          * @description The id of a sign-in, from POST /api/connect.
          * @example 0191c2f0-0000-4000-8000-000000000001
          */
         AttemptInPath: string;
         /**
-         * @description Primary sort key of the entries. Default: dashboard.
-         * @example user
-         */
-        ByInQuery: "dashboard" | "user";
-        /**
          * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
          * @example total
          */
-        ByInQuery2: "gained" | "total";
+        ByInQuery: "gained" | "total";
         /**
          * @description Number of the category of posts; 0 or all for all categories.
          * @example 0
          */
         CIdInPath: string;
-        /**
-         * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
-         * @example 0
-         */
-        CIdInQuery: string;
         /**
          * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
          * @example year
@@ -7329,15 +7584,15 @@ export interface components {
          */
         EndTimeInQuery: components["schemas"]["Time"];
         /**
-         * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
-         * @example xlsx
-         */
-        FormatInQuery: "csv" | "xlsx";
-        /**
          * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
          * @example csv
          */
-        FormatInQuery2: "csv" | "jsonl" | "xlsx";
+        FormatInQuery: "csv" | "jsonl" | "xlsx";
+        /**
+         * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
+         * @example xlsx
+         */
+        FormatInQuery2: "csv" | "xlsx";
         /**
          * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-01
@@ -7364,8 +7619,6 @@ export interface components {
         IfMatchInHeader: string;
         /** @description The ETag of a response that the caller has. */
         IfNoneMatchInHeader: string;
-        /** @description The id of the last event that the caller received. */
-        LastEventIDInHeader: string;
         /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
         LastEventIdInQuery: string;
         /**
@@ -7379,12 +7632,12 @@ export interface components {
          */
         LimitInQuery: number;
         /**
-         * @description The member's id: a positive integer.
+         * @description The id of a member.
          * @example 7
          */
         MemberIdInPath: number;
         /**
-         * @description The id of a member.
+         * @description The member's id: a positive integer.
          * @example 7
          */
         MemberIdInPath2: number;
@@ -7398,8 +7651,6 @@ export interface components {
          * @example brief
          */
         MetaInQuery: "brief";
-        /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
-        OrderInQuery: "asc" | "desc";
         /**
          * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
          * @example all
@@ -7416,18 +7667,13 @@ export interface components {
          */
         PlatformIdInPath: number;
         /**
-         * @description The name of a platform.
-         * @example facebook
-         */
-        PlatformInPath: "facebook" | "instagram" | "linkedin" | "tiktok";
-        /**
          * @description The name of a projection, from GET /api/ops/projections.
          * @example post_insights
          */
         ProjectionInPath: string;
-        /** @description Part of the name or email address, ignoring case in every script. */
-        QInQuery: string;
         /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
+        QInQuery: string;
+        /** @description Part of the name or email address, ignoring case in every script. */
         QInQuery2: string;
         /**
          * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
@@ -7451,14 +7697,12 @@ export interface components {
          * @example c10000000000000000000001
          */
         SubAccountIdInPath: string;
-        /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+        /** @description Returns one table as a file; see the description of this document. Default: all tables. */
         TableInQuery: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-        /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-        TableInQuery2: "posts" | "meta.sources";
-        /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-        TableInQuery3: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
-        /** @description A ticket for this stream instead of the Authorization header. */
-        TicketInQuery: string;
+        /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+        TableInQuery2: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
+        /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+        TableInQuery3: "posts" | "meta.sources";
         /**
          * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-31
@@ -7469,15 +7713,8 @@ export interface components {
          * @example 2026-01-31
          */
         ToInQuery2: components["schemas"]["Moment"];
-        /**
-         * @description The last segment of the link's URL.
-         * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
-         */
-        TokenInPath: string;
         /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
         TypeInQuery: string;
-        /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-        TypeInQuery2: string;
         /**
          * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
          * @example Europe/Berlin
@@ -7488,15 +7725,8 @@ export interface components {
          * @example a11ce0000000000000000000
          */
         UserIdInPath: string;
-        /**
-         * @description Only this user: 24 hex digits. Default: all users.
-         * @example a11ce0000000000000000000
-         */
-        UserIdInQuery: string;
         /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
         UserInQuery: string;
-        /** @description Version of the history, instead of at. */
-        VersionInQuery: string;
     };
     requestBodies: never;
     headers: {
@@ -7558,13 +7788,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "members.social_accounts.reasons" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -7581,7 +7811,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -7651,11 +7881,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ActiveMembers"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -7677,7 +7905,7 @@ export interface operations {
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["QInQuery"];
+                q?: components["parameters"]["QInQuery2"];
                 /** @description Only those that are active (true) or inactive (false). */
                 active?: components["parameters"]["ActiveInQuery"];
                 /**
@@ -7692,7 +7920,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7718,11 +7946,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Account"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -7743,15 +7969,15 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "Corner Bakery",
-                 *       "email": "office@bakery.example.com"
+                 *       "email": "office@bakery.example.com",
+                 *       "name": "Corner Bakery"
                  *     }
                  */
                 "application/json": components["schemas"]["NewAccountBody"];
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7774,10 +8000,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["MadeAccount"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -7826,13 +8050,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "accounts" | "accounts.series" | "accounts.previous_series" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -7853,7 +8077,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -7924,11 +8148,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["FollowersByAccount"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -7963,7 +8185,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7986,10 +8208,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["MadeAccount"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8049,9 +8269,9 @@ export interface operations {
                  * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
-                cId?: components["parameters"]["CIdInQuery"];
+                cId?: string;
                 /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-                type?: components["parameters"]["TypeInQuery2"];
+                type?: string;
                 /**
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
@@ -8064,61 +8284,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "account_id": "cac4cd436831fe1038e74fde",
-                     *           "avg_watch_ms": null,
-                     *           "c_id": null,
-                     *           "captured_at": "2026-11-26T01:42:39.043756Z",
-                     *           "category": null,
-                     *           "comments": 17,
-                     *           "content": "Just because it looks so good: pretzels from the stone oven.",
-                     *           "created_at": "2026-11-24T10:05:11Z",
-                     *           "external_id": "109937600996231_738559430313972",
-                     *           "id": "10001:109937600996231_738559430313972",
-                     *           "impressions": 1299,
-                     *           "likes": 38,
-                     *           "media_url": null,
-                     *           "member_id": 1001,
-                     *           "p_id": 1,
-                     *           "permalink": "https://www.facebook.com/109937600996231_738559430313972",
-                     *           "platform": "facebook",
-                     *           "published_at": "2026-11-24T10:05:11Z",
-                     *           "reach": 909,
-                     *           "saves": null,
-                     *           "scheduled_at": null,
-                     *           "shares": 7,
-                     *           "social_account_id": 10001,
-                     *           "state": "published",
-                     *           "type": "photo",
-                     *           "updated_at": "2026-11-26T01:42:39.043756Z",
-                     *           "user_id": "c38592471c11052c4405e6b9",
-                     *           "views": 1299
-                     *         }
-                     *       ],
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTExLTI0VDEwOjA1OjExWiIsInMiOjEwMDAxLCJlIjoiMTA5OTM3NjAwOTk2MjMxXzczODU1OTQzMDMxMzk3MiIsImEiOiJjYWM0Y2Q0MzY4MzFmZTEwMzhlNzRmZGUifSwiZCI6IkNwYkwyNF9rbDF0bXpmYkMifQ"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostActivity"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["PostActivityListResponse"];
             default: components["responses"]["Refused"];
         };
     };
@@ -8137,7 +8303,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8179,10 +8345,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["PostActivity"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8204,7 +8368,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8257,7 +8421,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8290,11 +8454,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["PostReading"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8310,7 +8472,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8334,10 +8496,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Concern"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8375,14 +8535,14 @@ export interface operations {
                  * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
-                user_id?: components["parameters"]["UserIdInQuery"];
+                user_id?: string;
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["DashboardInQuery2"];
                 /**
                  * @description Primary sort key of the entries. Default: dashboard.
                  * @example user
                  */
-                by?: components["parameters"]["ByInQuery"];
+                by?: "dashboard" | "user";
             };
             header?: never;
             path?: never;
@@ -8390,7 +8550,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8534,11 +8694,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["AccessSpan"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["SpansMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8552,7 +8710,7 @@ export interface operations {
                  * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
                  * @example csv
                  */
-                format: components["parameters"]["FormatInQuery2"];
+                format: components["parameters"]["FormatInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
@@ -8576,14 +8734,14 @@ export interface operations {
                  * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
-                user_id?: components["parameters"]["UserIdInQuery"];
+                user_id?: string;
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["DashboardInQuery2"];
                 /**
                  * @description Primary sort key of the entries. Default: dashboard.
                  * @example user
                  */
-                by?: components["parameters"]["ByInQuery"];
+                by?: "dashboard" | "user";
             };
             header?: never;
             path?: never;
@@ -8591,19 +8749,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    "Export-Summary": components["headers"]["Export-Summary"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "application/x-ndjson": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["OKResponse2"];
             default: components["responses"]["Refused"];
         };
     };
@@ -8622,7 +8768,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -8654,7 +8800,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8677,11 +8823,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["CheckpointEntry"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8720,7 +8864,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8849,11 +8993,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DiffAnswer"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -8867,7 +9009,7 @@ export interface operations {
                  * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
                  * @example csv
                  */
-                format: components["parameters"]["FormatInQuery2"];
+                format: components["parameters"]["FormatInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
@@ -8884,7 +9026,7 @@ export interface operations {
                  */
                 account?: components["parameters"]["AccountInQuery2"];
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-                q?: components["parameters"]["QInQuery2"];
+                q?: components["parameters"]["QInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
@@ -8907,19 +9049,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    "Export-Summary": components["headers"]["Export-Summary"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "application/x-ndjson": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["OKResponse2"];
             default: components["responses"]["Refused"];
         };
     };
@@ -8945,7 +9075,7 @@ export interface operations {
                  */
                 account?: components["parameters"]["AccountInQuery2"];
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-                q?: components["parameters"]["QInQuery2"];
+                q?: components["parameters"]["QInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
@@ -8962,7 +9092,7 @@ export interface operations {
                  */
                 tz?: components["parameters"]["TzInQuery"];
                 /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
-                order?: components["parameters"]["OrderInQuery"];
+                order?: "asc" | "desc";
             };
             header?: never;
             path?: never;
@@ -8970,7 +9100,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9092,11 +9222,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["HistoryEntry"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["EntriesMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9137,7 +9265,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9178,11 +9306,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["AuditReadEntry"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["AuditReadsMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9200,7 +9326,7 @@ export interface operations {
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["QInQuery"];
+                q?: components["parameters"]["QInQuery2"];
             };
             header?: never;
             path?: never;
@@ -9208,7 +9334,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9229,11 +9355,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Category"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9251,8 +9375,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "platform": 1,
                  *       "account": "c10000000000000000000001",
+                 *       "platform": 1,
                  *       "return_to": "/"
                  *     }
                  */
@@ -9260,7 +9384,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9276,10 +9400,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["StartedSignIn"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9298,7 +9420,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9325,10 +9447,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ConnectLink"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9347,18 +9467,18 @@ export interface operations {
                 /**
                  * @example {
                  *       "account": "c10000000000000000000001",
+                 *       "days": 7,
                  *       "platforms": [
                  *         1,
                  *         4
-                 *       ],
-                 *       "days": 7
+                 *       ]
                  *     }
                  */
                 "application/json": components["schemas"]["ConnectLinkBody"];
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9384,10 +9504,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["MadeLink"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9412,7 +9530,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9437,10 +9555,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ConnectLink"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9462,7 +9578,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9480,10 +9596,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Status"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9515,7 +9629,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9537,10 +9651,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["HandedOver"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9562,7 +9674,7 @@ export interface operations {
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["QInQuery"];
+                q?: components["parameters"]["QInQuery2"];
                 /** @description Only clients with (true) or without (false) a dashboard. */
                 exists?: "true" | "false";
             };
@@ -9572,7 +9684,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9609,11 +9721,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DashboardSummary"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9643,7 +9753,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9667,10 +9777,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["FeedResult"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9700,7 +9808,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9731,10 +9839,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ToldEntity"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9745,7 +9851,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
-                ticket?: components["parameters"]["TicketInQuery"];
+                ticket?: string;
                 /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
                 last_event_id?: components["parameters"]["LastEventIdInQuery"];
                 /**
@@ -9761,14 +9867,14 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last event that the caller received. */
-                "Last-Event-ID"?: components["parameters"]["LastEventIDInHeader"];
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9778,32 +9884,27 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "figures_changed";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_needs_sign_in";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_ends_soon";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "live_cursor";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "retry_later";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     };
                 };
             };
@@ -9822,7 +9923,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9867,10 +9968,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Me"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9888,7 +9987,7 @@ export interface operations {
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["QInQuery"];
+                q?: components["parameters"]["QInQuery2"];
                 /** @description Only those that are active (true) or inactive (false). */
                 active?: components["parameters"]["ActiveInQuery"];
                 /**
@@ -9908,7 +10007,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9936,11 +10035,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Member"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -9951,20 +10048,20 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
-                ticket?: components["parameters"]["TicketInQuery"];
+                ticket?: string;
                 /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
                 last_event_id?: components["parameters"]["LastEventIdInQuery"];
             };
             header?: {
                 /** @description The id of the last event that the caller received. */
-                "Last-Event-ID"?: components["parameters"]["LastEventIDInHeader"];
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9974,26 +10071,22 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "client_access_removed";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "board_closed";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "notice_cursor";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "retry_later";
-                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
-                        id?: string;
+                        id?: components["schemas"]["EventPosition"];
                     };
                 };
             };
@@ -10018,7 +10111,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10035,10 +10128,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["TicketBody"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10062,7 +10153,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10092,11 +10183,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["RecordedAction"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["TrailMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10112,7 +10201,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10151,10 +10240,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ConnectionReading"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10176,7 +10263,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10192,10 +10279,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["OperatorTarget"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10226,28 +10311,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -10278,28 +10342,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -10330,28 +10373,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -10375,7 +10397,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10406,11 +10428,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DeadLetter"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10432,7 +10452,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10460,10 +10480,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DeadLetter"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10494,29 +10512,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "stopped": null,
-                     *         "stream": "0e92c1b99bbc3514964b1e45"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["StreamFolded"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["StreamFoldedResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -10547,7 +10543,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10600,10 +10596,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DeadRecord"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10637,29 +10631,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "stopped": null,
-                     *         "stream": "0e92c1b99bbc3514964b1e45"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["StreamFolded"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["StreamFoldedResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -10675,7 +10647,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10706,10 +10678,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Generation"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10731,7 +10701,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10760,10 +10730,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Generation"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10794,28 +10762,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -10837,7 +10784,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10866,7 +10813,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10936,10 +10883,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Health"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -10955,7 +10900,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10999,10 +10944,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Topic"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -11018,7 +10961,7 @@ export interface operations {
                  * @description The id of a member.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath2"];
+                memberId: components["parameters"]["MemberIdInPath"];
             };
             cookie?: never;
         };
@@ -11026,10 +10969,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "customer_request:OPS-17",
-                 *       "ordered_by": "person",
-                 *       "ground": "consent_withdrawn",
                  *       "due": "2026-12-21",
+                 *       "ground": "consent_withdrawn",
+                 *       "ordered_by": "person",
+                 *       "reason": "customer_request:OPS-17",
                  *       "wait": "1m"
                  *     }
                  */
@@ -11037,45 +10980,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "connections": [
-                     *           70
-                     *         ],
-                     *         "contents": 2,
-                     *         "erased": true,
-                     *         "members": [
-                     *           7
-                     *         ],
-                     *         "parent_account": "aa0000000000000000000001",
-                     *         "profiles": [
-                     *           700
-                     *         ],
-                     *         "secrets": 1,
-                     *         "sessions": 2,
-                     *         "social_accounts": [
-                     *           7001
-                     *         ],
-                     *         "user": "a11ce0000000000000000000"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Erasure"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["ErasureResponse2"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             default: components["responses"]["Refused"];
@@ -11090,7 +10995,7 @@ export interface operations {
                  * @description The id of a member.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath2"];
+                memberId: components["parameters"]["MemberIdInPath"];
             };
             cookie?: never;
         };
@@ -11105,45 +11010,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "connections": [
-                     *           70
-                     *         ],
-                     *         "contents": 2,
-                     *         "erased": false,
-                     *         "members": [
-                     *           7
-                     *         ],
-                     *         "parent_account": "aa0000000000000000000001",
-                     *         "profiles": [
-                     *           700
-                     *         ],
-                     *         "secrets": 1,
-                     *         "sessions": 2,
-                     *         "social_accounts": [
-                     *           7001
-                     *         ],
-                     *         "user": "a11ce0000000000000000000"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Erasure"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["ErasureResponse"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             default: components["responses"]["Refused"];
@@ -11158,7 +11025,7 @@ export interface operations {
                  * @description The id of a member.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath2"];
+                memberId: components["parameters"]["MemberIdInPath"];
             };
             cookie?: never;
         };
@@ -11173,36 +11040,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    "Export-Summary": components["headers"]["Export-Summary"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "export": {
-                     *         "events_not_folded_yet": {},
-                     *         "format": "ledgerboard-person-export-v1",
-                     *         "made_at": "2026-11-26T01:42:00Z",
-                     *         "members": [
-                     *           7
-                     *         ],
-                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
-                     *         "user": "335c5e2e75588c777e07f426"
-                     *       },
-                     *       "user": [
-                     *         {
-                     *           "id": "335c5e2e75588c777e07f426"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": Record<string, never>;
-                };
-            };
+            200: components["responses"]["OKResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11218,7 +11056,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11242,10 +11080,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Pause"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -11261,7 +11097,7 @@ export interface operations {
                  * @description The name of a platform.
                  * @example facebook
                  */
-                platform: components["parameters"]["PlatformInPath"];
+                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             };
             cookie?: never;
         };
@@ -11276,28 +11112,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11313,7 +11128,7 @@ export interface operations {
                  * @description The name of a platform.
                  * @example facebook
                  */
-                platform: components["parameters"]["PlatformInPath"];
+                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             };
             cookie?: never;
         };
@@ -11328,28 +11143,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11365,7 +11159,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11400,10 +11194,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Projection"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -11434,28 +11226,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11486,7 +11257,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11518,10 +11289,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Prepared"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -11555,7 +11324,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11582,10 +11351,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Generation"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -11619,28 +11386,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11662,7 +11408,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11685,10 +11431,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["PersonSession"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -11719,28 +11463,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11764,10 +11487,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "customer_request:OPS-17",
-                 *       "ordered_by": "person",
-                 *       "ground": "consent_withdrawn",
                  *       "due": "2026-12-21",
+                 *       "ground": "consent_withdrawn",
+                 *       "ordered_by": "person",
+                 *       "reason": "customer_request:OPS-17",
                  *       "wait": "1m"
                  *     }
                  */
@@ -11775,45 +11498,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "connections": [
-                     *           70
-                     *         ],
-                     *         "contents": 2,
-                     *         "erased": true,
-                     *         "members": [
-                     *           7
-                     *         ],
-                     *         "parent_account": "aa0000000000000000000001",
-                     *         "profiles": [
-                     *           700
-                     *         ],
-                     *         "secrets": 1,
-                     *         "sessions": 2,
-                     *         "social_accounts": [
-                     *           7001
-                     *         ],
-                     *         "user": "a11ce0000000000000000000"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Erasure"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["ErasureResponse2"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             default: components["responses"]["Refused"];
@@ -11843,45 +11528,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "connections": [
-                     *           70
-                     *         ],
-                     *         "contents": 2,
-                     *         "erased": false,
-                     *         "members": [
-                     *           7
-                     *         ],
-                     *         "parent_account": "aa0000000000000000000001",
-                     *         "profiles": [
-                     *           700
-                     *         ],
-                     *         "secrets": 1,
-                     *         "sessions": 2,
-                     *         "social_accounts": [
-                     *           7001
-                     *         ],
-                     *         "user": "a11ce0000000000000000000"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Erasure"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["ErasureResponse"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             default: components["responses"]["Refused"];
@@ -11911,36 +11558,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    "Export-Summary": components["headers"]["Export-Summary"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "export": {
-                     *         "events_not_folded_yet": {},
-                     *         "format": "ledgerboard-person-export-v1",
-                     *         "made_at": "2026-11-26T01:42:00Z",
-                     *         "members": [
-                     *           7
-                     *         ],
-                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
-                     *         "user": "335c5e2e75588c777e07f426"
-                     *       },
-                     *       "user": [
-                     *         {
-                     *           "id": "335c5e2e75588c777e07f426"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": Record<string, never>;
-                };
-            };
+            200: components["responses"]["OKResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -11971,7 +11589,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11988,10 +11606,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["SignInLink"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -12026,28 +11642,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -12078,28 +11673,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["DoneResponse"];
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -12140,66 +11714,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "account_id": "cac4cd436831fe1038e74fde",
-                     *           "account_name": "Alder & Finch Bakery",
-                     *           "connection_id": 4503599627380497,
-                     *           "created_at": "2026-08-08T01:42:00Z",
-                     *           "data_access_expires_at": null,
-                     *           "expires_at": null,
-                     *           "failures": 0,
-                     *           "granted_scopes": [
-                     *             "business_management"
-                     *           ],
-                     *           "id": 10001,
-                     *           "last_posts_at": "2026-11-26T01:42:39.078518Z",
-                     *           "last_read_at": "2026-11-26T01:42:38.871444Z",
-                     *           "member_id": 1001,
-                     *           "next_due": "2026-11-26T01:43:08.787525Z",
-                     *           "owner_name": "Mara Finch",
-                     *           "p_id": 1,
-                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
-                     *           "platform": "facebook",
-                     *           "profile_id": "109937600996231",
-                     *           "profile_name": "Alder & Finch Bakery",
-                     *           "reasons": [],
-                     *           "retry_at": null,
-                     *           "sign_in_at": 1,
-                     *           "sign_in_before": null,
-                     *           "since": null,
-                     *           "status": "ok",
-                     *           "text": null,
-                     *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
-                     *           "type": "page",
-                     *           "ungranted_figures": [],
-                     *           "updated_at": "2026-08-08T01:42:00Z",
-                     *           "user_id": "c38592471c11052c4405e6b9"
-                     *         }
-                     *       ],
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "next_cursor": "eyJrIjp7InAiOjEsImkiOjEwMDAxfSwiZCI6InM1OGRYSU0yc3NnUFNSTEIifQ"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["ConnectedPlatform"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["ConnectedPlatformListResponse"];
             default: components["responses"]["Refused"];
         };
     };
@@ -12215,16 +11730,16 @@ export interface operations {
                 /**
                  * @example {
                  *       "account": "c10000000000000000000001",
-                 *       "platform": 1,
                  *       "external_id": "90011",
-                 *       "name": "Corner Bakery"
+                 *       "name": "Corner Bakery",
+                 *       "platform": 1
                  *     }
                  */
                 "application/json": components["schemas"]["RegistrationBody"];
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12244,10 +11759,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Registered"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -12274,7 +11787,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12321,10 +11834,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ConnectedPlatform"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -12375,9 +11886,9 @@ export interface operations {
                  * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
-                cId?: components["parameters"]["CIdInQuery"];
+                cId?: string;
                 /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-                type?: components["parameters"]["TypeInQuery2"];
+                type?: string;
                 /**
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
@@ -12396,61 +11907,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "account_id": "cac4cd436831fe1038e74fde",
-                     *           "avg_watch_ms": null,
-                     *           "c_id": null,
-                     *           "captured_at": "2026-11-26T01:42:39.043756Z",
-                     *           "category": null,
-                     *           "comments": 17,
-                     *           "content": "Just because it looks so good: pretzels from the stone oven.",
-                     *           "created_at": "2026-11-24T10:05:11Z",
-                     *           "external_id": "109937600996231_738559430313972",
-                     *           "id": "10001:109937600996231_738559430313972",
-                     *           "impressions": 1299,
-                     *           "likes": 38,
-                     *           "media_url": null,
-                     *           "member_id": 1001,
-                     *           "p_id": 1,
-                     *           "permalink": "https://www.facebook.com/109937600996231_738559430313972",
-                     *           "platform": "facebook",
-                     *           "published_at": "2026-11-24T10:05:11Z",
-                     *           "reach": 909,
-                     *           "saves": null,
-                     *           "scheduled_at": null,
-                     *           "shares": 7,
-                     *           "social_account_id": 10001,
-                     *           "state": "published",
-                     *           "type": "photo",
-                     *           "updated_at": "2026-11-26T01:42:39.043756Z",
-                     *           "user_id": "c38592471c11052c4405e6b9",
-                     *           "views": 1299
-                     *         }
-                     *       ],
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTExLTI0VDEwOjA1OjExWiIsInMiOjEwMDAxLCJlIjoiMTA5OTM3NjAwOTk2MjMxXzczODU1OTQzMDMxMzk3MiIsImEiOiJjYWM0Y2Q0MzY4MzFmZTEwMzhlNzRmZGUifSwiZCI6IkhCbHBHTWZxSVU4cnZGU1kifQ"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostActivity"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["PostActivityListResponse"];
             default: components["responses"]["Refused"];
         };
     };
@@ -12469,7 +11926,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12486,10 +11943,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Disconnected"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -12540,13 +11995,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -12563,7 +12018,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -12645,11 +12100,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["StatsOfAccount"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -12675,7 +12128,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -12742,10 +12195,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DashboardView"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -12787,7 +12238,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -12822,10 +12273,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Dashboard"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -12841,9 +12290,9 @@ export interface operations {
         parameters: {
             query: {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-                at?: components["parameters"]["AtInQuery2"];
+                at?: components["schemas"]["Moment"];
                 /** @description Version of the history, instead of at. */
-                version?: components["parameters"]["VersionInQuery"];
+                version?: string;
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
@@ -12867,7 +12316,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12958,11 +12407,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["AccessAnswer"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13000,7 +12447,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13126,11 +12573,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DiffAnswer"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13159,7 +12604,7 @@ export interface operations {
                  */
                 account?: components["parameters"]["AccountInQuery2"];
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-                q?: components["parameters"]["QInQuery2"];
+                q?: components["parameters"]["QInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
@@ -13176,7 +12621,7 @@ export interface operations {
                  */
                 tz?: components["parameters"]["TzInQuery"];
                 /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
-                order?: components["parameters"]["OrderInQuery"];
+                order?: "asc" | "desc";
             };
             header?: never;
             path: {
@@ -13190,7 +12635,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13317,11 +12762,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["HistoryEntry"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["EntriesMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13358,7 +12801,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13441,10 +12884,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["DashboardPreview"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13459,9 +12900,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-                at?: components["parameters"]["AtInQuery2"];
+                at?: components["schemas"]["Moment"];
                 /** @description Version of the history, instead of at. */
-                version?: components["parameters"]["VersionInQuery"];
+                version?: string;
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
@@ -13480,7 +12921,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13553,11 +12994,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["StateAnswer"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["HistoryMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13602,13 +13041,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -13634,7 +13073,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -13723,11 +13162,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["PlatformStats"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -13749,7 +13186,7 @@ export interface operations {
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["QInQuery"];
+                q?: components["parameters"]["QInQuery2"];
                 /** @description Only those that are active (true) or inactive (false). */
                 active?: components["parameters"]["ActiveInQuery"];
                 /**
@@ -13766,7 +13203,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13799,11 +13236,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["User"][];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13824,16 +13259,16 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "Jonas Weber",
+                 *       "account": "c10000000000000000000001",
                  *       "email": "jonas@bakery.example.com",
-                 *       "account": "c10000000000000000000001"
+                 *       "name": "Jonas Weber"
                  *     }
                  */
                 "application/json": components["schemas"]["NewUserBody"];
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13854,10 +13289,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["MadeUser"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13883,7 +13316,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13911,10 +13344,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["User"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -13961,66 +13392,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "account_id": "cac4cd436831fe1038e74fde",
-                     *           "account_name": "Alder & Finch Bakery",
-                     *           "connection_id": 4503599627380497,
-                     *           "created_at": "2026-08-08T01:42:00Z",
-                     *           "data_access_expires_at": null,
-                     *           "expires_at": null,
-                     *           "failures": 0,
-                     *           "granted_scopes": [
-                     *             "business_management"
-                     *           ],
-                     *           "id": 10001,
-                     *           "last_posts_at": "2026-11-26T01:42:39.078518Z",
-                     *           "last_read_at": "2026-11-26T01:42:38.871444Z",
-                     *           "member_id": 1001,
-                     *           "next_due": "2026-11-26T01:43:08.787525Z",
-                     *           "owner_name": "Mara Finch",
-                     *           "p_id": 1,
-                     *           "pace": "every 30 seconds, as configured: 2 calls a reading",
-                     *           "platform": "facebook",
-                     *           "profile_id": "109937600996231",
-                     *           "profile_name": "Alder & Finch Bakery",
-                     *           "reasons": [],
-                     *           "retry_at": null,
-                     *           "sign_in_at": 1,
-                     *           "sign_in_before": null,
-                     *           "since": null,
-                     *           "status": "ok",
-                     *           "text": null,
-                     *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
-                     *           "type": "page",
-                     *           "ungranted_figures": [],
-                     *           "updated_at": "2026-08-08T01:42:00Z",
-                     *           "user_id": "c38592471c11052c4405e6b9"
-                     *         }
-                     *       ],
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "next_cursor": "eyJrIjp7InAiOjEsImkiOjEwMDAxfSwiZCI6ImotYmIwYldPai1naHhvNlUifQ"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["ConnectedPlatform"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["ConnectedPlatformListResponse"];
             default: components["responses"]["Refused"];
         };
     };
@@ -14039,26 +13411,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [],
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["SignInSession"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["SignInSessionListResponse"];
             default: components["responses"]["Refused"];
         };
     };
@@ -14082,26 +13435,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [],
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["SignInSession"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
+            200: components["responses"]["SignInSessionListResponse"];
             default: components["responses"]["Refused"];
         };
     };
@@ -14129,7 +13463,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14146,10 +13480,8 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["SignInLink"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
                     };
                 };
             };
@@ -14169,7 +13501,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14189,7 +13521,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14209,7 +13541,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14235,15 +13567,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14251,60 +13575,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     postConnectChoose: {
@@ -14322,15 +13598,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14338,51 +13606,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
             /** @description A page that says what is wrong with the form. */
             422: {
                 headers: {
@@ -14392,15 +13620,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     getConnectLink: {
@@ -14412,21 +13632,13 @@ export interface operations {
                  * @description The last segment of the link's URL.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
-                token: components["parameters"]["TokenInPath"];
+                token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14434,60 +13646,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     postConnectLink: {
@@ -14499,21 +13663,13 @@ export interface operations {
                  * @description The last segment of the link's URL.
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
-                token: components["parameters"]["TokenInPath"];
+                token: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14521,51 +13677,11 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
             /** @description A page that says what is wrong with the form. */
             422: {
                 headers: {
@@ -14575,15 +13691,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     postConnectMetaDeauthorize: {
@@ -14595,7 +13703,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14619,7 +13727,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -14654,15 +13762,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14670,60 +13770,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     getConnectStart: {
@@ -14741,15 +13793,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14757,60 +13801,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     getConnectBack: {
@@ -14828,15 +13824,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
             /** @description A redirect to the next page. */
             303: {
                 headers: {
@@ -14844,60 +13832,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error page: the request is malformed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link is unknown or has expired. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the sign-in or link has already been used. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the form is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description An error page: the service is not ready. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequestResponse"];
+            403: components["responses"]["ForbiddenResponse"];
+            404: components["responses"]["NotFoundResponse"];
+            409: components["responses"]["ConflictResponse"];
+            413: components["responses"]["RequestEntityTooLargeResponse"];
+            503: components["responses"]["ServiceUnavailableResponse"];
         };
     };
     getDocs: {
@@ -14909,15 +13849,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
+            200: components["responses"]["OKResponse3"];
         };
     };
     getAccountFollowers: {
@@ -14943,13 +13875,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -14986,113 +13918,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "followers": {
-                     *               "accounts": 1,
-                     *               "change": 55,
-                     *               "change_pct": 0.32,
-                     *               "gained_since": null,
-                     *               "kinds": [
-                     *                 "stock"
-                     *               ],
-                     *               "note": "none",
-                     *               "previous": 17151,
-                     *               "source_metrics": [
-                     *                 "followers_count"
-                     *               ],
-                     *               "value": 17206
-                     *             },
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "accounts_read": 1,
-                     *                 "change": 4,
-                     *                 "day": "2026-10-22",
-                     *                 "followers": 17155
-                     *               }
-                     *             ],
-                     *             "social_accounts": 1
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "followers": {
-                     *             "accounts": 3,
-                     *             "change": 517,
-                     *             "change_pct": 0.72,
-                     *             "gained_since": null,
-                     *             "kinds": [
-                     *               "stock"
-                     *             ],
-                     *             "note": "none",
-                     *             "previous": 71995,
-                     *             "source_metrics": [
-                     *               "followers_count"
-                     *             ],
-                     *             "value": 72512
-                     *           },
-                     *           "series": [
-                     *             {
-                     *               "accounts_read": 3,
-                     *               "change": 13,
-                     *               "day": "2026-10-22",
-                     *               "followers": 72008
-                     *             }
-                     *           ],
-                     *           "social_accounts": 3
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T11:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["AccountFollowers"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["AccountFollowersResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -15121,13 +13947,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
@@ -15159,7 +13985,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15271,11 +14097,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["AccountInsights"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -15309,13 +14133,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15333,7 +14157,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -15354,81 +14178,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "c_id": 5,
-                     *             "comments": 1,
-                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
-                     *             "engagement": 3,
-                     *             "engagement_partial": false,
-                     *             "external_id": "104815170556325_775503740346724",
-                     *             "gained": 3,
-                     *             "gained_partial": false,
-                     *             "id": "10001:104815170556325_775503740346724",
-                     *             "likes": 2,
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
-                     *             "member_id": 1001,
-                     *             "no_baseline": false,
-                     *             "p_id": 1,
-                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
-                     *             "platform": "facebook",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-28T09:23:40Z",
-                     *             "shares": 0,
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJ1c0RBMGhRM25LeGZqYmJJIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostsEngagements"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostsEngagementsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -15457,13 +14207,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15481,7 +14231,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -15502,100 +14252,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "c_id": 5,
-                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
-                     *             "external_id": "104815170556325_775503740346724",
-                     *             "growth": {
-                     *               "clicks": 3,
-                     *               "comments": 1,
-                     *               "engagement": 3,
-                     *               "engagement_partial": false,
-                     *               "impressions": 103,
-                     *               "likes": 2,
-                     *               "no_baseline": false,
-                     *               "saves": null,
-                     *               "shares": 0,
-                     *               "since": null,
-                     *               "views": 103
-                     *             },
-                     *             "id": "10001:104815170556325_775503740346724",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 3,
-                     *               "comments": 1,
-                     *               "engagement": 3,
-                     *               "engagement_partial": false,
-                     *               "impressions": 103,
-                     *               "likes": 2,
-                     *               "reach": 72,
-                     *               "saves": null,
-                     *               "shares": 0,
-                     *               "views": 103
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
-                     *             "member_id": 1001,
-                     *             "p_id": 1,
-                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
-                     *             "platform": "facebook",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-28T09:23:40Z",
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJ1c0RBMGhRM25LeGZqYmJJIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostInsights"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostInsightsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -15624,13 +14281,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery3"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery2"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15658,7 +14315,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -15679,116 +14336,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "likes": {
-                     *               "accounts": 1,
-                     *               "change": -2919,
-                     *               "change_pct": -87.61,
-                     *               "note": "none",
-                     *               "previous": 3332,
-                     *               "value": 413
-                     *             },
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "day": "2026-10-22",
-                     *                 "likes": 138,
-                     *                 "readings": 8
-                     *               }
-                     *             ]
-                     *           }
-                     *         ],
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "c_id": 5,
-                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
-                     *             "external_id": "104815170556325_775503740346724",
-                     *             "gained": 2,
-                     *             "id": "10001:104815170556325_775503740346724",
-                     *             "likes": 2,
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
-                     *             "member_id": 1001,
-                     *             "no_baseline": false,
-                     *             "p_id": 1,
-                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
-                     *             "platform": "facebook",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-28T09:23:40Z",
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "likes": {
-                     *             "accounts": 2,
-                     *             "change": -2971,
-                     *             "change_pct": -87.72,
-                     *             "note": "none",
-                     *             "previous": 3387,
-                     *             "value": 416
-                     *           },
-                     *           "series": [
-                     *             {
-                     *               "day": "2026-10-22",
-                     *               "likes": 139,
-                     *               "readings": 10
-                     *             }
-                     *           ]
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-21T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJ1c0RBMGhRM25LeGZqYmJJIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostsLikes"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostsLikesResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -15817,13 +14365,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -15844,7 +14392,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -15865,95 +14413,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "day": "2026-10-19",
-                     *                 "readings": 32,
-                     *                 "views": 7747
-                     *               }
-                     *             ],
-                     *             "views": {
-                     *               "accounts": 1,
-                     *               "change": -56699,
-                     *               "change_pct": -85.71,
-                     *               "note": "none",
-                     *               "previous": 66152,
-                     *               "value": 9453
-                     *             }
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "series": [
-                     *             {
-                     *               "day": "2026-10-19",
-                     *               "readings": 42,
-                     *               "views": 18365
-                     *             }
-                     *           ],
-                     *           "views": {
-                     *             "accounts": 2,
-                     *             "change": -47175,
-                     *             "change_pct": -70.14,
-                     *             "note": "none",
-                     *             "previous": 67262,
-                     *             "value": 20087
-                     *           }
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-21T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "week",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostsViews"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostsViewsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -15997,13 +14457,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16015,7 +14475,7 @@ export interface operations {
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["ByInQuery2"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16026,7 +14486,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Number of the category of posts; 0 or all for all categories.
                  * @example 0
@@ -16037,107 +14497,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "account_name": "Alder & Finch Bakery",
-                     *             "c_id": 6,
-                     *             "category_name": "Offers",
-                     *             "content": "Two for the price of one, while they last: plum cake.",
-                     *             "external_id": "104815170556325_868901102991973",
-                     *             "growth": {
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "no_baseline": false,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "since": null,
-                     *               "views": 6526
-                     *             },
-                     *             "id": "10001:104815170556325_868901102991973",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "reach": 4568,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "views": 6526
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
-                     *             "member_id": 1001,
-                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
-                     *             "member_name": "Mara Finch",
-                     *             "p_id": 1,
-                     *             "page_name": "Alder & Finch Bakery",
-                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
-                     *             "platform": "facebook",
-                     *             "post_type": "photo",
-                     *             "published_at": "2026-10-21T19:49:32Z",
-                     *             "rank": 1,
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "ranked_by": "gained",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["TopPosts"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["TopPostsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -16176,13 +14536,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16194,7 +14554,7 @@ export interface operations {
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["ByInQuery2"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16205,7 +14565,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -16221,107 +14581,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "account_name": "Alder & Finch Bakery",
-                     *             "c_id": 6,
-                     *             "category_name": "Offers",
-                     *             "content": "Two for the price of one, while they last: plum cake.",
-                     *             "external_id": "104815170556325_868901102991973",
-                     *             "growth": {
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "no_baseline": false,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "since": null,
-                     *               "views": 6526
-                     *             },
-                     *             "id": "10001:104815170556325_868901102991973",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "reach": 4568,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "views": 6526
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
-                     *             "member_id": 1001,
-                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
-                     *             "member_name": "Mara Finch",
-                     *             "p_id": 1,
-                     *             "page_name": "Alder & Finch Bakery",
-                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
-                     *             "platform": "facebook",
-                     *             "post_type": "photo",
-                     *             "published_at": "2026-10-21T19:49:32Z",
-                     *             "rank": 1,
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "ranked_by": "gained",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["TopPosts"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["TopPostsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -16355,13 +14615,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16373,7 +14633,7 @@ export interface operations {
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["ByInQuery2"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16384,7 +14644,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -16405,107 +14665,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "account_name": "Alder & Finch Bakery",
-                     *             "c_id": 6,
-                     *             "category_name": "Offers",
-                     *             "content": "Two for the price of one, while they last: plum cake.",
-                     *             "external_id": "104815170556325_868901102991973",
-                     *             "growth": {
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "no_baseline": false,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "since": null,
-                     *               "views": 6526
-                     *             },
-                     *             "id": "10001:104815170556325_868901102991973",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "reach": 4568,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "views": 6526
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
-                     *             "member_id": 1001,
-                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
-                     *             "member_name": "Mara Finch",
-                     *             "p_id": 1,
-                     *             "page_name": "Alder & Finch Bakery",
-                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
-                     *             "platform": "facebook",
-                     *             "post_type": "photo",
-                     *             "published_at": "2026-10-21T19:49:32Z",
-                     *             "rank": 1,
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "ranked_by": "gained",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["TopPosts"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["TopPostsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -16534,13 +14694,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16552,7 +14712,7 @@ export interface operations {
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["ByInQuery2"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16563,7 +14723,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -16589,107 +14749,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "account_name": "Alder & Finch Bakery",
-                     *             "c_id": 6,
-                     *             "category_name": "Offers",
-                     *             "content": "Two for the price of one, while they last: plum cake.",
-                     *             "external_id": "104815170556325_868901102991973",
-                     *             "growth": {
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "no_baseline": false,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "since": null,
-                     *               "views": 6526
-                     *             },
-                     *             "id": "10001:104815170556325_868901102991973",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 38,
-                     *               "comments": 18,
-                     *               "engagement": 329,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6526,
-                     *               "likes": 260,
-                     *               "reach": 4568,
-                     *               "saves": null,
-                     *               "shares": 51,
-                     *               "views": 6526
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/post/104815170556325_868901102991973.svg",
-                     *             "member_id": 1001,
-                     *             "member_image": "https://pictures.ledgerboard.invalid/person/357fad96a896273d703215dd.svg",
-                     *             "member_name": "Mara Finch",
-                     *             "p_id": 1,
-                     *             "page_name": "Alder & Finch Bakery",
-                     *             "permalink": "https://www.facebook.com/104815170556325_868901102991973",
-                     *             "platform": "facebook",
-                     *             "post_type": "photo",
-                     *             "published_at": "2026-10-21T19:49:32Z",
-                     *             "rank": 1,
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "ranked_by": "gained",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["TopPosts"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["TopPostsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -16718,13 +14778,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -16745,7 +14805,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -16766,113 +14826,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "followers": {
-                     *               "accounts": 1,
-                     *               "change": 55,
-                     *               "change_pct": 0.32,
-                     *               "gained_since": null,
-                     *               "kinds": [
-                     *                 "stock"
-                     *               ],
-                     *               "note": "none",
-                     *               "previous": 17151,
-                     *               "source_metrics": [
-                     *                 "followers_count"
-                     *               ],
-                     *               "value": 17206
-                     *             },
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "accounts_read": 1,
-                     *                 "change": 4,
-                     *                 "day": "2026-10-22",
-                     *                 "followers": 17155
-                     *               }
-                     *             ],
-                     *             "social_accounts": 1
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "followers": {
-                     *             "accounts": 1,
-                     *             "change": 55,
-                     *             "change_pct": 0.32,
-                     *             "gained_since": null,
-                     *             "kinds": [
-                     *               "stock"
-                     *             ],
-                     *             "note": "none",
-                     *             "previous": 17151,
-                     *             "source_metrics": [
-                     *               "followers_count"
-                     *             ],
-                     *             "value": 17206
-                     *           },
-                     *           "series": [
-                     *             {
-                     *               "accounts_read": 1,
-                     *               "change": 4,
-                     *               "day": "2026-10-22",
-                     *               "followers": 17155
-                     *             }
-                     *           ],
-                     *           "social_accounts": 1
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-21T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-22T00:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "UTC",
-                     *         "to": "2026-10-29T00:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["AccountFollowers"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["AccountFollowersResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -16901,13 +14855,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16941,100 +14895,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "c_id": 5,
-                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
-                     *             "external_id": "104815170556325_775503740346724",
-                     *             "growth": {
-                     *               "clicks": 3,
-                     *               "comments": 1,
-                     *               "engagement": 3,
-                     *               "engagement_partial": false,
-                     *               "impressions": 103,
-                     *               "likes": 2,
-                     *               "no_baseline": false,
-                     *               "saves": null,
-                     *               "shares": 0,
-                     *               "since": null,
-                     *               "views": 103
-                     *             },
-                     *             "id": "10001:104815170556325_775503740346724",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 3,
-                     *               "comments": 1,
-                     *               "engagement": 3,
-                     *               "engagement_partial": false,
-                     *               "impressions": 103,
-                     *               "likes": 2,
-                     *               "reach": 72,
-                     *               "saves": null,
-                     *               "shares": 0,
-                     *               "views": 103
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
-                     *             "member_id": 1001,
-                     *             "p_id": 1,
-                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
-                     *             "platform": "facebook",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-28T09:23:40Z",
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostInsights"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostInsightsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -17063,13 +14924,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -17103,81 +14964,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "c_id": 5,
-                     *             "comments": 1,
-                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
-                     *             "engagement": 3,
-                     *             "engagement_partial": false,
-                     *             "external_id": "104815170556325_775503740346724",
-                     *             "gained": 3,
-                     *             "gained_partial": false,
-                     *             "id": "10001:104815170556325_775503740346724",
-                     *             "likes": 2,
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
-                     *             "member_id": 1001,
-                     *             "no_baseline": false,
-                     *             "p_id": 1,
-                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
-                     *             "platform": "facebook",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-28T09:23:40Z",
-                     *             "shares": 0,
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostsEngagements"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostsEngagementsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -17206,13 +14993,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery3"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery2"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -17256,116 +15043,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "likes": {
-                     *               "accounts": 1,
-                     *               "change": -2919,
-                     *               "change_pct": -87.61,
-                     *               "note": "none",
-                     *               "previous": 3332,
-                     *               "value": 413
-                     *             },
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "day": "2026-10-01",
-                     *                 "likes": 413,
-                     *                 "readings": 57
-                     *               }
-                     *             ]
-                     *           }
-                     *         ],
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "c_id": 5,
-                     *             "content": "Why a family from the quay keeps coming back for the sourdough that is ten years old.",
-                     *             "external_id": "104815170556325_775503740346724",
-                     *             "gained": 2,
-                     *             "id": "10001:104815170556325_775503740346724",
-                     *             "likes": 2,
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/104815170556325_775503740346724.svg",
-                     *             "member_id": 1001,
-                     *             "no_baseline": false,
-                     *             "p_id": 1,
-                     *             "permalink": "https://www.facebook.com/104815170556325_775503740346724",
-                     *             "platform": "facebook",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-28T09:23:40Z",
-                     *             "social_account_id": 10001
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "likes": {
-                     *             "accounts": 3,
-                     *             "change": -2370,
-                     *             "change_pct": -68.84,
-                     *             "note": "none",
-                     *             "previous": 3443,
-                     *             "value": 1073
-                     *           },
-                     *           "series": [
-                     *             {
-                     *               "day": "2026-10-01",
-                     *               "likes": 1073,
-                     *               "readings": 123
-                     *             }
-                     *           ]
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T11:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "month",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMifSwiZCI6ImR2SXp1bTh4Q3pXNTdQYzEifQ",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostsLikes"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostsLikesResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -17394,13 +15072,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -17437,7 +15115,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17572,11 +15250,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["PostsTotalEngagements"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -17610,13 +15286,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -17653,95 +15329,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "day": "2026-10-22",
-                     *                 "readings": 8,
-                     *                 "views": 3231
-                     *               }
-                     *             ],
-                     *             "views": {
-                     *               "accounts": 1,
-                     *               "change": -56699,
-                     *               "change_pct": -85.71,
-                     *               "note": "none",
-                     *               "previous": 66152,
-                     *               "value": 9453
-                     *             }
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "series": [
-                     *             {
-                     *               "day": "2026-10-22",
-                     *               "readings": 16,
-                     *               "views": 3245
-                     *             }
-                     *           ],
-                     *           "views": {
-                     *             "accounts": 2,
-                     *             "change": -47175,
-                     *             "change_pct": -70.14,
-                     *             "note": "none",
-                     *             "previous": 67262,
-                     *             "value": 20087
-                     *           }
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T11:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["PostsViews"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["PostsViewsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -17785,13 +15373,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17802,7 +15390,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17892,11 +15480,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["RoiViews"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -17930,13 +15516,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["TableInQuery2"];
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
+                table?: components["parameters"]["TableInQuery3"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -17948,7 +15534,7 @@ export interface operations {
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["ByInQuery2"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17980,107 +15566,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "posts": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "account_name": "Alder & Finch Bakery",
-                     *             "c_id": 5,
-                     *             "category_name": "Customer stories",
-                     *             "content": "Why a family from the quay keeps coming back for cinnamon knots.",
-                     *             "external_id": "urn:li:ugcPost:7889523850043037456",
-                     *             "growth": {
-                     *               "clicks": 172,
-                     *               "comments": 70,
-                     *               "engagement": 568,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6422,
-                     *               "likes": 448,
-                     *               "no_baseline": false,
-                     *               "saves": 44,
-                     *               "shares": 50,
-                     *               "since": null,
-                     *               "views": null
-                     *             },
-                     *             "id": "10003:urn:li:ugcPost:7889523850043037456",
-                     *             "latest": {
-                     *               "avg_watch_ms": null,
-                     *               "captured_at": "2026-10-28T12:00:00Z",
-                     *               "clicks": 172,
-                     *               "comments": 70,
-                     *               "engagement": 568,
-                     *               "engagement_partial": false,
-                     *               "impressions": 6422,
-                     *               "likes": 448,
-                     *               "reach": 4495,
-                     *               "saves": 44,
-                     *               "shares": 50,
-                     *               "views": null
-                     *             },
-                     *             "media_url": "https://pictures.ledgerboard.invalid/video/urn_li_ugcPost_7889523850043037456.svg",
-                     *             "member_id": 1002,
-                     *             "member_image": null,
-                     *             "member_name": "Team of Alder & Finch Bakery",
-                     *             "p_id": 4,
-                     *             "page_name": "Team of Alder & Finch Bakery",
-                     *             "permalink": "https://www.linkedin.com/feed/update/urn:li:ugcPost:7889523850043037456",
-                     *             "platform": "linkedin",
-                     *             "post_type": "video",
-                     *             "published_at": "2026-10-21T13:56:03Z",
-                     *             "rank": 1,
-                     *             "social_account_id": 10003
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJnIjoyMjB9LCJkIjoiWjVSNTB6MUUwMk8wdTV6diJ9",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "ranked_by": "gained",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["TopPosts"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["TopPostsResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -18095,7 +15581,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18144,13 +15630,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "members" | "posts" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -18160,7 +15646,7 @@ export interface operations {
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["ByInQuery2"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -18177,7 +15663,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -18283,11 +15769,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Leaderboard"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -18336,13 +15820,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -18363,119 +15847,13 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "followers": {
-                     *               "accounts": 1,
-                     *               "change": 55,
-                     *               "change_pct": 0.32,
-                     *               "gained_since": null,
-                     *               "kinds": [
-                     *                 "stock"
-                     *               ],
-                     *               "note": "none",
-                     *               "previous": 17151,
-                     *               "source_metrics": [
-                     *                 "followers_count"
-                     *               ],
-                     *               "value": 17206
-                     *             },
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "accounts_read": 1,
-                     *                 "change": 4,
-                     *                 "day": "2026-10-22",
-                     *                 "followers": 17155
-                     *               }
-                     *             ],
-                     *             "social_accounts": 1
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "followers": {
-                     *             "accounts": 2,
-                     *             "change": 337,
-                     *             "change_pct": 0.85,
-                     *             "gained_since": null,
-                     *             "kinds": [
-                     *               "stock"
-                     *             ],
-                     *             "note": "none",
-                     *             "previous": 39686,
-                     *             "source_metrics": [
-                     *               "followers_count"
-                     *             ],
-                     *             "value": 40023
-                     *           },
-                     *           "series": [
-                     *             {
-                     *               "accounts_read": 2,
-                     *               "change": 9,
-                     *               "day": "2026-10-22",
-                     *               "followers": 39695
-                     *             }
-                     *           ],
-                     *           "social_accounts": 2
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T11:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "day",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["AccountFollowers"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["AccountFollowersResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -18514,13 +15892,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "data" | "platforms" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -18531,7 +15909,7 @@ export interface operations {
                  * @description The member's id: a positive integer.
                  * @example 7
                  */
-                memberId: components["parameters"]["MemberIdInPath"];
+                memberId: components["parameters"]["MemberIdInPath2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
@@ -18547,7 +15925,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -18724,11 +16102,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["MemberGrowth"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -18748,7 +16124,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18768,7 +16144,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -18817,13 +16193,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -18839,7 +16215,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -18912,11 +16288,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["ActivityMeter"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -18965,13 +16339,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -18992,91 +16366,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "end": 17206,
-                     *             "gained_since": null,
-                     *             "net": 55,
-                     *             "net_pct": 0.32,
-                     *             "note": "none",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "accounts_read": 1,
-                     *                 "day": "2026-10-19",
-                     *                 "net": 28
-                     *               }
-                     *             ],
-                     *             "social_accounts": 1,
-                     *             "start": 17151
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "end": 72512,
-                     *           "gained_since": null,
-                     *           "net": 517,
-                     *           "net_pct": 0.72,
-                     *           "note": "none",
-                     *           "series": [
-                     *             {
-                     *               "accounts_read": 3,
-                     *               "day": "2026-10-19",
-                     *               "net": 262
-                     *             }
-                     *           ],
-                     *           "social_accounts": 3,
-                     *           "start": 71995
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "week",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["AccountNetGrowth"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["AccountNetGrowthResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -19115,13 +16405,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: components["parameters"]["TableInQuery"];
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -19148,91 +16438,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "platforms": [
-                     *           {
-                     *             "end": 17206,
-                     *             "gained_since": null,
-                     *             "net": 55,
-                     *             "net_pct": 0.32,
-                     *             "note": "none",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "series": [
-                     *               {
-                     *                 "accounts_read": 1,
-                     *                 "day": "2026-10-19",
-                     *                 "net": 28
-                     *               }
-                     *             ],
-                     *             "social_accounts": 1,
-                     *             "start": 17151
-                     *           }
-                     *         ],
-                     *         "total": {
-                     *           "end": 72512,
-                     *           "gained_since": null,
-                     *           "net": 517,
-                     *           "net_pct": 0.72,
-                     *           "note": "none",
-                     *           "series": [
-                     *             {
-                     *               "accounts_read": 3,
-                     *               "day": "2026-10-19",
-                     *               "net": 262
-                     *             }
-                     *           ],
-                     *           "social_accounts": 3,
-                     *           "start": 71995
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "meta": {
-                     *         "as_of": "2026-10-28T12:00:00Z",
-                     *         "complete": false,
-                     *         "from": "2026-10-21T22:00:00Z",
-                     *         "granularity": "week",
-                     *         "next_due": "2026-10-29T00:00:00Z",
-                     *         "sources": [
-                     *           {
-                     *             "account_id": "5a846336f6f79fc3012d75d7",
-                     *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "name": "Alder & Finch Bakery",
-                     *             "p_id": 1,
-                     *             "platform": "facebook",
-                     *             "reasons": [],
-                     *             "social_account_id": 10001,
-                     *             "status": "ok",
-                     *             "text": null
-                     *           }
-                     *         ],
-                     *         "time_zone": "Europe/Berlin",
-                     *         "to": "2026-10-28T23:00:00Z"
-                     *       },
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["AccountNetGrowth"];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
-                    };
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
-                    "text/csv": string;
-                };
-            };
+            200: components["responses"]["AccountNetGrowthResponse"];
             304: components["responses"]["NotModified"];
             409: components["responses"]["conflict"];
             default: components["responses"]["Refused"];
@@ -19271,13 +16477,13 @@ export interface operations {
                  * @example brief
                  */
                 meta?: components["parameters"]["MetaInQuery"];
-                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table as a file; see the description of this document. Default: all tables. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
                 /**
-                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["FormatInQuery"];
+                format?: components["parameters"]["FormatInQuery2"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -19304,7 +16510,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -19427,11 +16633,9 @@ export interface operations {
                      *       "success": true
                      *     }
                      */
-                    "application/json": {
+                    "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["AccountStats"];
-                        message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["Meta"];
-                        success: components["schemas"]["Success"];
                     };
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
@@ -19457,7 +16661,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -19511,7 +16715,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -19531,7 +16735,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success. */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -25,9 +25,7 @@ type FollowerSeries struct {
 	SocialAccounts int           `json:"social_accounts"` // number in scope, whether read or not
 	Followers      Total         `json:"followers"`       // see `followers` of [AccountTotals]
 	Series         []FollowerDay `json:"series"`          // one entry per interval of the range
-	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
-	// the earlier interval.
+	// PreviousSeries is what `series` is compared with; absent with compare=none.
 	PreviousSeries []FollowerDay `json:"previous_series,omitzero"`
 	// SameAccounts compares only accounts that were read for the same clients and member both
 	// before the comparison starts and in the range. The other accounts in `followers` were
@@ -173,9 +171,7 @@ type NetGrowth struct {
 	GainedSince *time.Time `json:"gained_since"`
 	// one entry per interval of the range; they add up to `net`
 	Series []GrowthDay `json:"series"`
-	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
-	// the earlier interval.
+	// PreviousSeries is what `series` is compared with; absent with compare=none.
 	PreviousSeries []GrowthDay `json:"previous_series,omitzero"`
 }
 

@@ -68,8 +68,8 @@ type StatsPeriod struct {
 	// its posts is known and the account or its posts were read after the period began, or if a
 	// post of the period is known. Null if it is unknown for every account.
 	Posts *int64 `json:"posts"`
-	// Engagement is the number of interactions gained: {account engagement}. Null if none were
-	// read.
+	// Engagement is the number of interactions gained, see `engagement` of [AccountTotals]. Null if
+	// none were read.
 	Engagement *int64 `json:"engagement"`
 	// Impressions is the number of impressions gained: {account impressions}. Null if none were
 	// read.

@@ -44,7 +44,7 @@ func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished
 // have registered is listed once, for the sub-account in scope that registered it last.
 //
 // Figures are totals since publication, except the average watch time, which is reported as read.
-// Platform metrics: {post metrics}.
+// [PostCounts] lists the platforms' metrics.
 type PostActivity struct {
 	readmodels.PlatformRef
 

@@ -32,9 +32,7 @@ type EngagementTotals struct {
 	Comments          Gain            `json:"comments"` // comments gained
 	Shares            Gain            `json:"shares"`   // shares gained, including reposts
 	Series            []EngagementDay `json:"series"`   // one entry per interval of the range
-	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
-	// the earlier interval.
+	// PreviousSeries is what `series` is compared with; absent with compare=none.
 	PreviousSeries []EngagementDay `json:"previous_series,omitzero"`
 }
 
@@ -99,9 +97,7 @@ type LikesSeries struct {
 	// Likes are likes or reactions gained: {post likes}.
 	Likes  Gain       `json:"likes"`
 	Series []LikesDay `json:"series"` // one entry per interval of the range
-	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
-	// the earlier interval.
+	// PreviousSeries is what `series` is compared with; absent with compare=none.
 	PreviousSeries []LikesDay `json:"previous_series,omitzero"`
 }
 
@@ -149,9 +145,7 @@ type ViewsSeries struct {
 	// views, its posts can have `impressions` in PostCounts.
 	Views  Gain       `json:"views"`
 	Series []ViewsDay `json:"series"` // one entry per interval of the range
-	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
-	// the earlier interval.
+	// PreviousSeries is what `series` is compared with; absent with compare=none.
 	PreviousSeries []ViewsDay `json:"previous_series,omitzero"`
 }
 

@@ -43,9 +43,7 @@ type ReachStats struct {
 	// account: people are never summed.
 	Reach  *int64     `json:"reach"`
 	Series []ReachDay `json:"series"` // one entry per interval of the range
-	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
-	// the earlier interval.
+	// PreviousSeries is what `series` is compared with; absent with compare=none.
 	PreviousSeries []ReachDay `json:"previous_series,omitzero"`
 }
 

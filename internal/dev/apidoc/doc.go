@@ -21,5 +21,6 @@
 // required (155 components), knows no comments (900 of 1,040 members) and no constants (53 components),
 // and does not tell null from absent. What it would save is a switch of 40 lines over kinds.
 //
-// Only stream_events.go and success_examples.go name single operations.
+// Parts that occur several times become components (share.go). Only stream_events.go names single
+// operations; api/testdata/examples.json has their examples.
 package apidoc

@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -28,7 +29,8 @@ servers. startTime, endTime and pId may be query parameters where a path does no
 look like a range: for these, the response is a 400 that names the correct parameters. Paths are case-insensitive, but the ids in them are not.
 
 The parameter compare selects what totals and series are compared with: previous, the period of equal length immediately before the range; year, the
-same dates one year earlier; or none. By default, totals are compared with the previous period, and series have no comparison.
+same dates one year earlier; or none. By default, totals are compared with the previous period, and series have no comparison. Entry i of
+previous_series is compared with entry i of series, and its day is the first day of the earlier interval; intervals that have not begun have no entry.
 
 All responses have the same envelope: success, message, data and, for some operations, meta. All errors have the shape ErrorBody or, with
 Accept: application/problem+json, the shape defined in RFC 9457. An error lists every invalid input at once. For an object of another tenant, the
@@ -48,12 +50,14 @@ total; its value for a range is the difference between the readings at the ends.
 range is the sum of the days. A **rolling** metric covers the platform's own window; responses show it as read and never add or subtract it.
 
 Analytics are also available as CSV (Accept: text/csv): one row for each element of each list, which includes the scalars of the
-elements that contain it. Columns are paths; the column table names the list, and the parameter table selects one. A list of scalars is one cell, separated by
+elements that contain it. Columns are paths; the column table names the list. A list of scalars is one cell, separated by
 spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark. For people, format=xlsx
-returns a workbook with one sheet per table.`
+returns a workbook with one sheet per table. The parameter table selects one table, and returns it as CSV unless Accept or format asks for a
+workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. With table or format, the
+response is 400 if Accept contains application/json and does not prefer another format.`
 
 // openAPI builds the document without its servers.
-func openAPI(root string, made *schemas) (*openapi3.T, error) {
+func openAPI(root string, made *schemas) (tree, error) {
 	_, refused, problem := api.Refusal(errors.New("any"), "")
 	made.of(reflect.TypeOf(refused))
 	made.of(reflect.TypeOf(problem))
@@ -68,7 +72,7 @@ func openAPI(root string, made *schemas) (*openapi3.T, error) {
 		Security: openapi3.SecurityRequirements{{"bearer": {}}},
 		Paths:    openapi3.NewPaths(),
 		Components: &openapi3.Components{
-			Schemas: made.components, Headers: responseHeaders(), Responses: refusalResponses(),
+			Schemas: made.components, Headers: responseHeaders(), Responses: refusalResponses(), Examples: refusalExamples(),
 			SecuritySchemes: openapi3.SecuritySchemes{
 				"bearer": {Value: &openapi3.SecurityScheme{
 					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
@@ -98,17 +102,22 @@ func openAPI(root string, made *schemas) (*openapi3.T, error) {
 			doc.Paths.Set(path, &openapi3.PathItem{})
 		}
 		if analytics { // relative to the document's URL
-			doc.Paths.Value(path).Servers = openapi3.Servers{
-				{URL: "." + api.PrefixAnalytics, Description: "Every server."}, {
-					URL: ".", Description: "Standalone servers only.",
-				},
-			}
+			doc.Paths.Value(path).Servers = openapi3.Servers{{URL: "." + api.PrefixAnalytics}, {URL: "."}}
 		}
 		doc.Paths.Value(path).SetOperation(op.Method, described)
 		all = append(all, described)
 	}
-	share(doc)
-	return doc, errors.Join(append(faults, made.err(), addExamples(root, all))...)
+	if err := errors.Join(append(faults, made.err(), addExamples(root, all))...); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("encode document: %w", err)
+	}
+	var shared tree
+	err = json.Unmarshal(raw, &shared)
+	share(shared)
+	return shared, err
 }
 
 // responseHeaders returns the response headers.

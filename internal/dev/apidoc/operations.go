@@ -130,7 +130,7 @@ func (s *schemas) addAnswers(responses *openapi3.Responses, op api.Operation) {
 			Value: &openapi3.Response{Description: &text, Headers: headersNamed(headers...), Content: content},
 		})
 	}
-	add(http.StatusOK, "Success.", content, headers...)
+	add(http.StatusOK, "OK", content, headers...)
 	switch {
 	case answer.Bare == reflect.TypeFor[operator.Health]() && op.Input != nil:
 		unready := openapi3.Content{mediaJSON: {Schema: content[mediaJSON].Schema}}

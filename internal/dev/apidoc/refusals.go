@@ -3,6 +3,7 @@ package apidoc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -84,16 +85,30 @@ var refusals = map[domain.Code]refusal{
 	domain.CodeInternal: {text: "An internal error occurred; report the request id.", example: errors.New("a defect")},
 }
 
+const exampleRequest = "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
+
+// refusalExamples returns an example for each code.
+func refusalExamples() openapi3.Examples {
+	examples := openapi3.Examples{}
+	for code, r := range refusals {
+		_, body, _ := api.Refusal(r.example, exampleRequest)
+		examples[string(code)] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: body}}
+	}
+	return examples
+}
+
+func exampleOfCode(code domain.Code) openapi3.Examples {
+	return openapi3.Examples{string(code): {Ref: "#/components/examples/" + string(code)}}
+}
+
 // refusalResponses returns a response for each code.
 func refusalResponses() openapi3.ResponseBodies {
-	const requestID = "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
 	responses := openapi3.ResponseBodies{}
 	for code, r := range refusals {
-		_, body, _ := api.Refusal(r.example, requestID)
 		responses[string(code)] = &openapi3.ResponseRef{Value: &openapi3.Response{
 			Description: &r.text, Headers: headersNamed(r.headers...),
 			Content: openapi3.Content{
-				mediaJSON:    {Schema: openapi3.NewSchemaRef("#/components/schemas/ErrorBody", nil), Example: body},
+				mediaJSON:    {Schema: openapi3.NewSchemaRef("#/components/schemas/ErrorBody", nil), Examples: exampleOfCode(code)},
 				mediaProblem: {Schema: openapi3.NewSchemaRef("#/components/schemas/ProblemBody", nil)},
 			},
 		}}
@@ -107,13 +122,10 @@ func refusalResponses() openapi3.ResponseBodies {
 		}
 	}
 	for _, code := range usualRefusals {
-		_, body, problem := api.Refusal(refusals[code].example, requestID)
-		usual.Content[mediaJSON].Examples[string(code)] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: body}}
-		if code == domain.CodeInvalid {
-			shown := &openapi3.Example{Value: problem}
-			usual.Content[mediaProblem].Examples[string(code)] = &openapi3.ExampleRef{Value: shown}
-		}
+		maps.Copy(usual.Content[mediaJSON].Examples, exampleOfCode(code))
 	}
+	_, _, problem := api.Refusal(refusals[domain.CodeInvalid].example, exampleRequest)
+	usual.Content[mediaProblem].Examples = openapi3.Examples{string(domain.CodeInvalid): {Value: &openapi3.Example{Value: problem}}}
 	responses[usualRefusal] = &openapi3.ResponseRef{Value: usual}
 	unchanged := openapi3.NewResponse().WithDescription("The response has not changed; the caller's copy is current.")
 	unchanged.Headers = headersNamed("ETag")

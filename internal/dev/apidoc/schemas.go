@@ -134,26 +134,36 @@ func (s *schemas) component(t reflect.Type) *openapi3.SchemaRef {
 		return ref
 	}
 	s.types[name] = t // before its members: a type may contain itself
-	whole := typed("object")
-	whole.Value.Properties = openapi3.Schemas{}
-	s.addMembers(whole.Value, t)
-	if properties := whole.Value.Properties; properties["_id"] != nil && properties["id"] != nil {
+	whole, own := &openapi3.SchemaRef{Value: &openapi3.Schema{}}, typed("object")
+	own.Value.Properties = openapi3.Schemas{}
+	s.addMembers(own.Value, t, &whole.Value.AllOf)
+	if properties := own.Value.Properties; properties["_id"] != nil && properties["id"] != nil {
 		// ogen makes ID of both names.
-		whole.Value.Extensions = map[string]any{"x-ogen-properties": map[string]any{"_id": map[string]string{"name": "DocumentID"}}}
+		own.Value.Extensions = map[string]any{"x-ogen-properties": map[string]any{"_id": map[string]string{"name": "DocumentID"}}}
+	}
+	switch {
+	case whole.Value.AllOf == nil:
+		whole = own
+	case len(own.Value.Properties) > 0:
+		whole.Value.AllOf = append(whole.Value.AllOf, own)
 	}
 	whole.Value.Description = withoutName(t.Name(), s.declared(t).text)
 	s.components[name] = whole
 	return ref
 }
 
-// addMembers adds the fields of a struct and of the structs embedded in it, like encoding/json.
-func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
+// addMembers adds the fields of a struct, as encoding/json encodes it. Structs embedded in it become
+// parts, except in bodies, which refuse unknown members.
+func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type, parts *openapi3.SchemaRefs) {
 	comments := s.declared(t).fields
 	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
+		case field.Anonymous && name == "" && s.taken:
+			s.addMembers(object, field.Type, parts)
+			continue
 		case field.Anonymous && name == "":
-			s.addMembers(object, field.Type)
+			*parts = append(*parts, s.component(field.Type))
 			continue
 		case name == "-", !field.IsExported():
 			continue
@@ -244,23 +254,24 @@ func (s *schemas) describe(text string, schema *openapi3.SchemaRef) *openapi3.Sc
 // enveloped returns the schema of the envelope around data.
 func (s *schemas) enveloped(data, meta reflect.Type) *openapi3.SchemaRef {
 	object := typed("object")
-	object.Value.Required = []string{"success", "message", "data"}
-	object.Value.Properties = openapi3.Schemas{
-		"success": openapi3.NewSchemaRef("#/components/schemas/Success", nil),
-		"message": openapi3.NewSchemaRef("#/components/schemas/SuccessMessage", nil),
-		"data":    s.of(data),
-	}
+	object.Value.Required = []string{"data"}
+	object.Value.Properties = openapi3.Schemas{"data": s.of(data)}
 	if meta != nil {
 		object.Value.Required = append(object.Value.Required, "meta")
 		object.Value.Properties["meta"] = s.of(meta)
 	}
-	return object
+	return openapi3.NewSchemaRef("", &openapi3.Schema{AllOf: openapi3.SchemaRefs{
+		openapi3.NewSchemaRef("#/components/schemas/Success", nil), object,
+	}})
 }
 
-// addEnvelope adds the schemas of the members that every envelope has.
+// addEnvelope adds the schema of the members that every envelope has.
 func (s *schemas) addEnvelope() {
-	success, message := typed("boolean"), typed("string")
+	success, message, envelope := typed("boolean"), typed("string"), typed("object")
 	success.Value.Description, success.Value.Enum = "Always true here.", []any{true}
 	message.Value.Description, message.Value.Enum = "Always SUCCESS here.", []any{"SUCCESS"}
-	s.components["Success"], s.components["SuccessMessage"] = success, message
+	envelope.Value.Description = "The members of every response that is not an error, besides its data."
+	envelope.Value.Properties = openapi3.Schemas{"success": success, "message": message}
+	envelope.Value.Required = []string{"success", "message"}
+	s.components["Success"] = envelope
 }

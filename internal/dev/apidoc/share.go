@@ -2,109 +2,128 @@ package apidoc
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// share moves parts that occur several times in a document to its components.
-func share(doc *openapi3.T) {
-	shareMembers(doc.Components.Schemas)
-	shareParameters(doc)
-	dropUnused(doc)
+// tree is an object of a document, as decoded from JSON.
+type tree map[string]any
+
+// at returns an object in a tree; nil if it is not there.
+func (t tree) at(path ...string) tree {
+	for _, name := range path {
+		object, _ := t[name].(map[string]any)
+		t = object
+	}
+	return t
 }
 
-// dropUnused removes responses that no operation refers to.
-func dropUnused(doc *openapi3.T) {
-	text, _ := json.Marshal(doc) //nolint:errchkjson // parts of a document always marshal
-	maps.DeleteFunc(doc.Components.Responses, func(name string, _ *openapi3.ResponseRef) bool {
-		return !strings.Contains(string(text), strconv.Quote("#/components/responses/"+name))
+func (t tree) text() string {
+	raw, _ := json.Marshal(t) //nolint:errchkjson // decoded JSON always marshals
+	return string(raw)
+}
+
+// leastSaved is the minimum number of bytes that a component saves.
+const leastSaved = 150
+
+// share moves parts that occur several times to the components of a document, and removes responses
+// that no operation refers to.
+func share(doc tree) {
+	groups := map[string]part{}
+	for _, p := range parts(doc) {
+		key := p.section + "/" + p.name + p.places[0].text()
+		p.places = append(groups[key].places, p.places...)
+		groups[key] = p
+	}
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		p := groups[key]
+		ref, count := "#/components/"+p.section+"/"+p.name, len(p.places)
+		if (count-1)*len(p.places[0].text())-count*len(ref) < leastSaved {
+			continue
+		}
+		components := doc.at("components", p.section)
+		if components == nil {
+			components = tree{}
+			doc.at("components")[p.section] = map[string]any(components)
+		}
+		for n := 2; components[p.name] != nil; n++ {
+			p.name = strings.TrimRight(p.name, "0123456789") + strconv.Itoa(n)
+		}
+		components[p.name] = maps.Clone(map[string]any(p.places[0]))
+		for _, place := range p.places {
+			clear(place)
+			place["$ref"] = "#/components/" + p.section + "/" + p.name
+		}
+	}
+	whole := doc.text()
+	maps.DeleteFunc(doc.at("components", "responses"), func(name string, _ any) bool {
+		return !strings.Contains(whole, strconv.Quote("#/components/responses/"+name))
 	})
 }
 
-// shareParameters replaces parameters that several operations have with references.
-func shareParameters(doc *openapi3.T) {
-	var all []*openapi3.ParameterRef
-	for _, path := range doc.Paths.InMatchingOrder() {
-		operations := doc.Paths.Value(path).Operations()
-		for _, method := range slices.Sorted(maps.Keys(operations)) {
-			all = append(all, operations[method].Parameters...)
-		}
-	}
-	doc.Components.Parameters = openapi3.ParametersMap{}
-	for text, same := range alike(all, func(p *openapi3.ParameterRef) any { return p.Value }) {
-		if len(same) < 2 || text == "" {
-			continue
-		}
-		p := same[0].Value
-		name := camel(p.Name) + "In" + camel(p.In) // generators of Go code want other names than those of schemas
-		for n := 2; doc.Components.Parameters[name] != nil; n++ {
-			name = strings.TrimRight(name, "0123456789") + strconv.Itoa(n)
-		}
-		doc.Components.Parameters[name] = &openapi3.ParameterRef{Value: p}
-		for _, ref := range same {
-			ref.Ref = "#/components/parameters/" + name
-		}
-	}
+// part is an object that becomes a component if it occurs several times.
+type part struct {
+	section, name string // of the component
+	places        []tree // where it occurs
 }
 
-// sharedFrom is the minimum size in bytes of a member that becomes a component.
-const sharedFrom = 150
-
-// shareMembers replaces members that have the same name and schema in several schemas with
-// references.
-func shareMembers(schemas openapi3.Schemas) {
-	type member struct {
-		of         openapi3.Schemas
-		name, from string
+// parts returns the parameters and responses of the operations, and the members of the schemas.
+func parts(doc tree) (all []part) {
+	add := func(section, name string, object any) {
+		if object, _ := object.(map[string]any); len(object) > 0 && (object["$ref"] == nil || len(object) > 1) {
+			all = append(all, part{section, name, []tree{object}})
+		}
 	}
-	var all []member
-	for _, from := range slices.Sorted(maps.Keys(schemas)) {
-		if s := schemas[from].Value; s != nil {
-			for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-				all = append(all, member{s.Properties, name, from})
+	each := func(t tree, do func(name string, object tree)) {
+		for _, name := range slices.Sorted(maps.Keys(t)) {
+			do(name, t.at(name))
+		}
+	}
+	each(doc.at("paths"), func(_ string, path tree) {
+		each(path, func(_ string, operation tree) {
+			parameters, _ := operation["parameters"].([]any)
+			for _, p := range parameters {
+				object, _ := p.(map[string]any)
+				add("parameters", camel(fmt.Sprint(object["name"]))+"In"+camel(fmt.Sprint(object["in"])), p) // schemas have other names
 			}
+			each(operation.at("responses"), func(status string, response tree) {
+				add("responses", responseName(status, response), map[string]any(response))
+			})
+		})
+	})
+	each(doc.at("components", "schemas"), func(_ string, schema tree) {
+		members := func(object tree) {
+			each(object.at("properties"), func(name string, member tree) {
+				if !strings.Contains(member.text(), `"null"`) { // oapi-codegen does not see that a component can be null
+					add("schemas", camel(name), map[string]any(member))
+				}
+			})
 		}
-	}
-	for text, same := range alike(all, func(m member) any { return []any{m.name, m.of[m.name]} }) {
-		if len(same) < 2 || len(text) < sharedFrom {
-			continue
+		members(schema)
+		parts, _ := schema["allOf"].([]any)
+		for _, part := range parts {
+			object, _ := part.(map[string]any)
+			members(object)
 		}
-		of, member := same[0].of, same[0].name
-		name := camel(member)
-		if schemas[name] != nil {
-			name += "Of" + same[0].from
-		}
-		schemas[name] = of[member]
-		for _, m := range same {
-			m.of[m.name] = openapi3.NewSchemaRef("#/components/schemas/"+name, nil)
-		}
-	}
+	})
+	return all
 }
 
-// alike groups values whose results of written have the same JSON, in the order of their first
-// occurrence.
-func alike[V any](all []V, written func(V) any) func(yield func(string, []V) bool) {
-	var order []string
-	groups := map[string][]V{}
-	for _, v := range all {
-		raw, _ := json.Marshal(written(v)) //nolint:errchkjson // parts of a document always marshal
-		text := string(raw)
-		if groups[text] == nil {
-			order = append(order, text)
-		}
-		groups[text] = append(groups[text], v)
+// dataRef finds the schema of the data in a response.
+var dataRef = regexp.MustCompile(`"data":{("items":{)?"\$ref":"#/components/schemas/(\w+)"`)
+
+// responseName returns the name of the component for a response: that of its data, or of its status.
+func responseName(status string, response tree) string {
+	if found := dataRef.FindStringSubmatch(response.text()); found != nil {
+		return found[2] + map[bool]string{true: "List"}[found[1] != ""] + "Response"
 	}
-	return func(yield func(string, []V) bool) {
-		for _, text := range order {
-			if !yield(text, groups[text]) {
-				return
-			}
-		}
-	}
+	code, _ := strconv.Atoi(status)
+	return strings.ReplaceAll(http.StatusText(code), " ", "") + "Response"
 }
 
 // camel returns the name of a component for a snake_case or kebab-case name.

@@ -89,9 +89,9 @@ func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 		data.Value.ContentMediaType, data.Value.ContentSchema = mediaJSON, e.data(s)
 		event.Value.Properties = openapi3.Schemas{"event": name, "data": data}
 		if resumed {
-			id := typed("string")
-			id.Value.Description = "When the client reconnects, it sends the last id as Last-Event-ID."
-			event.Value.Properties["id"] = id
+			s.components["EventPosition"] = typed("string")
+			s.components["EventPosition"].Value.Description = "When the client reconnects, it sends the last id as Last-Event-ID."
+			event.Value.Properties["id"] = openapi3.NewSchemaRef("#/components/schemas/EventPosition", nil)
 		}
 		event.Value.Required = []string{"event", "data"}
 		one.OneOf = append(one.OneOf, event)
