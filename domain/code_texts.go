@@ -126,6 +126,10 @@ var statusTexts = map[StatusCode]StatusText{
 		Seen: SeenByAll, Kind: StatusRefused,
 		Says: "Its token has expired and could not be renewed.", Helps: signAgain, SignIn: noAccess,
 	},
+	StatusRenewalLost: {
+		Seen: SeenByAll, Kind: StatusRefused,
+		Says: "Its token was renewed, but the new token was lost before it was stored.", Helps: signAgain, SignIn: noAccess,
+	},
 	StatusRoleLost: {
 		Seen: SeenByAll, Kind: StatusRefused, Says: "The person who signed in no longer has a role on the page.",
 		Helps: "A person with a role on the page must sign in and connect it again.",

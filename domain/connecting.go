@@ -59,6 +59,14 @@ type SecretTimes struct {
 	Granted         []string  // scopes as reported by the platform; nil if it was not asked or reports none
 }
 
+// RenewalClaim is the claim of the renewal of a stored token.
+type RenewalClaim struct {
+	ID string
+	// Unfinished is set if an earlier renewal of the token did not end: its process may have stopped
+	// with the renewed token.
+	Unfinished bool
+}
+
 // ErrSecretRenewing (unavailable): another process renews the stored token, so it was not replaced.
 var ErrSecretRenewing = NewError(CodeUnavailable,
 	"The stored token is being renewed. Nothing was stored. Send the same request again in a minute.")

@@ -5961,6 +5961,7 @@ export interface components {
          *     - `moved_away`: it was connected for another account
          *     - `refused`: the platform does not accept the token
          *     - `expired`: the token has expired and cannot be renewed
+         *     - `renewal_lost`: the token was renewed, and the new token was lost before it was stored
          *     - `role_lost`: the person no longer has a role on the page
          *     - `no_token`: no token is stored
          *     - `broken_token`: the stored token cannot be sent
@@ -6013,7 +6014,7 @@ export interface components {
          *     - `posts_not_read`: a permission for its posts is missing
          * @enum {string}
          */
-        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "posts_failed" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "only_posts_read" | "posts_not_read";
+        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "renewal_lost" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "posts_failed" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "only_posts_read" | "posts_not_read";
         /** @description One reason for a status: its code, and the parameters of the code's text. Each code uses only some parameters. */
         StatusReason: {
             /**

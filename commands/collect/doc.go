@@ -22,8 +22,9 @@
 //   - A third of an app's budget, at most ten calls, is kept for sign-ins, renewals and first
 //     readings. Posts leave half of a budget to accounts, and then take turns with them.
 //   - A platform's response is recorded even if the claim expires in the meantime, because the
-//     request has used quota. A renewed token is stored before it is used. If it cannot be stored while
-//     its renewal is claimed, about a minute, it is lost, and a person must sign in again.
+//     request has used quota. A renewed token is stored before it is used. If it cannot be stored, the
+//     process keeps it and tries again until it stops. Then the next renewal may be refused, and the
+//     state of the connection says that the token was lost.
 //   - What ends the token of a page does not end the grant with which other pages are read. What ends
 //     the grant is recorded once, for all of its pages.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.

@@ -171,7 +171,7 @@ func dead(err error) bool {
 
 // changeState records a change of the state of a connection, or of one of its pages, once; the change
 // names the page, its code, answer and time. While a code is recorded, the connection is not read.
-func (c *Collector) changeState(
+func (c *parts) changeState(
 	ctx context.Context, account domain.FetchTask, change domain.ConnectionStateChanged,
 ) error {
 	first, err := c.States.First(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", account.StateAt)

@@ -16,15 +16,25 @@ import (
 type tokens struct {
 	*parts
 	keyWarned sync.Map // platforms for which a missing client key was logged
+	kept      sync.Map // *renewal that could not be stored yet, by secret reference
+}
+
+// renewal is a renewed token and what it replaces.
+type renewal struct {
+	domain.FetchTask
+	claim       string
+	old, sealed []byte
+	times       domain.SecretTimes
 }
 
 // Limits of a renewal. The claim outlasts the call to the platform and the attempts to store its
 // result, so that no other process renews the same token meanwhile.
 const (
 	renewalCall   = 30 * time.Second // including a wait for the quota
-	storeFor      = time.Minute      // all attempts to store the renewed token
+	storeFor      = time.Minute      // all attempts of a reading to store the renewed token
 	storeTry      = 5 * time.Second  // one attempt
 	storeAtEnd    = 4 * time.Second  // all further attempts after the claim of the reading expires or the process stops
+	storeKeptGap  = 2 * time.Second  // between further attempts while the process lives
 	renewalLasts  = renewalCall + storeFor + 2*storeTry
 	firstStoreGap = 100 * time.Millisecond
 	mostStoreGap  = 2 * time.Second
@@ -34,8 +44,13 @@ const (
 // renew replaces tokens that no longer work, or will soon stop working. If another process has
 // renewed them in the meantime, it returns the renewed tokens.
 func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+	if kept, ok := c.kept.Load(f.SecretRef); ok {
+		if err := c.storeKept(ctx, kept.(*renewal)); err != nil { //nolint:forcetypeassert // save stores no other
+			return failed, err
+		}
+	}
 	stored, raw, claim, err := c.claim(ctx, f, failed)
-	if err != nil || claim == "" {
+	if err != nil || claim.ID == "" {
 		return stored, err
 	}
 	calling, cancel := context.WithTimeout(ctx, renewalCall)
@@ -43,9 +58,15 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	renewed, err := c.refresh(calling, f, stored)
 	if err != nil {
 		c.endRenewal(ctx, f, claim)
-		return c.afterRefusal(ctx, f, failed, err)
+		stored, err = c.afterRefusal(ctx, f, failed, err)
+		if e, ok := errors.AsType[*platforms.Error](err); ok && claim.Unfinished && dead(err) {
+			lost := *e
+			lost.Reason = domain.StatusRenewalLost
+			err = &lost
+		}
+		return stored, err
 	}
-	if err := c.save(ctx, f, claim, raw, renewed); err != nil {
+	if err := c.save(ctx, f, claim.ID, raw, renewed); err != nil {
 		return stored, err
 	}
 	// Read again: if a person has signed in meanwhile, the tokens of that sign-in were kept.
@@ -57,27 +78,27 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 
 // claim claims the renewal of the stored tokens, and waits while another process renews them. A
 // refresh token may work only once, so two concurrent renewals would invalidate each other's tokens.
-// claim is "" if other tokens than the failed ones are stored by now.
+// claim is empty if other tokens than the failed ones are stored by now.
 func (c *tokens) claim(
 	ctx context.Context, f *fetch, failed commands.StoredTokens,
-) (stored commands.StoredTokens, raw []byte, claim string, err error) {
+) (stored commands.StoredTokens, raw []byte, claim domain.RenewalClaim, err error) {
 	for {
 		f.reloadedAt = c.clock()
 		if stored, raw, err = c.load(ctx, f.SecretRef); err != nil {
-			return stored, nil, "", err
+			return stored, nil, domain.RenewalClaim{}, err
 		}
 		if stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()) {
-			return stored, raw, "", nil
+			return stored, raw, domain.RenewalClaim{}, nil
 		}
 		claim, err = c.Secrets.ClaimRenewal(ctx, f.SecretRef, raw, renewalLasts)
 		switch {
 		case err == nil:
 			return stored, raw, claim, nil
 		case !errors.Is(err, domain.ErrSecretRenewing) && domain.CodeOf(err) != domain.CodeConflict:
-			return failed, nil, "", fmt.Errorf("claim a token renewal: %w", err)
+			return failed, nil, domain.RenewalClaim{}, fmt.Errorf("claim a token renewal: %w", err)
 		}
 		if err := beforeNextLook(ctx); err != nil {
-			return failed, nil, "", fmt.Errorf("wait for token renewal: %w", err)
+			return failed, nil, domain.RenewalClaim{}, fmt.Errorf("wait for token renewal: %w", err)
 		}
 	}
 }
@@ -92,7 +113,7 @@ func beforeNextLook(ctx context.Context) error {
 	}
 }
 
-func (c *tokens) endRenewal(ctx context.Context, f *fetch, claim string) {
+func (c *tokens) endRenewal(ctx context.Context, f *fetch, claim domain.RenewalClaim) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
 	if err := c.Secrets.EndRenewal(within, f.SecretRef, claim); err != nil { // the claim expires
@@ -157,20 +178,18 @@ func signInNeeded(refusal error) error {
 }
 
 // save stores renewed tokens before they are used, because a lost refresh token cannot be
-// recovered. If a person has signed in meanwhile, the tokens of that sign-in take precedence.
+// recovered. If a person has signed in meanwhile, the tokens of that sign-in take precedence. What
+// cannot be stored is kept while the process lives.
 func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, renewed commands.StoredTokens) error {
 	sealed, err := commands.EncodeTokens(renewed)
 	if err != nil {
 		return err
 	}
-	times := renewed.Times(c.Now())
+	r := &renewal{f.FetchTask, claim, old, sealed, renewed.Times(c.Now())}
 	done, timer := ctx.Done(), time.NewTimer(storeFor)
 	defer timer.Stop()
 	for gap := firstStoreGap; ; gap = min(2*gap, mostStoreGap) {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
-		err = c.Secrets.Swap(within, f.SecretRef, claim, old, sealed, times)
-		cancel()
-		if err == nil || domain.CodeOf(err) == domain.CodeConflict {
+		if _, err = c.store(ctx, r); err == nil {
 			return nil
 		}
 		select {
@@ -182,10 +201,50 @@ func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, r
 			continue
 		case <-timer.C:
 		}
-		c.Logger.ErrorContext(ctx, "renewed token not stored; if the platform no longer accepts the stored one, "+
-			"a person must sign in again", "connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
-		return fmt.Errorf("store renewed token: %w", err)
+		c.kept.Store(f.SecretRef, r)
+		c.Logger.ErrorContext(ctx, "renewed token not stored; this process keeps it and tries again until it stops. If the "+
+			"platform no longer accepts the stored one then, a person must sign in again",
+			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
+		return err
 	}
+}
+
+// store makes one attempt to store a renewed token, unless another one is stored by now.
+func (c *tokens) store(ctx context.Context, r *renewal) (stored bool, err error) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
+	defer cancel()
+	err = c.Secrets.Swap(within, r.SecretRef, r.claim, r.old, r.sealed, r.times)
+	if domain.CodeOf(err) == domain.CodeConflict {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store renewed token: %w", err)
+	}
+	return true, nil
+}
+
+// storeKept stores a renewed token that could not be stored when it was renewed. Another process may
+// have tried the old token meanwhile, so it records that the connection works.
+func (c *tokens) storeKept(ctx context.Context, r *renewal) error {
+	stored, err := c.store(ctx, r)
+	if err != nil {
+		return err
+	}
+	c.kept.CompareAndDelete(r.SecretRef, r)
+	if stored {
+		ctx, cancel := recording(ctx)
+		defer cancel()
+		err = c.changeState(ctx, r.FetchTask, domain.ConnectionStateChanged{At: c.clock()})
+		c.Logger.WarnContext(ctx, "renewed token stored late", "connection", r.ConnectionID, "state_error", err)
+	}
+	return nil
+}
+
+func (c *tokens) storeAllKept(ctx context.Context) {
+	c.kept.Range(func(_, kept any) bool {
+		_ = c.storeKept(ctx, kept.(*renewal)) //nolint:forcetypeassert // save stores no other; tried again
+		return ctx.Err() == nil
+	})
 }
 
 // endOf finds out whether the refusal of a page's own token ends only the reading of this page, or
@@ -222,8 +281,8 @@ type secretStore interface {
 	// is replaced, or EndRenewal is called, only its holder and sign-ins replace the secret. Errors:
 	// [domain.CodeConflict] if a different secret is stored, [domain.ErrSecretRenewing] if another
 	// process has the claim.
-	ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (claim string, err error)
-	EndRenewal(ctx context.Context, ref, claim string) error
+	ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (domain.RenewalClaim, error)
+	EndRenewal(ctx context.Context, ref string, claim domain.RenewalClaim) error
 	// Swap replaces old with secret and ends the renewal with the claim. Errors are those of
 	// ClaimRenewal. If times.Taken is zero, the time of the old secret is kept.
 	Swap(ctx context.Context, ref, claim string, old, secret []byte, times domain.SecretTimes) error

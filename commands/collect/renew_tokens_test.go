@@ -164,6 +164,38 @@ func TestRotatedTokenIsStoredWhenTheDatabaseIsBack(t *testing.T) {
 	require.Contains(t, lines.String(), "level=ERROR")
 	require.Contains(t, lines.String(), "renewed token not stored")
 	require.NotContains(t, lines.String(), before.RefreshToken)
+
+	away.Store(false)
+	s.endClaims()
+	s.roundAfter(tick, domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 2)
+	require.Equal(t, 2, s.calls("tiktok/token"), "the process has kept what was renewed")
+	require.NotEqual(t, before, s.tokens(user))
+	works := len(s.changes(user))
+
+	// Another process does not have it, and says what was lost. If the first one lives, it stores what it
+	// has when it ends.
+	s.clock.Advance(3 * time.Hour)
+	away.Store(true)
+	end, done = work()
+	end()
+	require.ErrorIs(t, <-done, context.Canceled)
+	away.Store(false)
+	s.endClaims()
+	s.exec(`update secrets set renewing_until = now() - interval '1 second'`)
+	first := s.collect
+	s.collect = s.process()
+	s.roundAfter(tick, domain.FetchAccounts, domain.TikTok)
+	changes := s.changes(user)[works:]
+	require.Len(t, changes, 1)
+	require.Equal(t, domain.StatusRenewalLost, changes[0].Code)
+	s.clock.Advance(time.Minute)
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, first.Run(ended))
+	s.roundAfter(tick, domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(user), 3)
+	require.Empty(t, s.changes(user)[works+1].Code)
 }
 
 // The platform has rotated the token by the time that the claim ends: the answer must not be lost.

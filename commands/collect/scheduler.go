@@ -75,8 +75,15 @@ type scheduler struct {
 // again. It returns an error only if work ignores the cancellation. Run may be called again after it
 // has returned, but not concurrently.
 func (c *Collector) Run(ctx context.Context) error {
+	var keeping sync.WaitGroup
+	keeping.Go(func() { repeat(ctx, storeKeptGap, func() { c.tokens.storeAllKept(ctx) }) })
 	s := scheduler{c.Schedule, c.metrics, c.Logger, c.Claim, c.Look, c.Work, c.States.Release}
-	return s.run(ctx)
+	err := s.run(ctx)
+	keeping.Wait()
+	atEnd, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeAtEnd)
+	defer cancel()
+	c.tokens.storeAllKept(atEnd)
+	return err
 }
 
 func (s *scheduler) run(ctx context.Context) error {

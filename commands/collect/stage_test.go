@@ -357,10 +357,10 @@ func (i interrupted) Get(ctx context.Context, ref string) ([]byte, error) {
 	return secret, err
 }
 
-func (i interrupted) ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (string, error) {
+func (i interrupted) ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (domain.RenewalClaim, error) {
 	if i.claim != nil {
 		if err := i.claim(); err != nil {
-			return "", err
+			return domain.RenewalClaim{}, err
 		}
 	}
 	return i.Secrets.ClaimRenewal(ctx, ref, old, lasts)

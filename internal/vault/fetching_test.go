@@ -208,19 +208,22 @@ func TestRenewalIsClaimed(t *testing.T) {
 
 	stale, err := one.ClaimRenewal(ctx, "r", []byte("first"), time.Minute) // and then stops
 	require.NoError(t, err)
+	require.False(t, stale.Unfinished, "the one before has ended")
 	ledgertest.Exec(t, pool, `update secrets set renewing_until = now() - interval '1 second'`)
 	claim, err = other.ClaimRenewal(ctx, "r", []byte("first"), time.Minute)
 	require.NoError(t, err)
+	require.True(t, claim.Unfinished)
 	require.NoError(t, one.EndRenewal(ctx, "r", stale)) // the stopped holder returns
 	requireRenewing(one)
-	require.ErrorIs(t, one.Swap(ctx, "r", stale, []byte("first"), []byte("x"), times), domain.ErrSecretRenewing)
-	require.NoError(t, other.Swap(ctx, "r", claim, []byte("first"), []byte("second"), times))
+	require.ErrorIs(t, one.Swap(ctx, "r", stale.ID, []byte("first"), []byte("x"), times), domain.ErrSecretRenewing)
+	require.NoError(t, other.Swap(ctx, "r", claim.ID, []byte("first"), []byte("second"), times))
 	require.Equal(t, "second", get(t, one, "r"))
 
 	claim, err = one.ClaimRenewal(ctx, "r", []byte("second"), time.Minute)
 	require.NoError(t, err, "it ended with the renewal")
+	require.False(t, claim.Unfinished)
 	put(t, other, "r", "signed in")
-	require.ErrorIs(t, one.Swap(ctx, "r", claim, []byte("second"), []byte("x"), times), vault.ErrSwapped)
+	require.ErrorIs(t, one.Swap(ctx, "r", claim.ID, []byte("second"), []byte("x"), times), vault.ErrSwapped)
 	_, err = other.ClaimRenewal(ctx, "r", []byte("signed in"), time.Minute)
 	require.NoError(t, err, "the claim was for the token that is gone")
 	require.ErrorIs(t, one.Put(ctx, "r", []byte("x"), domain.SecretTimes{Taken: day0.Add(-time.Second)}), vault.ErrSwapped)

@@ -19,20 +19,25 @@ import (
 // nobody else can claim or replace it, except for a sign-in ([Secrets.Put]). The error wraps
 // [ErrSwapped] if old is not stored anymore, and [domain.ErrSecretRenewing] if another process
 // renews it.
-func (s *Secrets) ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (claim string, err error) {
-	claim = rand.Text()
+func (s *Secrets) ClaimRenewal(
+	ctx context.Context, ref string, old []byte, lasts time.Duration,
+) (claim domain.RenewalClaim, err error) {
+	claim.ID = rand.Text()
 	err = s.replace(ctx, ref, "", old, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `update secrets set renewed_by = $2, renewing_until = clock_timestamp() + $3 where ref = $1`,
-			ref, claim, lasts)
-		return err
+		return tx.QueryRow(ctx, `
+			with before as (select renewed_by from secrets where ref = $1)
+			update secrets set renewed_by = $2, renewing_until = clock_timestamp() + $3 where ref = $1
+			returning (select renewed_by is not null from before)`, ref, claim.ID, lasts).Scan(&claim.Unfinished)
 	})
 	return claim, pg.Wrap(fmt.Sprintf("claim the renewal of secret %q", ref), err)
 }
 
-// EndRenewal ends the claim of a renewal that failed.
-func (s *Secrets) EndRenewal(ctx context.Context, ref, claim string) error {
+// EndRenewal ends the claim of a renewal that failed. After an unfinished one, the next claim says so
+// too.
+func (s *Secrets) EndRenewal(ctx context.Context, ref string, claim domain.RenewalClaim) error {
 	return pg.Exec(ctx, s.pool, fmt.Sprintf("end the renewal of secret %q", ref),
-		`update secrets set renewed_by = null, renewing_until = null where ref = $1 and renewed_by = $2`, ref, claim)
+		`update secrets set renewed_by = case when $3 then renewed_by end, renewing_until = null where ref = $1 and renewed_by = $2`,
+		ref, claim.ID, claim.Unfinished)
 }
 
 // Swap replaces the secret old, which must still be stored, and ends the renewal with the claim; ""
