@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -22,43 +23,40 @@ type postKey struct {
 const newestFirst = `
 		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc`
 
+// arguments returns the first arguments of the statements about posts: $1 parent account, $2
+// accounts, $3 platforms, $4 member, $5 category.
+func (qc postQuery) arguments() arguments {
+	return arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
+}
+
 // postsOfScope selects the posts p of tSPosts that a query covers: posts in scope, on the platforms
-// $3 and in the category $5.
+// $3, that match the filter.
 func (qc postQuery) postsOfScope() string {
 	return "p.parent_account = $1 and p.p_id = any($3) and " + qc.withinAccounts("p.account_id") +
-		" and " + qc.ofCategory()
+		" and " + qc.matches()
 }
 
 // publishedAt is the publication time of post p as in the index: an unknown time is -infinity.
 const publishedAt = `coalesce(p.published_at, '-infinity')`
 
-// publishedByThen selects the posts p published before $6 or at an unknown time, which are one
-// range of the index.
-const publishedByThen = publishedAt + ` < $6`
+// isFiltered reports whether the query is for posts with a certain registration.
+func (qc postQuery) isFiltered() bool { return qc.query.Category != 0 }
 
-// readInRange selects the posts p that were read from $11 to $6 while they belonged to the scope's
-// accounts and to the member $4.
-var readInRange = `exists (
-					select from post_readings r
-					where r.post = p.post and r.counted and r.captured_at >= $11 and r.captured_at < $6
-					  and ` + ofOwners("$4::bigint") + `)`
-
-// ofCategory selects the posts p of the category $5.
-func (qc postQuery) ofCategory() string {
+// matches selects the posts p that match the filter: those of the category $5.
+func (qc postQuery) matches() string {
 	if qc.query.Category == 0 {
 		return "$5::bigint = 0"
 	}
 	return categoryOfPost + " = $5::bigint"
 }
 
-// ofCategoryHere selects the posts p of the category $5, for posts whose registration may be
-// outside the scope. The category of such a registration belongs to another client and must not
-// match.
-func (qc postQuery) ofCategoryHere() string {
-	if qc.query.Category == 0 {
-		return qc.ofCategory()
+// matchesHere selects the posts p that match the filter, for posts whose registration may be outside
+// the scope. Such a registration belongs to another client and must not match.
+func (qc postQuery) matchesHere() string {
+	if !qc.isFiltered() {
+		return qc.matches()
 	}
-	return "(" + qc.withinAccounts("p.account_id") + " and " + qc.ofCategory() + ")"
+	return "(" + qc.withinAccounts("p.account_id") + " and " + qc.matches() + ")"
 }
 
 // categoryOfPost is the category in the registration, otherwise the one in the content planner.
@@ -111,26 +109,32 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 		last = &postKey{}
 	}
 	limit := qc.query.Page.Size()
-	args := []any{
-		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External,
-		limit + 1, qc.query.Range.From, qc.query.Range.From.Truncate(aWeek),
-	}
-	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
+	args, r := qc.arguments(), qc.query.Range
+	from, to := args.add(r.From, "timestamptz"), args.add(r.To, "timestamptz")
+	isNext := fmt.Sprintf(`(%[3]s = '' or
+				(`+publishedAt+`, p.social_account_id, p.external_id collate "C")
+				< (coalesce(%[1]s, '-infinity'), %[2]s, %[3]s collate "C"))`, // after the previous page
+		args.add(last.Published, "timestamptz"), args.add(last.Social, "bigint"), args.add(last.External, "text"))
+	isRead := `exists (
+					select from post_readings r
+					where r.post = p.post and r.counted and r.captured_at >= ` + from + " and r.captured_at < " + to + `
+					  and ` + ofOwners("$4::bigint") + ")"
+	arms := []string{qc.publishedEarlier(to) + isNext, qc.publishedLater(to, isNext+" and "+isRead)}
 	if qc.isNarrowed() {
-		arms = append(arms, qc.readElsewhere())
+		arms = append(arms, qc.readElsewhere()+isNext+" and "+isRead)
 	}
-	const page = newestFirst + `
-				limit $10`
+	page := newestFirst + `
+				limit ` + args.add(limit+1, "bigint")
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from (
-			with k as (`+qc.readInWeeks()+`)
+			with k as (`+qc.readInWeeks(args.add(r.From.Truncate(aWeek), "timestamptz"), to)+`)
 			select * from (
 				(`+strings.Join(arms, page+`)
 				union all
 				(`)+page+`)) p`+page+`) page
 		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
-			and p.parent_account = $1`+newestFirst, args...)
+			and p.parent_account = $1`+newestFirst, args)
 	if err != nil {
 		return nil, err
 	}
@@ -140,50 +144,45 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	return posts, err
 }
 
-// beyondCursor selects the posts p after the previous page.
-const beyondCursor = `($9::text = '' or
-				(` + publishedAt + `, p.social_account_id, p.external_id collate "C")
-				< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C"))`
-
 const keyOfPost = "p.social_account_id, p.external_id, p.published_at"
 
-// publishedEarlier also selects the posts published at an unknown time.
-func (qc postQuery) publishedEarlier() string {
+// publishedEarlier selects the posts published before the end of the range or at an unknown time,
+// which are one range of the index. A condition follows.
+func (qc postQuery) publishedEarlier(to string) string {
 	return `
 				select ` + keyOfPost + ` from tSPosts p
 				where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
-				  and ` + publishedByThen + " and " + beyondCursor
+				  and ` + publishedAt + " < " + to + " and "
 }
 
 // publishedLater selects the posts with a publication time at or after the end of the range that
 // were nevertheless read in the range: clocks differ and plans change. Most posts of an agency can
 // be newer than the range, so only posts with readings in its weeks (k) are looked up, and none if
 // nothing was published after the range.
-func (qc postQuery) publishedLater() string {
+func (qc postQuery) publishedLater(to, condition string) string {
 	return `
 				select p.* from k
 				cross join lateral (
 					select ` + keyOfPost + ` from tSPosts p
 					where p.post = k.post and ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
-					  and ` + publishedAt + " >= $6 and " + beyondCursor + `
-					  and ` + readInRange + `
+					  and ` + publishedAt + " >= " + to + " and " + condition + `
 					offset 0) p
-				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + ` >= $6)`
+				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + " >= " + to + ")"
 }
 
 // readInWeeks selects the posts that were read in the weeks of the range while they belonged to the
 // scope's accounts and to the member. Few of them were read only outside the range.
-func (qc postQuery) readInWeeks() string {
+func (qc postQuery) readInWeeks(from, to string) string {
 	return `
 				select distinct w.post from (` + qc.ownersInScope() + `) o
 				cross join lateral (
-					select post from post_weeks where owner = o.id and begins >= $12 and begins < $6 offset 0) w`
+					select post from post_weeks where owner = o.id and begins >= ` + from + " and begins < " + to + " offset 0) w"
 }
 
 // readElsewhere selects the posts that were read in the range while they belonged to the scope's
 // accounts and to the member, but are registered under another account or member, because the
 // totals include their gains. The posts come from k. Each needs one lookup of its registration, and
-// the few that remain need one lookup of their readings.
+// the few that remain need one lookup of their readings. A condition follows.
 func (qc postQuery) readElsewhere() string {
 	return `
 				select ` + keyOfPost + ` from k
@@ -192,17 +191,15 @@ func (qc postQuery) readElsewhere() string {
 					where p.post = k.post
 					offset 0) p
 				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + `)
-				  and ` + qc.ofCategoryHere() + " and " + beyondCursor + `
-				  and ` + readInRange
+				  and ` + qc.matchesHere() + " and "
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, in that query's order. The
-// category is its last column. Its parameters are the scope, the platforms and then args.
-func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
-	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
-	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
-	member := all.add(qc.query.Member, "bigint")
-	gains := qc.gainsOfPost(member, &all)
+// category is its last column. Its arguments begin as [postQuery.arguments].
+func (qc postQuery) queryPosts(ctx context.Context, selected string, args arguments) ([]listedPost, error) {
+	from, to := args.add(qc.query.Range.From, "timestamptz"), args.add(qc.query.Range.To, "timestamptz")
+	const member = "$4::bigint"
+	gains := qc.gainsOfPost(member, &args)
 	posts, err := pg.List(ctx, qc.tx, "read posts", qc.scanPost, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category,
 		       p.post_type, t.content, t.media_url, t.permalink,
@@ -222,7 +219,7 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 				  and `+ofOwners(member)+`
 				order by r.captured_at limit 2) r) f
 		cross join lateral `+gains+` g
-		order by p.place`, all...)
+		order by p.place`, args...)
 	for _, p := range posts {
 		qc.noteCapture(p.counts.CapturedAt)
 	}

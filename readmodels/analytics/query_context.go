@@ -207,10 +207,12 @@ func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 
 func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }
 
+// cursorScope returns the scope of the cursors of a list: the whole query without the page.
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
-	filters := []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}
-	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: filters}
+	q.Page = readmodels.Page{}
+	q.Range = Range{From: q.Range.From.UTC(), To: q.Range.To.UTC()}
+	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: []any{q, qc.query.Range.Zone.String()}}
 }
 
 // sortedUnique returns the distinct values in order. The result is never nil, so that JSON has an

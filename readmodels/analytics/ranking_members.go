@@ -19,7 +19,7 @@ func (qc postQuery) memberSteps(r Range) (sql string, args arguments) {
 			select post, member_id, ` + totalsOf(shownFigures) + `,
 			       sum_bigint(likes) + sum_bigint(comments) + sum_bigint(shares) as engagement
 			from step`
-	if qc.query.Category != 0 {
+	if qc.isFiltered() {
 		sql += " where (post in (select post from p)) is true" // hashed; as a join, it might be a nested loop
 	}
 	return sql + `
@@ -79,7 +79,7 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 }
 
 // ranksBefore returns the ranks of members in the previous period. Gains come from the sums per
-// quarter hour, unless there is a category filter: that is a few rows per account instead of
+// quarter hour, unless there is a filter: that is a few rows per account instead of
 // several per post.
 func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	earlier := *qc.queryContext
@@ -87,7 +87,7 @@ func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	before := postQuery{&earlier}
 	gains, args := gainParts(&earlier, qc.platformIDs(), gainQuery{from: before.query.Range.From})
 	gains = "select member_id, likes + comments + shares as engagement from (" + gains + ") g where likes_n + comments_n + shares_n > 0"
-	if qc.rankedBy == RankByTotal || qc.query.Category != 0 {
+	if qc.rankedBy == RankByTotal || qc.isFiltered() {
 		gains, args = before.memberSteps(before.query.Range)
 		gains += " select member_id, engagement from stepped"
 	}

@@ -18,10 +18,9 @@ type postRank struct {
 
 // steps returns the CTEs "step", sums of gains and numbers of gains of posts in a range (several rows
 // per post and member), and "p", each post of the query once. ofWeek and ofReading are the
-// expressions to select. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5
-// category.
+// expressions to select. The arguments begin as [postQuery.arguments].
 func (qc postQuery) steps(r Range, ofWeek, ofReading string) (sql string, args arguments) {
-	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
+	args = qc.arguments()
 	weeks, readings := gainsNear(r, "owner = o.id", &args)
 	owned := `
 			select s.*, o.member_id from (` + qc.ownersInScope() + `) o
@@ -90,11 +89,11 @@ const rankedKey = `p.post, p.social_account_id, p.external_id, coalesce(p.publis
 
 // rankablePosts returns CTEs, the last of them "p". Posts that gained for the scope but are
 // registered outside it are found with "except", which PostgreSQL hashes; it would run an anti-join
-// of thousands of rows as a nested loop. Their category must not be visible to the caller, so a
-// category filter excludes them.
+// of thousands of rows as a nested loop. Their registration must not be visible to the caller, so a
+// filter excludes them.
 func (qc postQuery) rankablePosts() string {
 	registered := "select " + rankedKey + " from tSPosts p where " + qc.postsOfScope()
-	if qc.scope.Accounts == nil || qc.query.Category != 0 {
+	if qc.scope.Accounts == nil || qc.isFiltered() {
 		return ", p as (" + registered + ")"
 	}
 	return `,
@@ -193,10 +192,12 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 }
 
 // postTotals returns the CTE "stepped": the last reading before the end of a range, for each post
-// published in it, under the accounts and the member of the query. Parameters: $1 parent account,
-// $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from.
+// published in it, under the accounts and the member of the query. The arguments begin as
+// [postQuery.arguments].
 func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
-	sql = `
+	args = qc.arguments()
+	from, to := args.add(r.From, "timestamptz"), args.add(r.To, "timestamptz")
+	return `
 		with stepped as materialized (
 			select p.post, p.social_account_id, p.external_id, p.published_at as published, p.member_id,
 			       e.likes, e.comments, e.shares, e.views,
@@ -204,12 +205,9 @@ func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 			from (
 				select * from tSPosts p
 				where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
-				  and ` + publishedByThen + " and " + publishedAt + ` >= $7
+				  and ` + publishedAt + " < " + to + " and " + publishedAt + " >= " + from + `
 				offset 0) p
-			cross join lateral ` + readingBefore("$6::timestamptz") + ` e
+			cross join lateral ` + readingBefore(to) + ` e
 			where num_nonnulls(e.likes, e.comments, e.shares) > 0
-		)`
-	return sql, arguments{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, r.To, r.From,
-	}
+		)`, args
 }

@@ -89,13 +89,14 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members
 	for i, r := range ranking {
 		socials[i], externals[i] = r.Social, r.External
 	}
+	args := qc.arguments()[:4] // the ranking has applied the filter
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
-		from unnest($4::bigint[], $5::text[]) with ordinality as k(social, external, place)
+		from unnest(`+args.add(socials, "bigint[]")+", "+args.add(externals, "text[]")+`) with ordinality as k(social, external, place)
 		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external
 		  and p.parent_account = $1
 		where p.p_id = any($3)
-		order by k.place`, socials, externals)
+		order by k.place`, args)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +166,7 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 	if steps == "step" {
 		sums += " having sum_bigint(engagement_n) > 0"
 	}
-	if !firstPage || qc.scope.Accounts != nil || qc.query.Category != 0 {
+	if !firstPage || qc.scope.Accounts != nil || qc.isFiltered() {
 		// PostgreSQL never runs a full join as a nested loop, and the conditions are not strict, so
 		// that it stays a full join. If PostgreSQL expected few posts, a nested loop would compare
 		// thousands with thousands.
