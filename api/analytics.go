@@ -17,126 +17,91 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// analyticsOperations are the 22 analytics endpoints. They are served under /auth and, standalone, at
-// the root; the patterns here have no prefix. startTime, endTime and pId are query parameters where a
-// pattern does not contain them.
-var analyticsOperations = routes(
+// analyticsGroup has the 22 analytics endpoints. They are served under /auth and, standalone, at the
+// root. startTime, endTime and pId are query parameters where a pattern does not contain them.
+var analyticsGroup = newGroup(tagAnalytics, func(Deps) bool { return true })
+
+// figuresAt registers an operation of figures; the pattern has no prefix.
+func figuresAt[I figuresInput, R any](
+	pattern, id string,
+	query func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+) Op[I, Figures[R]] {
+	return byClients(analyticsGroup, http.MethodGet, PrefixAnalytics+pattern, id, figures[I](query))
+}
+
+var (
 	// Returns follower and engagement totals per platform and overall, with the change from the
 	// previous period.
-	byClients(
-		http.MethodGet, "/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
-		figures[ComparedTotals]((*analytics.Analytics).AccountInsights),
-	),
-	GetAccountFollowers,
-	GetRoiViews,
-	GetAccountStats,
-	GetAccountNetGrowth,
+	_ = figuresAt[ComparedTotals]("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", (*analytics.Analytics).AccountInsights)
 	// Returns net follower growth per platform and overall.
-	byClients(
-		http.MethodGet, "/reach/getAccountNetGrowth", "getAccountNetGrowth",
-		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
-	),
-	GetActivityMeter,
-	GetLeaderboard,
+	_ = figuresAt[ComparedSeries]("/reach/getAccountNetGrowth", "getAccountNetGrowth", (*analytics.Analytics).AccountNetGrowth)
 	// Returns the posts that gained the most engagement in the range, or have the most in total.
-	byClients(http.MethodGet, "/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
-		figures[TopPosts]((*analytics.Analytics).TopPosts)),
+	_ = figuresAt[TopPosts]("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights", (*analytics.Analytics).TopPosts)
 	// Returns every post with its latest metrics and its gains in the range.
-	byClients(
-		http.MethodGet, "/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
-		figures[Posts]((*analytics.Analytics).PostInsights),
-	),
+	_ = figuresAt[Posts]("/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights", (*analytics.Analytics).PostInsights)
 	// Returns likes per post and over time.
-	byClients(
-		http.MethodGet, "/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
-		figures[PostsSeries]((*analytics.Analytics).PostsLikes),
-	),
-	GetPostsViews,
+	_ = figuresAt[PostsSeries]("/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes", (*analytics.Analytics).PostsLikes)
 	// Returns likes + comments + shares per post.
-	byClients(http.MethodGet, "/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
-		figures[Posts]((*analytics.Analytics).PostsEngagements)),
-	GetPostsTotalEngagements,
-
+	_ = figuresAt[Posts]("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements", (*analytics.Analytics).PostsEngagements)
 	// Returns the followers of one member by day, week or month, per platform and overall.
-	byClients(http.MethodGet, "/member-followers-graph/{memberId}", "getMemberFollowersGraph",
-		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
+	_ = figuresAt[MemberSeries]("/member-followers-graph/{memberId}", "getMemberFollowersGraph", (*analytics.Analytics).AccountFollowers)
 	// Returns the active members of an account and the platforms that they have connected, according to
 	// the current directory. The range in `meta` has no meaning here.
-	byClients(http.MethodGet, "/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
-		figures[ActiveMembers]((*analytics.Analytics).ActiveMembers)),
+	_ = figuresAt[ActiveMembers]("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms", (*analytics.Analytics).ActiveMembers)
 	// Returns a member's growth summary.
-	byClients(http.MethodGet, "/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
-		figures[MemberGrowth]((*analytics.Analytics).MemberGrowth)),
+	_ = figuresAt[MemberGrowth]("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth", (*analytics.Analytics).MemberGrowth)
 	// Returns every post of one member with its latest metrics and its gains in the range.
-	byClients(http.MethodGet, "/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
-		figures[MemberPosts]((*analytics.Analytics).PostInsights)),
+	_ = figuresAt[MemberPosts]("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights", (*analytics.Analytics).PostInsights)
 	// Returns the followers of one member by day, week or month, per platform and overall.
-	byClients(http.MethodGet, "/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
-		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
+	_ = figuresAt[MemberSeries]("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth", (*analytics.Analytics).AccountFollowers)
 	// Returns likes per post of one member, and over time.
-	byClients(http.MethodGet, "/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
-		figures[MemberPostsSeries]((*analytics.Analytics).PostsLikes)),
+	_ = figuresAt[MemberPostsSeries]("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes", (*analytics.Analytics).PostsLikes)
 	// Returns the video views that the posts of one member gained over time.
-	byClients(http.MethodGet, "/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
-		figures[MemberSeries]((*analytics.Analytics).PostsViews)),
+	_ = figuresAt[MemberSeries]("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews", (*analytics.Analytics).PostsViews)
 	// Returns likes + comments + shares per post of one member.
-	byClients(http.MethodGet, "/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
-		figures[MemberPosts]((*analytics.Analytics).PostsEngagements)),
+	_ = figuresAt[MemberPosts]("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement", (*analytics.Analytics).PostsEngagements)
+
 	// As in the old system, some segments are optional; the number of segments determines which
 	// ones are present.
 
 	// Returns the posts of one member that gained the most engagement in the range.
-	byClients(
-		http.MethodGet, "/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId",
-		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
-	),
+	_ = figuresAt[MemberTopPosts]("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", (*analytics.Analytics).TopPosts)
 	// Returns the posts of one member that gained the most engagement in the range.
-	byClients(
-		http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
-		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
-	),
+	_ = figuresAt[MemberTopPosts]("/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId", (*analytics.Analytics).TopPosts)
 	// Returns the posts of one member that gained the most engagement in the range.
-	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
-		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
+	_ = figuresAt[MemberTopPosts]("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
+		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", (*analytics.Analytics).TopPosts)
 	// Returns the posts of one member that gained the most engagement in the range.
-	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
-		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
+	_ = figuresAt[MemberTopPosts]("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
+		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", (*analytics.Analytics).TopPosts)
 )
 
 // Operations of figures.
 var (
 	// GetAccountFollowers returns followers by day, week or month, per platform and overall.
-	GetAccountFollowers = byClients(http.MethodGet, "/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
-		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers))
+	GetAccountFollowers = figuresAt[ComparedSeries]("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers", (*analytics.Analytics).AccountFollowers)
 	// GetRoiViews compares page views per platform and month with the cost of the subscriptions.
-	GetRoiViews = byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews))
+	GetRoiViews = figuresAt[Totals]("/getRoiViews", "getRoiViews", (*analytics.Analytics).RoiViews)
 	// GetAccountStats returns reach and impressions as totals and series.
-	GetAccountStats = byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats))
+	GetAccountStats = figuresAt[ComparedSeries]("/reach/getAccountStats/{pId}", "getAccountStats", (*analytics.Analytics).AccountStats)
 	// GetAccountNetGrowth returns net follower growth per platform and overall.
-	GetAccountNetGrowth = byClients(
-		http.MethodGet, "/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId",
-		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
-	)
+	GetAccountNetGrowth = figuresAt[ComparedSeries]("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", (*analytics.Analytics).AccountNetGrowth)
 	// GetActivityMeter returns posting frequency and an activity score. `meta.as_of` is the time at
 	// which the newest counted post was registered.
-	GetActivityMeter = byClients(http.MethodGet, "/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter))
+	GetActivityMeter = figuresAt[Series]("/reach/activityMeter", "getActivityMeter", (*analytics.Analytics).ActivityMeter)
 	// GetLeaderboard returns the best members and the best posts, ranked by engagement. The result has
 	// a single page; limit is the number of members and the number of posts.
-	GetLeaderboard = byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard))
+	GetLeaderboard = figuresAt[Leaderboard]("/leaderboard/{pId}", "getLeaderboard", (*analytics.Analytics).Leaderboard)
 	// GetPostsViews returns the video views that posts gained over time.
-	GetPostsViews = byClients(
-		http.MethodGet, "/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
-		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
-	)
+	GetPostsViews = figuresAt[ComparedSeries]("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", (*analytics.Analytics).PostsViews)
 	// GetPostsTotalEngagements returns the likes, comments and shares that all posts gained, as a sum
 	// and over time.
-	GetPostsTotalEngagements = byClients(http.MethodGet, "/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
-		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements))
+	GetPostsTotalEngagements = figuresAt[ComparedSeries]("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements", (*analytics.Analytics).PostsTotalEngagements)
 )
 
-// byClients returns a route for agency staff and client users.
-func byClients[I, O any](method, pattern, id string, op typed[I, O]) Op[I, O] {
-	return route(method, pattern, id, []Role{RoleAgency, RoleClient}, op)
+// byClients registers an operation for agency staff and client users.
+func byClients[I, O any](g *group, method, pattern, id string, op typed[I, O]) Op[I, O] {
+	return route(g, method, pattern, id, []Role{RoleAgency, RoleClient}, op)
 }
 
 // The inputs of figures, and their parts.
@@ -295,97 +260,48 @@ type (
 
 // figuresInput is an input of figures.
 type figuresInput interface {
-	query() analytics.RangeQuery
 	narrowing() readmodels.Narrowing
 	form() Form
 }
 
-func (in Totals) query() analytics.RangeQuery {
-	return analytics.RangeQuery{Range: in.Period.window, Platforms: in.Platforms}
-}
+// selects is a part of an input that sets what it selects in the query.
+type selects interface{ set(q *analytics.RangeQuery) }
 
-func (in ComparedTotals) query() analytics.RangeQuery {
-	q := in.Totals.query()
-	q.Compare = in.Compare
+// queryOf returns the query that the parts of an input select.
+func queryOf(in figuresInput) analytics.RangeQuery {
+	q := analytics.RangeQuery{Platforms: domain.Platforms()}
+	setParts(reflect.ValueOf(in), &q)
 	return q
 }
 
-func (in Series) query() analytics.RangeQuery {
-	q := in.Totals.query()
-	q.Granularity = in.granularity()
-	return q
-}
-
-func (in Interval) granularity() analytics.Granularity {
-	return cmp.Or(in.Granularity, analytics.ByDay)
-}
-
-func (in ComparedSeries) query() analytics.RangeQuery {
-	q := in.Series.query()
-	q.Compare = in.Compare
-	return q
-}
-
-func (in Posts) query() analytics.RangeQuery {
-	q := in.Totals.query()
-	q.Page = in.page()
-	return q
-}
-
-func (in PostsSeries) query() analytics.RangeQuery {
-	q := in.Posts.query()
-	q.Granularity, q.Compare = in.granularity(), in.Compare
-	return q
-}
-
-func (in TopPosts) query() analytics.RangeQuery {
-	q := in.Posts.query()
-	q.Category, q.By = int64(in.Category), in.By
-	return q
-}
-
-func (in Leaderboard) query() analytics.RangeQuery {
-	q := in.Totals.query()
-	q.Page.Limit, q.By = int(in.Limit), in.By
-	return q
-}
-
-func (in MemberGrowth) query() analytics.RangeQuery {
-	return analytics.RangeQuery{
-		Member: int64(in.MemberID), Range: in.Period.window, Platforms: in.Platforms, Compare: in.Compare,
+func setParts(v reflect.Value, q *analytics.RangeQuery) {
+	for field, part := range v.Fields() {
+		if field.Type.Kind() == reflect.Struct && field.IsExported() {
+			setParts(part, q)
+			if part, ok := reflect.TypeAssert[selects](part); ok {
+				part.set(q)
+			}
+		}
 	}
 }
 
-func (m Member) of(q analytics.RangeQuery) analytics.RangeQuery {
-	q.Member = int64(m.MemberID)
-	return q
+func (p Period) set(q *analytics.RangeQuery) { q.Range = p.window }
+func (p Dates) set(q *analytics.RangeQuery)  { q.Range = p.window }
+func (s Size) set(q *analytics.RangeQuery)   { q.Page.Limit = int(s.Limit) }
+func (a After) set(q *analytics.RangeQuery)  { q.Page.Cursor = string(a.Cursor) }
+func (i Interval) set(q *analytics.RangeQuery) {
+	q.Granularity = cmp.Or(i.Granularity, analytics.ByDay)
 }
-
-func (in MemberSeries) query() analytics.RangeQuery { return in.of(in.ComparedSeries.query()) }
-
-func (in MemberPosts) query() analytics.RangeQuery { return in.of(in.Posts.query()) }
-
-func (in MemberPostsSeries) query() analytics.RangeQuery { return in.of(in.PostsSeries.query()) }
-
-func (in MemberTopPosts) query() analytics.RangeQuery { return in.of(in.TopPosts.query()) }
-
-func (in ActiveMembers) query() analytics.RangeQuery {
-	return analytics.RangeQuery{Range: in.Period.window, Platforms: in.Platforms, Page: in.page()}
-}
+func (c Comparison) set(q *analytics.RangeQuery)  { q.Compare = c.Compare }
+func (r Ranking) set(q *analytics.RangeQuery)     { q.By = r.By }
+func (o OfPlatforms) set(q *analytics.RangeQuery) { q.Platforms = o.Platforms }
+func (o OfCategory) set(q *analytics.RangeQuery)  { q.Category = int64(o.Category) }
+func (o OfMember) set(q *analytics.RangeQuery)    { q.Member = int64(o.Member) }
+func (m Member) set(q *analytics.RangeQuery)      { q.Member = int64(m.MemberID) }
+func (p PlatformID) set(q *analytics.RangeQuery)  { q.Social = int64(p.Platform) }
 
 func (in ActiveMembers) narrowing() readmodels.Narrowing {
 	return readmodels.Narrowing{Accounts: []readmodels.AccountRef{readmodels.AccountRef(in.Account)}}
-}
-
-func (in MembersStats) query() analytics.RangeQuery {
-	return Member{in.Member}.of(in.ComparedSeries.query())
-}
-
-func (in PlatformStats) query() analytics.RangeQuery {
-	return analytics.RangeQuery{
-		Social: int64(in.Platform), Range: in.Period.window, Platforms: domain.Platforms(), Granularity: in.granularity(),
-		Compare: in.Compare,
-	}
 }
 
 func (n OfAccounts) narrowing() readmodels.Narrowing {
@@ -453,7 +369,7 @@ func figures[I figuresInput, R any](
 	query func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) typed[I, Figures[R]] {
 	return figuresOf(func(s *Server, ctx context.Context, scope readmodels.Scope, in I) (R, analytics.Meta, error) {
-		return query(s.deps.Analytics, ctx, scope, in.query())
+		return query(s.deps.Analytics, ctx, scope, queryOf(in))
 	})
 }
 

@@ -23,6 +23,8 @@ import (
 
 type audit struct{ *Server }
 
+var auditGroup = newGroup(tagAudit, func(d Deps) bool { return d.Audit != nil })
+
 // Operations of auditors.
 var (
 	// GetDashboardHistory lists the changes to a dashboard: who made each one, when, and in which
@@ -69,33 +71,24 @@ var (
 	GetAuditReads = auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads))
 )
 
-var auditOperations = routes(
-	GetDashboardHistory,
-	GetDashboardState,
-	GetDashboardDiff,
+var (
 	// Returns whether a user had access to a dashboard at a time, and which records decided it.
-	auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access)),
-	GetAuditHistory,
-	GetAuditDiff,
+	_ = auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access))
 	// Exports the history as a file, oldest change first. The last line of JSON Lines and the last
 	// sheet of a workbook say whether the file is complete and, if it is not, where to continue. CSV
 	// contains rows and nothing else: the header Export-Summary says the same before the rows, and a
 	// response that cannot be completed is cut off. A cell of CSV that starts like a formula is
 	// prefixed with an apostrophe.
-	auditAt(patternExport, "getAuditExport", does(audit.exportHistory).sending(ofExports, mediaCSV, mediaNDJSON, mediaXLSX)),
-	GetAuditAccess,
-	GetAccessExport,
-	GetAuditCheckpoints,
-	GetAuditBundle,
-	GetAuditReads,
+	_ = auditAt(patternExport, "getAuditExport", does(audit.exportHistory).sending(ofExports, mediaCSV, mediaNDJSON, mediaXLSX))
 )
 
 // ofExports are the headers of exports.
 var ofExports = []string{headerDisposition, headerSummary}
 
+// auditAt registers an operation of auditors.
 func auditAt[I, O any](pattern, id string, op typed[I, O]) Op[I, O] {
 	op.audit = true
-	return route(http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op)
+	return route(auditGroup, http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op)
 }
 
 // auditor returns the caller of these operations for the record. A caller with both roles is recorded

@@ -36,6 +36,8 @@ type (
 
 type connecting struct{ *Server }
 
+var connectGroup = newGroup(tagConnecting, func(d Deps) bool { return d.Connect != nil })
+
 // Operations that connect pages.
 var (
 	// PostConnect starts a sign-in at a platform to connect pages or profiles for an account. Open
@@ -44,57 +46,52 @@ var (
 	// connect; nothing is stored before that. A client user can start a sign-in for their own account
 	// while its dashboard is open to them with the scope connect. With social_account, that page or
 	// profile is reconnected under its id, and a sign-in that does not include it is refused.
-	PostConnect = byClients(http.MethodPost, "/api/connect", "postConnect", does(connecting.begin).refusing(domain.CodeConflict))
+	PostConnect = byClients(connectGroup, http.MethodPost, "/api/connect", "postConnect", does(connecting.begin).refusing(domain.CodeConflict))
 	// GetConnectLinks lists the links with which people without a login connect pages, newest first.
 	// The URL of a link is returned only when the link is created.
-	GetConnectLinks = byClients(http.MethodGet, "/api/connect/links", "getConnectLinks", does(connecting.links))
+	GetConnectLinks = byClients(connectGroup, http.MethodGet, "/api/connect/links", "getConnectLinks", does(connecting.links))
 	// PostConnectLinks creates a link with which a person without a login connects pages for an
 	// account. The link works only in the browser that follows it first, for 1 to 14 days, and only
 	// while its creator may connect pages. Creating, following and revoking a link are recorded.
-	PostConnectLinks = byClients(http.MethodPost, "/api/connect/links", "postConnectLinks", does(connecting.makeLink).refusing(domain.CodeConflict))
+	PostConnectLinks = byClients(connectGroup, http.MethodPost, "/api/connect/links", "postConnectLinks", does(connecting.makeLink).refusing(domain.CodeConflict))
 	// PostConnectRevoke revokes a link. Unfinished sign-ins that used the link are canceled. Pages
 	// that were connected with it stay connected.
-	PostConnectRevoke = byClients(http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", does(connecting.revoke))
+	PostConnectRevoke = byClients(connectGroup, http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", does(connecting.revoke))
 	// PostDisconnect disconnects a page or profile. It is no longer read; its figures are kept. The
 	// service asks the platform to revoke the person's consent if no agency needs it any more. This
 	// operation is idempotent.
-	PostDisconnect = byClients(http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect).refusing(domain.CodeConflict))
+	PostDisconnect = byClients(connectGroup, http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect).refusing(domain.CodeConflict))
 )
 
-var connectOperations = routes(
-	PostConnect,
-	GetConnectLinks,
-	PostConnectLinks,
-	PostConnectRevoke,
+var (
 	// Returns the progress and the outcome of a sign-in. The result is available for a day to every
 	// caller that may start such a sign-in, in any browser.
-	byClients(http.MethodGet, "/api/connect/{attempt}", "getConnect", does(connecting.status)),
-	PostDisconnect,
+	_ = byClients(connectGroup, http.MethodGet, "/api/connect/{attempt}", "getConnect", does(connecting.status))
 )
 
-var pageOperations = []Operation{
+var (
 	// Shows who requests a sign-in and for which account, with a link to the platform. The sign-in is
 	// bound to the first browser that opens this page.
-	{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)},
+	_ = connectGroup.add(Operation{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)})
 	// Handles the OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. The
 	// operation reads code, state and error, ignores other parameters, and redirects to a URL without
 	// them. A state works once, and only in the browser that the sign-in is bound to.
-	{http.MethodGet, patternConnectBack, "getConnectBack", nil, browserPage[callbackPage](false, connecting.getConnectBack)},
+	_ = connectGroup.add(Operation{http.MethodGet, patternConnectBack, "getConnectBack", nil, browserPage[callbackPage](false, connecting.getConnectBack)})
 	// Shows the pages that the sign-in makes available, or its outcome. The page works only in the
 	// browser that the sign-in is bound to.
-	{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, browserPage[attemptInput](false, connecting.getConnectChoose)},
+	_ = connectGroup.add(Operation{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, browserPage[attemptInput](false, connecting.getConnectChoose)})
 	// Connects the chosen pages. The form fields named page contain the pages to connect; those named
 	// move contain the pages to move here from another client. After a refused sign-in, the form field
 	// again starts another sign-in instead.
-	{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, browserPage[attemptInput](true, connecting.postConnectChoose)},
+	_ = connectGroup.add(Operation{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, browserPage[attemptInput](true, connecting.postConnectChoose)})
 	// Shows the page of a link. Opening the page does not bind the link to a browser.
-	{http.MethodGet, patternConnectLink, "getConnectLink", nil, browserPage[linkPage](true, connecting.getConnectLink)},
+	_ = connectGroup.add(Operation{http.MethodGet, patternConnectLink, "getConnectLink", nil, browserPage[linkPage](true, connecting.getConnectLink)})
 	// Follows a link and starts a sign-in at the platform that the form names. After that, the link
 	// works in this browser only.
-	{http.MethodPost, patternConnectLink, "postConnectLink", nil, browserPage[linkPage](true, connecting.postConnectLink)},
+	_ = connectGroup.add(Operation{http.MethodPost, patternConnectLink, "postConnectLink", nil, browserPage[linkPage](true, connecting.postConnectLink)})
 	// Shows the progress of a deletion request. The page is available for 90 days after the deletion.
-	{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, browserPage[deletionPage](false, connecting.getMetaDeletion)},
-}
+	_ = connectGroup.add(Operation{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, browserPage[deletionPage](false, connecting.getMetaDeletion)})
+)
 
 // checkRequester returns an error if the person who requested a sign-in no longer has access.
 func (k *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequester) error {
@@ -251,31 +248,35 @@ const (
 
 var metaRefusals = []domain.Code{domain.CodeInvalid, domain.CodeTooLarge, domain.CodeUnavailable}
 
-// metaOperations are Meta's callbacks. They need the secret of a Meta app.
-var metaOperations = []Operation{
+// metaGroup has Meta's callbacks. They need the secret of a Meta app.
+var metaGroup = newGroup(tagConnecting, func(d Deps) bool {
+	return d.Connect != nil && (connect.MetaCalls{Connect: d.Connect}).Configured()
+})
+
+var (
 	// Receives Meta's callback when a person removes the app. This operation is for Meta only: the form
 	// field signed_request must be signed with the secret of the configured app; every other request
 	// gets the same error. The response does not reveal whether the person is known. The operation is
 	// only available where such a secret is configured. The tokens that depend on that person's consent
 	// are deleted, and their accounts are not read until a person signs in again.
-	{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{
+	_ = metaGroup.add(Operation{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{
 		serve: metaCall(func(ctx context.Context, calls connect.MetaCalls, signed string) (struct{}, error) {
 			return struct{}{}, calls.Deauthorized(ctx, signed)
 		}),
 		Answer: Answer{Media: []string{mediaJSON}}, Refuses: metaRefusals,
-	}},
+	}})
 	// Receives Meta's callback when a person requests the deletion of their data. This operation is for
 	// Meta only: the form field signed_request must be signed with the secret of the configured app;
 	// every other request gets the same error. The response does not reveal whether the person is
 	// known. The operation is only available where such a secret is configured. The person is erased as
 	// with the command erase. A repeated request returns the same code.
-	{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, operation{
+	_ = metaGroup.add(Operation{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, operation{
 		serve: metaCall(func(ctx context.Context, calls connect.MetaCalls, signed string) (connect.DeletionAnswer, error) {
 			return calls.DeletionAsked(ctx, signed)
 		}),
 		Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer](), Media: []string{mediaJSON}}, Refuses: metaRefusals,
-	}},
-}
+	}})
+)
 
 // metaCall serves a callback of Meta, which is authenticated by its signature instead of a token.
 func metaCall[T any](act func(ctx context.Context, calls connect.MetaCalls, signed string) (T, error)) serveFunc {

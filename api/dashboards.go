@@ -39,28 +39,28 @@ type DashboardReader interface {
 
 type dashboards struct{ *Server }
 
+var dashboardGroup = newGroup(tagDashboards, func(Deps) bool { return true })
+
 // Operations of dashboards.
 var (
 	// GetDashboard returns the dashboard of a sub-account. If the dashboard does not exist, an
 	// agency's request creates it. A client user can see the dashboards of their own account and of
 	// linked accounts while they are open to that user.
-	GetDashboard = route(http.MethodGet, patternDashboard, "getDashboard",
+	GetDashboard = route(dashboardGroup, http.MethodGet, patternDashboard, "getDashboard",
 		[]Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get).refusing(domain.CodeConflict).sending([]string{headerETag}))
 	// PutDashboard updates a dashboard and the dashboards linked to it, atomically. Members that you
 	// leave out keep their values; unknown members are ignored. A request that changes nothing
 	// succeeds and is not recorded.
-	PutDashboard = route(http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put).
+	PutDashboard = route(dashboardGroup, http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put).
 			refusing(domain.CodeConflict, domain.CodePreconditionFailed, domain.CodeUnprocessable).sending([]string{headerETag, headerReplayed}))
 	// PostDashboardPreview previews a change to a dashboard: who would gain and who would lose access
 	// to which accounts. The request has the same body and If-Match header as a PUT of the dashboard
 	// and is validated in the same way, but changes nothing. To apply the change, send the same body
 	// in a PUT with the value of `preview` in the If-Preview header: the PUT does exactly what the
 	// preview shows, or returns 412.
-	PostDashboardPreview = route(http.MethodPost, patternDashboard+"/preview", "postDashboardPreview",
+	PostDashboardPreview = route(dashboardGroup, http.MethodPost, patternDashboard+"/preview", "postDashboardPreview",
 		[]Role{RoleAgency}, does(dashboards.preview).refusing(domain.CodePreconditionFailed, domain.CodeUnprocessable))
 )
-
-var dashboardOperations = routes(GetDashboard, PutDashboard, PostDashboardPreview)
 
 // SubAccount is a dashboard in the path.
 type SubAccount struct {

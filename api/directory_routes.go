@@ -29,21 +29,23 @@ const patternDirectory = "/api/directory"
 
 type directoryWriter struct{ *Server }
 
+var directoryGroup = newGroup(tagDirectory, func(d Deps) bool { return d.Directory != nil })
+
 // Operations that change the directory.
 var (
 	// PutTimeZone sets the time zone of the agency or of a client. The console shows the days of the
 	// account in this zone. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409, and
 	// the main application sends `time_zone` with the account.
-	PutTimeZone = route(http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
+	PutTimeZone = route(directoryGroup, http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
 		[]Role{RoleAgency}, does(directoryWriter.setTimeZone).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 	// PostUsers invites a colleague or a client user. Requires LEDGERBOARD_DIRECTORY=local; otherwise
 	// the response is 409. The person can sign in immediately: through the identity provider, which
 	// matches the email address; if there is no provider, with a sign-in link from the agency; or with
 	// a token. The client's dashboard determines what client users see.
-	PostUsers = route(http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite).refusing(domain.CodeConflict, domain.CodeUnprocessable))
+	PostUsers = route(directoryGroup, http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 )
 
-var directoryOperations = routes(
+var (
 	// Imports entities, erasures and published posts from a main application, as JSON Lines. The body
 	// has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is
 	// {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure is
@@ -53,15 +55,13 @@ var directoryOperations = routes(
 	// so you can repeat requests and send them in any order. The response reports the outcome of each
 	// line. When it arrives, reads usually show the accepted entities; published posts appear a moment
 	// later.
-	route(http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed).refusing(domain.CodeUnprocessable)),
+	_ = route(directoryGroup, http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed).refusing(domain.CodeUnprocessable))
 	// Returns the current state of an entity, by kind and id.
-	route(http.MethodGet, patternDirectory+"/{kind}/{entityId}", "getDirectoryEntity",
-		[]Role{RoleMainApp}, does(directoryWriter.entity)),
+	_ = route(directoryGroup, http.MethodGet, patternDirectory+"/{kind}/{entityId}", "getDirectoryEntity",
+		[]Role{RoleMainApp}, does(directoryWriter.entity))
 	// Adds a client of the agency. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409.
 	// A request with the same Idempotency-Key returns the client that the first request created.
-	route(http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient).refusing(domain.CodeConflict, domain.CodeUnprocessable)),
-	PutTimeZone,
-	PostUsers,
+	_ = route(directoryGroup, http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 )
 
 // toldEntity is the current state of an entity.

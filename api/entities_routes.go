@@ -12,77 +12,72 @@ import (
 
 type entities struct{ *Server }
 
+func hasEntities(d Deps) bool { return d.Entities != nil }
+
+var entitiesGroup = newGroup(tagEntities, hasEntities)
+
 // Operations about the directory.
 var (
 	// GetMe returns the caller: user, account, agency, roles, scopes, and what the caller can open.
-	GetMe = route(http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me))
+	GetMe = route(newGroup(tagService, hasEntities), http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me))
 	// GetDashboards lists the clients of the agency, by name, each with a summary of its dashboard.
 	// The request does not create dashboards: `exists` says whether a client has one. A client user
 	// sees only the dashboards that they may open.
 	GetDashboards = route(
-		http.MethodGet, "/api/dashboards", "getDashboards",
+		newGroup(tagDashboards, hasEntities), http.MethodGet, "/api/dashboards", "getDashboards",
 		[]Role{RoleAgency, RoleClient, RoleAuditor},
 		does(entities.dashboards),
 	)
 	// GetAccounts lists the accounts for which the caller may see figures, by name.
-	GetAccounts = byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
+	GetAccounts = byClients(entitiesGroup, http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
 	// GetFollowers returns the followers of each account over time: for each, the `total` of
 	// /getAccountFollowers with this account alone.
-	GetFollowers = byClients(http.MethodGet, "/api/accounts/followers", "getAccountsFollowers",
+	GetFollowers = byClients(entitiesGroup, http.MethodGet, "/api/accounts/followers", "getAccountsFollowers",
 		figures[ComparedSeries]((*analytics.Analytics).FollowersByAccount))
 	// GetAttention lists what needs attention at the agency and its clients: sign-ins, dashboards that
 	// no one can open, and pages and profiles that are not read.
-	GetAttention = route(http.MethodGet, "/api/attention", "getAttention", []Role{RoleAgency}, does(entities.attention))
+	GetAttention = route(entitiesGroup, http.MethodGet, "/api/attention", "getAttention", []Role{RoleAgency}, does(entities.attention))
 	// GetUsers lists the users of the caller's accounts, by name. A client user sees the users on the
 	// lists of their dashboards.
-	GetUsers = byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
+	GetUsers = byClients(entitiesGroup, http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
 	// GetUser returns a user.
-	GetUser = byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
+	GetUser = byClients(entitiesGroup, http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
 	// GetPlatforms lists the connected profiles and pages, each with its state, the reason for its
 	// last failure and its last reading.
-	GetPlatforms = byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms))
+	GetPlatforms = byClients(entitiesGroup, http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms))
 	// GetPlatform returns a connected profile or page.
-	GetPlatform = byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform))
+	GetPlatform = byClients(entitiesGroup, http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform))
 	// GetPicture returns a thumbnail of a post's picture. The service re-encodes the picture, at most
 	// 320 pixels in each direction. The response is 404 if the platform provides no picture, or if the
 	// URL of the picture expired before the service fetched it.
-	GetPicture = byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture).refusing(domain.CodeNotFound).sending([]string{headerETag}, mediaJPEG))
+	GetPicture = byClients(entitiesGroup, http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture).refusing(domain.CodeNotFound).sending([]string{headerETag}, mediaJPEG))
 	// GetStats returns followers, follower change, posts, engagement, engagement rate, impressions,
 	// reach and demographics of each platform, by day, week or month.
-	GetStats = byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
+	GetStats = byClients(entitiesGroup, http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
 )
 
-var entitiesOperations = routes(
-	GetAccounts,
-	GetFollowers,
-	GetAttention,
+var (
 	// Lists the members of the caller's accounts, by name.
-	byClients(http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members))
 	// Lists the categories of posts, by name.
-	byClients(http.MethodGet, "/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
-	GetUsers,
-	GetUser,
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories))
 	// Lists the profiles and pages that a user's members have connected.
-	byClients(http.MethodGet, "/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser)),
-	GetPlatforms,
-	GetPlatform,
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser))
 	// Lists the posts of one connected profile or page, newest first.
-	byClients(http.MethodGet, "/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform)),
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform))
 	// Returns followers, follower change, posts, engagement, engagement rate, impressions, reach and
 	// demographics of one connected profile or page, by day, week or month.
-	byClients(http.MethodGet, "/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount)),
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount))
 	// Lists posts with their latest metrics, newest first, or the posts scheduled in the content
 	// planner.
-	byClients(http.MethodGet, "/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities)),
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities))
 	// Returns a post.
-	byClients(http.MethodGet, "/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity)),
-	GetPicture,
+	_ = byClients(entitiesGroup, http.MethodGet, "/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity))
 	// Lists the metrics of one post at each reading, newest first.
-	byClients(
-		http.MethodGet, "/api/activities/{activityId}/stats", "getActivitiesStats",
+	_ = byClients(
+		entitiesGroup, http.MethodGet, "/api/activities/{activityId}/stats", "getActivitiesStats",
 		scoped(readingsInput.query, (*analytics.Analytics).ActivityStats),
-	),
-	GetStats,
+	)
 )
 
 // Parts of the inputs of lists.
@@ -289,7 +284,7 @@ func (e entities) activitiesOfPlatform(
 func statsOfAccount(
 	s *Server, ctx context.Context, scope readmodels.Scope, in PlatformStats,
 ) (account analytics.StatsOfAccount, meta analytics.Meta, err error) {
-	q := in.query()
+	q := queryOf(in)
 	p, err := s.deps.Entities.Platform(ctx, scope, q.Social)
 	if err != nil {
 		return account, meta, err

@@ -38,10 +38,10 @@ var ClientVersion = clientVersion
 // DecodeTopPosts decodes the query of a ranking of posts; now is the end of a range that names none.
 func DecodeTopPosts(query url.Values, now time.Time) (analytics.RangeQuery, readmodels.Narrowing, error) {
 	s := &Server{deps: Deps{Now: func() time.Time { return now }}}
-	op := described([]Operation{{operation: figures[TopPosts]((*analytics.Analytics).TopPosts).operation}})[0]
+	op := new(group).add(Operation{operation: figures[TopPosts]((*analytics.Analytics).TopPosts).operation})
 	input, err := s.decode(nil, httptest.NewRequest(http.MethodGet, "/?"+query.Encode(), http.NoBody), op)
 	in, _ := input.(*TopPosts)
-	return in.query(), in.narrowing(), err
+	return queryOf(*in), in.narrowing(), err
 }
 
 // Document returns the API document of a server at the root.
@@ -166,8 +166,8 @@ func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analy
 		case "getRoiViews":
 			s.routes[i].operation = askedOf[Totals, analytics.RoiViews](ask)
 		}
+		s.routes[i] = new(group).add(s.routes[i])
 	}
-	described(s.routes)
 	return s, s.open(metrics)
 }
 

@@ -20,14 +20,16 @@ type MainAppDeps struct {
 
 type mainApp struct{ *Server }
 
-var mainAppOperations = []Operation{
+var mainAppGroup = newGroup(tagConnecting, func(d Deps) bool { return d.MainApp != nil })
+
+var (
 	// Registers or disconnects a page or profile for which a main application handles the sign-in. This
 	// operation is idempotent: a page is identified by agency, platform and external_id, and keeps its
 	// id. Next, send the tokens with PUT /api/connections/{connection}/tokens, using the connection_id
 	// from the response. If connected is false, the page is no longer read, its tokens are deleted, and
 	// its figures are kept.
-	{http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register).
-		refusing(domain.CodeNotFound, domain.CodeUnprocessable, domain.CodeConflict).operation},
+	_ = route(mainAppGroup, http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register).
+		refusing(domain.CodeNotFound, domain.CodeUnprocessable, domain.CodeConflict))
 	// Stores the tokens of a connection after a main application has signed the person in. The service
 	// checks the tokens with the platform before it stores them: tokens that cannot read every account
 	// of the connection are refused, and the error lists the platform's ids of those accounts. For
@@ -35,9 +37,9 @@ var mainAppOperations = []Operation{
 	// tokens of the person's pages; a page's token can read only that page. The tokens are stored
 	// encrypted, replace all stored tokens of the connection, and never appear in responses or logs.
 	// This operation is idempotent, even if the tokens have been renewed since.
-	{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver).
-		refusing(domain.CodeUnprocessable, domain.CodeConflict).operation},
-}
+	_ = route(mainAppGroup, http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver).
+		refusing(domain.CodeUnprocessable, domain.CodeConflict))
+)
 
 // registrationBody is a page or profile for which the main application handles the sign-in.
 type registrationBody struct {

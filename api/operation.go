@@ -167,21 +167,6 @@ func (s *Server) permits(op Operation, p Principal) error {
 // typed is an operation, without a route, with the types of its input and output.
 type typed[I, O any] struct{ operation }
 
-// route returns the route of an operation.
-func route[I, O any](method, pattern, id string, roles []Role, op typed[I, O]) Op[I, O] {
-	return Op[I, O]{Operation{method, pattern, id, roles, op.operation}}
-}
-
-// routes returns a list of operations of any type.
-func routes(all ...interface{ row() Operation }) (list []Operation) {
-	for _, op := range all {
-		list = append(list, op.row())
-	}
-	return list
-}
-
-func (o Operation) row() Operation { return o }
-
 // does returns the operation of a method of a group.
 func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, I) (O, error)) typed[I, O] {
 	op := operation{Input: reflect.TypeFor[I](), Answer: Answer{Data: reflect.TypeFor[O]()}}
@@ -213,22 +198,6 @@ func (t typed[I, O]) refusing(codes ...domain.Code) typed[I, O] {
 func (t typed[I, O]) sending(headers []string, media ...string) typed[I, O] {
 	t.Answer.Headers, t.Answer.Media = headers, media
 	return t
-}
-
-// described returns operations with their parameters.
-func described(all []Operation) []Operation {
-	for i, op := range all {
-		if op.Input == nil {
-			continue
-		}
-		op.Parameters = parametersOf(op.Input, op.Pattern)
-		op.mustDeclare()
-		if at := slices.IndexFunc(op.Parameters, func(p Parameter) bool { return p.Name == "table" }); at >= 0 {
-			op.Parameters[at].Words = append(op.plan.Names(), tableOfSources)
-		}
-		all[i] = op
-	}
-	return all
 }
 
 // write writes the response with an output.

@@ -23,6 +23,8 @@ const prefixOps = "/api/ops/"
 
 type operators struct{ *Server }
 
+var operatorGroup = newGroup(tagOperators, func(d Deps) bool { return d.Operators != nil })
+
 // Operations of operators.
 var (
 	// GetOpsHealth returns what this process can do and, if there is something that it cannot, why. It
@@ -102,42 +104,21 @@ var (
 	GetOpsLog = opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics))
 )
 
-var operatorOperations = routes(
-	GetOpsHealth,
-	GetOpsProjections,
-	PostOpsRebuild,
+var (
 	// Builds the tables of this program version before an upgrade, while the current tables stay in
 	// use. Readers do not switch. A process of this version with the role projector builds the tables.
 	// If they exist already, nothing is done, and the response says so.
-	opsAt(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projectionAction.name, OperatorService.PrepareGeneration)),
-	PostOpsPause,
-	PostOpsResume,
-	GetOpsGenerations,
-	GetOpsGeneration,
+	_ = opsAt(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projectionAction.name, OperatorService.PrepareGeneration))
 	// Streams the progress of a build, once a second, until it ends. The data of each `generation`
 	// event is a Generation object.
-	Operation{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)},
-	PostOpsCancel,
-	GetOpsDeadLetters,
-	getOpsDeadLetter,
-	PostOpsDeadLetterShow,
-	PostOpsRetry,
-	PostOpsSkip,
-	GetOpsPauses,
-	PostOpsPlatformPause,
-	PostOpsPlatformResume,
-	GetOpsConnections,
+	_ = operatorGroup.add(Operation{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)})
 	// Returns a connection that can be paused or resumed, also one that reads no account.
-	opsAt(http.MethodGet, "connections/{connection}", "getOpsConnection", does(operators.connection)),
-	PostOpsRead,
-	PostOpsConnectionPause,
-	PostOpsConnectionResume,
-	GetOpsActions,
-	GetOpsLog,
+	_ = opsAt(http.MethodGet, "connections/{connection}", "getOpsConnection", does(operators.connection))
 )
 
+// opsAt registers an operation of operators.
 func opsAt[I, O any](method, pattern, id string, op typed[I, O]) Op[I, O] {
-	return route(method, prefixOps+pattern, id, []Role{RoleOperator}, op)
+	return route(operatorGroup, method, prefixOps+pattern, id, []Role{RoleOperator}, op)
 }
 
 // The inputs of actions: the object, and the reason.

@@ -30,45 +30,45 @@ var erasures = []string{
 	prefixOps + patternMemberErase + "/preview", prefixOps + patternMemberErase,
 }
 
-var operatorPeopleOperations = routes(
+var (
 	// Lists the sessions in which people are signed in to the console, newest first. The newest 1,000
 	// sessions are listed. A session has no names of people.
-	opsAt(http.MethodGet, "sessions", "getOpsSessions", does(operators.sessions)),
+	_ = opsAt(http.MethodGet, "sessions", "getOpsSessions", does(operators.sessions))
 	// Ends a session of a person. The person can sign in again.
-	opsAt(http.MethodPost, "sessions/{session}/end", "postOpsSessionEnd", acting(sessionAction.name, withoutResult(OperatorService.EndSession))),
+	_ = opsAt(http.MethodPost, "sessions/{session}/end", "postOpsSessionEnd", acting(sessionAction.name, withoutResult(OperatorService.EndSession)))
 	// Creates a link that signs a user in to the console once. Only operators on the machine of the
 	// service are answered, over its socket; a token is refused with 403.
-	opsAt(http.MethodPost, "users/{userId}/sign-in-link", "postOpsSignInLink", does(operators.makeSignInLink).refusing(domain.CodeConflict)),
+	_ = opsAt(http.MethodPost, "users/{userId}/sign-in-link", "postOpsSignInLink", does(operators.makeSignInLink).refusing(domain.CodeConflict))
 	// Links a user to a subject of the identity provider, who can then sign in as this user. Only
 	// operators on the machine of the service are answered, over its socket; a token is refused with
 	// 403.
-	opsAt(http.MethodPost, "users/{userId}/sign-in/link", "postOpsSignInSubject", does(operators.linkSignIn).refusing(domain.CodeConflict)),
+	_ = opsAt(http.MethodPost, "users/{userId}/sign-in/link", "postOpsSignInSubject", does(operators.linkSignIn).refusing(domain.CodeConflict))
 	// Removes a user's links to identity providers, and ends the user's sessions. The next sign-in with
 	// the user's verified email address links the user again.
-	opsAt(http.MethodPost, "users/{userId}/sign-in/unlink", "postOpsSignInUnlink",
-		acting(userAction.name, withoutResult(OperatorService.UnlinkSignIn))),
+	_ = opsAt(http.MethodPost, "users/{userId}/sign-in/unlink", "postOpsSignInUnlink",
+		acting(userAction.name, withoutResult(OperatorService.UnlinkSignIn)))
 	// Returns everything that is stored about a user and the user's members, for that person. Only
 	// operators on the machine of the service are answered, over its socket; a token is refused with
 	// 403. The header Export-Summary has the number of rows of each section.
-	opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser).refusing(domain.CodeConflict).sending(ofExports, mediaJSON)),
+	_ = opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser).refusing(domain.CodeConflict).sending(ofExports, mediaJSON))
 	// Returns what an erasure of a user and the user's members would erase. Nothing is changed or
 	// recorded. The request first waits until the tables contain what is in the log; if that takes
 	// longer than wait, it is answered with 503.
-	opsAt(http.MethodPost, patternUserErase+"/preview", "postOpsUserErasePreview", does(operators.previewUser)),
+	_ = opsAt(http.MethodPost, patternUserErase+"/preview", "postOpsUserErasePreview", does(operators.previewUser))
 	// Erases a user and the user's members from the directory. Histories keep their ids. The response
 	// follows when the tables show the erasure. A request can be repeated after any error: it erases
 	// what remains.
-	opsAt(http.MethodPost, patternUserErase, "postOpsUserErase", does(operators.eraseUser)),
+	_ = opsAt(http.MethodPost, patternUserErase, "postOpsUserErase", does(operators.eraseUser))
 	// Returns what an erasure of a member and, if the member belongs to a user, of the user would erase.
 	// Nothing is changed or recorded.
-	opsAt(http.MethodPost, patternMemberErase+"/preview", "postOpsMemberErasePreview", does(operators.previewMember)),
+	_ = opsAt(http.MethodPost, patternMemberErase+"/preview", "postOpsMemberErasePreview", does(operators.previewMember))
 	// Erases a member and, if the member belongs to a user, the user from the directory. Histories keep
 	// their ids. A request can be repeated after any error: it erases what remains.
-	opsAt(http.MethodPost, patternMemberErase, "postOpsMemberErase", does(operators.eraseMember)),
+	_ = opsAt(http.MethodPost, patternMemberErase, "postOpsMemberErase", does(operators.eraseMember))
 	// Returns everything that is stored about a member and, if the member belongs to a user, about the
 	// user. Only operators on the machine of the service are answered, over its socket; a token is
 	// refused with 403. The header Export-Summary has the number of rows of each section.
-	opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(operators.exportMember).refusing(domain.CodeConflict).sending(ofExports, mediaJSON)),
+	_ = opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(operators.exportMember).refusing(domain.CodeConflict).sending(ofExports, mediaJSON))
 )
 
 type (

@@ -12,7 +12,6 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
-	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
@@ -84,98 +83,95 @@ func Tags() []Tag {
 	}
 }
 
-// group is a list of operations that exist together.
+// group is a list of operations that exist together: if served returns true.
 type group struct {
 	tag        string
 	served     func(Deps) bool
 	operations []Operation
 }
 
-// groups returns all operations. A group is served if its dependencies are there.
-func groups() []group {
-	always := func(Deps) bool { return true }
-	connects := func(d Deps) bool { return d.Connect != nil }
-	hasEntities := func(d Deps) bool { return d.Entities != nil }
-	operates := func(d Deps) bool { return d.Operators != nil }
-	return []group{
-		{tagService, always, serviceOperations},
-		{tagService, func(d Deps) bool { return d.Metrics != nil }, []Operation{
-			// Returns metrics for Prometheus.
-			{http.MethodGet, "/metrics", "getMetrics", nil, operation{
-				Answer: Answer{Media: []string{mediaText}},
-				serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
-					s.deps.Metrics.ServeHTTP(w, r)
-					return nil
-				},
-			}},
-		}},
-		{tagService, hasEntities, routes(GetMe)},
-		{tagDashboards, always, dashboardOperations},
-		{tagDashboards, hasEntities, routes(GetDashboards)},
-		{tagEntities, hasEntities, entitiesOperations},
-		{tagEntities, func(d Deps) bool { return d.SignIns != nil }, signInOperations},
-		{tagDirectory, func(d Deps) bool { return d.Directory != nil }, directoryOperations},
-		{tagAudit, func(d Deps) bool { return d.Audit != nil }, auditOperations},
-		{tagStreams, func(d Deps) bool { return d.Streams != nil }, streamOperations()},
-		{tagAnalytics, always, underAuth(analyticsOperations)},
-		{tagConnecting, connects, slices.Concat(connectOperations, pageOperations)},
-		{tagConnecting, func(d Deps) bool { return connects(d) && (connect.MetaCalls{Connect: d.Connect}).Configured() }, metaOperations},
-		{tagConnecting, func(d Deps) bool { return d.MainApp != nil }, mainAppOperations},
-		{tagOperators, operates, slices.Concat(operatorOperations, operatorPeopleOperations)},
-	}
+var groups []*group // all; operations are registered where they are declared
+
+func newGroup(tag string, served func(Deps) bool) *group {
+	g := &group{tag: tag, served: served}
+	groups = append(groups, g)
+	return g
 }
 
-func underAuth(operations []Operation) (under []Operation) {
-	for _, op := range operations {
-		op.Pattern = PrefixAnalytics + op.Pattern
-		under = append(under, op)
-	}
-	return under
-}
-
-var serviceOperations = []Operation{
-	// Reports whether the process is running. Use /readyz to check whether it can do its work.
-	{http.MethodGet, "/healthz", "getHealthz", nil, operation{
-		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[Alive](), Media: []string{mediaJSON}},
-	}},
-	// Reports whether the service can do its work and, if not, the kinds of reasons. If status is
-	// degraded, reads are served and something else is wrong; see checks and projections.
-	{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[operator.Health](), Media: []string{mediaJSON}},
-	}},
-	// Returns this document.
-	{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: getOpenAPI, Answer: Answer{Media: []string{mediaJSON}}}},
-	// Returns the AsyncAPI document of the log's topics and the streams.
-	{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: getAsyncAPI, Answer: Answer{Media: []string{mediaJSON}}}},
-	// Returns this document as an HTML page.
-	{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: getDocs, Answer: Answer{Media: []string{mediaHTML}}}},
-	// Returns the typed client for browsers and Node that matches this server, as a package for npm
-	// install.
-	{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage, Answer: Answer{Media: []string{"application/gzip"}}}},
-	// Returns the same client as a single module, for pages without a build step.
-	{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript, Answer: Answer{Media: []string{"text/javascript"}}}},
-}
-
-// Operations returns every operation that a server may have.
-func Operations() []Operation { return operationsOf(groups()) }
-
-func operationsOf(groups []group) (all []Operation) {
-	for _, g := range groups {
-		for _, op := range g.operations {
-			op.Tag = g.tag
-			all = append(all, op)
+// add registers an operation.
+func (g *group) add(op Operation) Operation {
+	op.Tag = g.tag
+	if op.Input != nil {
+		op.Parameters = parametersOf(op.Input, op.Pattern)
+		op.mustDeclare()
+		if at := slices.IndexFunc(op.Parameters, func(p Parameter) bool { return p.Name == "table" }); at >= 0 {
+			op.Parameters[at].Words = append(op.plan.Names(), tableOfSources)
 		}
 	}
-	return described(all)
+	g.operations = append(g.operations, op)
+	return op
+}
+
+// route registers an operation.
+func route[I, O any](g *group, method, pattern, id string, roles []Role, op typed[I, O]) Op[I, O] {
+	return Op[I, O]{g.add(Operation{method, pattern, id, roles, op.operation})}
+}
+
+var serviceGroup = newGroup(tagService, func(Deps) bool { return true })
+
+var (
+	// Reports whether the process is running. Use /readyz to check whether it can do its work.
+	_ = serviceGroup.add(Operation{http.MethodGet, "/healthz", "getHealthz", nil, operation{
+		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[Alive](), Media: []string{mediaJSON}},
+	}})
+	// Reports whether the service can do its work and, if not, the kinds of reasons. If status is
+	// degraded, reads are served and something else is wrong; see checks and projections.
+	_ = serviceGroup.add(Operation{http.MethodGet, "/readyz", "getReadyz", nil, operation{
+		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[operator.Health](), Media: []string{mediaJSON}},
+	}})
+	// Returns this document.
+	_ = serviceGroup.add(Operation{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: getOpenAPI, Answer: Answer{Media: []string{mediaJSON}}}})
+	// Returns the AsyncAPI document of the log's topics and the streams.
+	_ = serviceGroup.add(Operation{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: getAsyncAPI, Answer: Answer{Media: []string{mediaJSON}}}})
+	// Returns this document as an HTML page.
+	_ = serviceGroup.add(Operation{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: getDocs, Answer: Answer{Media: []string{mediaHTML}}}})
+	// Returns the typed client for browsers and Node that matches this server, as a package for npm
+	// install.
+	_ = serviceGroup.add(Operation{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage, Answer: Answer{Media: []string{"application/gzip"}}}})
+	// Returns the same client as a single module, for pages without a build step.
+	_ = serviceGroup.add(Operation{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript, Answer: Answer{Media: []string{"text/javascript"}}}})
+	// Returns metrics for Prometheus.
+	_ = newGroup(tagService, func(d Deps) bool { return d.Metrics != nil }).add(Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{
+		Answer: Answer{Media: []string{mediaText}},
+		serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
+			s.deps.Metrics.ServeHTTP(w, r)
+			return nil
+		},
+	}})
+)
+
+// Operations returns every operation that a server may have.
+func Operations() (all []Operation) {
+	for _, g := range groups {
+		all = append(all, g.operations...)
+	}
+	return all
 }
 
 // table returns the operations of this server.
-func (s *Server) table() []Operation {
-	served := slices.DeleteFunc(groups(), func(g group) bool { return !g.served(s.deps) })
-	if s.deps.Config.AnalyticsAtRoot {
-		served = append(served, group{tag: tagAnalytics, operations: analyticsOperations})
+func (s *Server) table() (served []Operation) {
+	for _, g := range groups {
+		if g.served(s.deps) {
+			served = append(served, g.operations...)
+		}
 	}
-	return operationsOf(served)
+	if s.deps.Config.AnalyticsAtRoot {
+		for _, op := range analyticsGroup.operations {
+			op.Pattern = strings.TrimPrefix(op.Pattern, PrefixAnalytics)
+			served = append(served, op)
+		}
+	}
+	return served
 }
 
 // handler returns the handler of a route. Streams check their callers themselves, because their

@@ -38,6 +38,8 @@ type SignInSession struct {
 
 type signIns struct{ *Server }
 
+var signInGroup = newGroup(tagEntities, func(d Deps) bool { return d.SignIns != nil })
+
 // Operations of sign-ins.
 var (
 	// PostSignInLink creates a link that signs a user of the agency or of one of its clients in to the
@@ -46,18 +48,16 @@ var (
 	// link. The service records who created the link and for whom. The response is 409 if people sign
 	// in through an identity provider, if a colleague has signed in before, or if
 	// LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.
-	PostSignInLink = route(http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink",
+	PostSignInLink = route(signInGroup, http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink",
 		[]Role{RoleAgency}, does(signIns.makeLink).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 	// GetSessions lists the console sessions of a user, newest first. Each session belongs to one
 	// browser. This operation is only available where the console is served.
-	GetSessions = route(http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions))
+	GetSessions = route(signInGroup, http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions))
 	// PostSessionEnd ends a console session of a user and returns the remaining sessions. This
 	// operation is idempotent. To keep a user out, set the user inactive in the directory.
-	PostSessionEnd = route(http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd",
+	PostSessionEnd = route(signInGroup, http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd",
 		[]Role{RoleAgency}, does(signIns.endSession))
 )
-
-var signInOperations = routes(PostSignInLink, GetSessions, PostSessionEnd)
 
 func (s signIns) userOfAgency(ctx context.Context, c Caller, id HexID) (directory.User, error) {
 	scope, err := s.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})

@@ -32,36 +32,36 @@ func openStreams(s *Server) error {
 	return err
 }
 
-func streamOperations() []Operation {
-	return []Operation{
-		// Streams the caller's notices as Server-Sent Events. The events are client_access_removed and
-		// board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without
-		// Last-Event-ID, it starts at the newest notice. If the log was restored to a state before
-		// Last-Event-ID, the event notice_cursor has "all": true: read everything again.
-		{http.MethodGet, patternNotices, "getNotices", nil, streaming(streams.getNotices)}, // a ticket can replace the token
-		// Serves Socket.IO v4 (Engine.IO protocol 4). Use the standard client, with the token in
-		// auth.token or in a Bearer header. The events are client_access_removed and board_closed.
-		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: serveSocketIO, Answer: Answer{Media: []string{mediaText}}}},
-		// Serves Socket.IO v4 (Engine.IO protocol 4). Use the standard client, with the token in
-		// auth.token or in a Bearer header. The events are client_access_removed and board_closed.
-		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: serveSocketIO, Answer: Answer{Media: []string{mediaText}}}},
-		// Streams which figures of the caller's accounts changed, as Server-Sent Events. The service sends
-		// the event figures_changed at most once a second, when the new figures can be read; see the
-		// AsyncAPI document. The event covers readings and newly discovered posts. It does not cover
-		// changes by the main application, such as names, members, categories of posts, prices and
-		// connections: request those again when the user opens a page that shows them. With Last-Event-ID,
-		// the stream first reports that anything may have changed: read everything once. The events
-		// connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the
-		// platform.
-		{http.MethodGet, patternLive, "getLive", nil, streaming(streams.getLive)}, // a ticket can replace the token
-		// Creates a ticket for an EventSource, which cannot send headers. The ticket opens one stream for
-		// the page that requested it. The page can reconnect with it until the login expires, for at most
-		// 12 hours. A second stream with the same ticket ends the first. The stream is refused if the
-		// header Origin of both requests differs or, without Origin, if Sec-Fetch-Site names another site.
-		// A request without these headers is accepted.
-		{http.MethodPost, patternTicket, "postNoticesTicket", []Role{RoleAgency, RoleClient}, does(streams.makeTicket).operation},
-	}
-}
+var streamGroup = newGroup(tagStreams, func(d Deps) bool { return d.Streams != nil })
+
+var (
+	// Streams the caller's notices as Server-Sent Events. The events are client_access_removed and
+	// board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without
+	// Last-Event-ID, it starts at the newest notice. If the log was restored to a state before
+	// Last-Event-ID, the event notice_cursor has "all": true: read everything again.
+	_ = streamGroup.add(Operation{http.MethodGet, patternNotices, "getNotices", nil, streaming(streams.getNotices)}) // a ticket can replace the token
+	// Serves Socket.IO v4 (Engine.IO protocol 4). Use the standard client, with the token in
+	// auth.token or in a Bearer header. The events are client_access_removed and board_closed.
+	_ = streamGroup.add(Operation{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: serveSocketIO, Answer: Answer{Media: []string{mediaText}}}})
+	// Serves Socket.IO v4 (Engine.IO protocol 4). Use the standard client, with the token in
+	// auth.token or in a Bearer header. The events are client_access_removed and board_closed.
+	_ = streamGroup.add(Operation{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: serveSocketIO, Answer: Answer{Media: []string{mediaText}}}})
+	// Streams which figures of the caller's accounts changed, as Server-Sent Events. The service sends
+	// the event figures_changed at most once a second, when the new figures can be read; see the
+	// AsyncAPI document. The event covers readings and newly discovered posts. It does not cover
+	// changes by the main application, such as names, members, categories of posts, prices and
+	// connections: request those again when the user opens a page that shows them. With Last-Event-ID,
+	// the stream first reports that anything may have changed: read everything once. The events
+	// connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the
+	// platform.
+	_ = streamGroup.add(Operation{http.MethodGet, patternLive, "getLive", nil, streaming(streams.getLive)}) // a ticket can replace the token
+	// Creates a ticket for an EventSource, which cannot send headers. The ticket opens one stream for
+	// the page that requested it. The page can reconnect with it until the login expires, for at most
+	// 12 hours. A second stream with the same ticket ends the first. The stream is refused if the
+	// header Origin of both requests differs or, without Origin, if Sec-Fetch-Site names another site.
+	// A request without these headers is accepted.
+	_ = byClients(streamGroup, http.MethodPost, patternTicket, "postNoticesTicket", does(streams.makeTicket))
+)
 
 // Resume is where a stream starts, and a ticket for it.
 type Resume struct {

@@ -17,58 +17,9 @@ import (
 
 // asyncDoc is the AsyncAPI 3 document of the topics of the log and the streams. It uses the schemas
 // of OpenAPI 3.1.
-type asyncDoc struct {
-	AsyncAPI   string                    `json:"asyncapi"`
-	Info       asyncInfo                 `json:"info"`
-	DefaultCT  string                    `json:"defaultContentType"`
-	Channels   map[string]asyncChannel   `json:"channels"`
-	Operations map[string]asyncOperation `json:"operations"`
-	Components asyncComponents           `json:"components"`
-}
+type asyncDoc struct{ channels, operations, messages map[string]any }
 
-type asyncInfo struct {
-	Title       string            `json:"title"`
-	Version     string            `json:"version"`
-	Description string            `json:"description"`
-	License     map[string]string `json:"license"`
-}
-
-type asyncChannel struct {
-	Address     string                   `json:"address"`
-	Description string                   `json:"description"`
-	Servers     []openapi3.Ref           `json:"servers"`
-	Messages    map[string]*openapi3.Ref `json:"messages"`
-}
-
-type asyncOperation struct {
-	Action  string       `json:"action"`
-	Channel openapi3.Ref `json:"channel"`
-	Summary string       `json:"summary"`
-}
-
-type asyncComponents struct {
-	Messages map[string]asyncMessage `json:"messages"`
-	Schemas  openapi3.Schemas        `json:"schemas"`
-}
-
-type asyncMessage struct {
-	Name     string              `json:"name"`
-	Summary  string              `json:"summary"`
-	Headers  *openapi3.SchemaRef `json:"headers,omitempty"`
-	Payload  *openapi3.SchemaRef `json:"payload"`
-	Examples []asyncExample      `json:"examples,omitempty"`
-}
-
-type asyncExample struct {
-	Name    string          `json:"name"`
-	Payload json.RawMessage `json:"payload"`
-}
-
-// Servers of the channels. The program adds their addresses.
-const (
-	serverKafka = "kafka"
-	serverHTTP  = "http"
-)
+type object = map[string]any
 
 // topics describes the contents, key and retention of each topic.
 var topics = map[string]string{
@@ -103,21 +54,11 @@ func topicsOf(eventType string) []string {
 }
 
 // asyncAPI builds the document without its servers.
-func asyncAPI(root string, made *schemas) (*asyncDoc, error) {
-	doc := &asyncDoc{
-		AsyncAPI: "3.0.0", DefaultCT: mediaJSON,
-		Info: asyncInfo{
-			Title: "ledgerboard events and streams", Version: documentVersion,
-			Description: "The topics of the log, which are the only source of truth, and the streams for browsers. Events are CloudEvents 1.0 in " +
-				"Kafka's binary mode: the attributes are ce_ headers, and the value is JSON.",
-			License: map[string]string{"name": "Apache-2.0"},
-		},
-		Channels: map[string]asyncChannel{}, Operations: map[string]asyncOperation{},
-		Components: asyncComponents{Messages: map[string]asyncMessage{}, Schemas: made.components},
-	}
+func asyncAPI(root string, made *schemas) (object, error) {
+	doc := asyncDoc{object{}, object{}, object{}}
 	made.components["CloudEvent"] = cloudEvent()
 	for topic, text := range topics {
-		doc.channel(topic, topic, serverKafka, "receive", text)
+		doc.channel(topic, topic, "kafka", "receive", text)
 	}
 	if err := doc.addEvents(root, made); err != nil {
 		return nil, err
@@ -125,34 +66,45 @@ func asyncAPI(root string, made *schemas) (*asyncDoc, error) {
 	if err := doc.addStreams(made); err != nil {
 		return nil, err
 	}
-	return doc, made.err()
+	return object{
+		"asyncapi": "3.0.0", "defaultContentType": mediaJSON,
+		"info": object{
+			"title": "ledgerboard events and streams", "version": documentVersion, "license": object{"name": "Apache-2.0"},
+			"description": "The topics of the log, which are the only source of truth, and the streams for browsers. Events are CloudEvents 1.0 in " +
+				"Kafka's binary mode: the attributes are ce_ headers, and the value is JSON.",
+		},
+		"channels": doc.channels, "operations": doc.operations,
+		"components": object{"messages": doc.messages, "schemas": made.components},
+	}, made.err()
 }
 
-func (doc *asyncDoc) channel(name, address, server, action, text string) {
-	doc.Channels[name] = asyncChannel{
-		Address: address, Description: text, Servers: []openapi3.Ref{{Ref: "#/servers/" + server}},
-		Messages: map[string]*openapi3.Ref{},
+// channel adds a channel on a server. The program adds the addresses of the servers.
+func (doc asyncDoc) channel(name, address, server, action, text string) {
+	doc.channels[name] = object{
+		"address": address, "description": text, "servers": []object{{"$ref": "#/servers/" + server}}, "messages": object{},
 	}
-	doc.Operations[action+strings.ToUpper(name[:1])+name[1:]] = asyncOperation{
-		Action: action, Channel: openapi3.Ref{Ref: "#/channels/" + name}, Summary: text,
+	doc.operations[action+strings.ToUpper(name[:1])+name[1:]] = object{
+		"action": action, "channel": object{"$ref": "#/channels/" + name}, "summary": text,
 	}
 }
 
-func (doc *asyncDoc) message(channel string, m asyncMessage) {
-	doc.Components.Messages[m.Name] = m
-	doc.Channels[channel].Messages[m.Name] = &openapi3.Ref{Ref: "#/components/messages/" + m.Name}
+func (doc asyncDoc) message(channel, name string, m object) {
+	m["name"], doc.messages[name] = name, m
+	of, _ := doc.channels[channel].(object)
+	messages, _ := of["messages"].(object)
+	messages[name] = object{"$ref": "#/components/messages/" + name}
 }
 
 // addEvents adds every event type of the registry with its frozen samples, which it decodes with
 // the registry.
-func (doc *asyncDoc) addEvents(root string, made *schemas) error {
+func (doc asyncDoc) addEvents(root string, made *schemas) error {
 	registry := domain.NewRegistry()
 	for _, eventType := range registry.Types() {
 		names, err := filepath.Glob(filepath.Join(root, "domain/testdata", eventType+".*json"))
 		if err != nil || len(names) == 0 {
 			return fmt.Errorf("no frozen sample of %s: %w", eventType, err)
 		}
-		m := asyncMessage{Name: eventType, Headers: openapi3.NewSchemaRef("#/components/schemas/CloudEvent", nil)}
+		m, examples := object{"headers": object{"$ref": "#/components/schemas/CloudEvent"}}, []object{}
 		for _, name := range names {
 			raw, err := os.ReadFile(name)
 			if err != nil {
@@ -164,18 +116,19 @@ func (doc *asyncDoc) addEvents(root string, made *schemas) error {
 			}
 			t := reflect.TypeOf(data)
 			first, _, _ := strings.Cut(withoutName(t.Name(), made.declared(t).text), ". ")
-			m.Payload, m.Summary = made.of(t), strings.TrimSuffix(first, ".")+"."
-			m.Examples = append(m.Examples, asyncExample{strings.TrimSuffix(filepath.Base(name), ".json"), raw})
+			m["payload"], m["summary"] = made.of(t), strings.TrimSuffix(first, ".")+"."
+			examples = append(examples, object{"name": strings.TrimSuffix(filepath.Base(name), ".json"), "payload": json.RawMessage(raw)})
 		}
+		m["examples"] = examples
 		for _, topic := range topicsOf(eventType) {
-			doc.message(topic, m)
+			doc.message(topic, eventType, m)
 		}
 	}
 	return nil
 }
 
 // addStreams adds the streams for browsers.
-func (doc *asyncDoc) addStreams(made *schemas) error {
+func (doc asyncDoc) addStreams(made *schemas) error {
 	address := map[string]string{}
 	for _, op := range api.Operations() {
 		address[op.ID] = strings.TrimSuffix(op.Pattern, "*")
@@ -188,16 +141,16 @@ func (doc *asyncDoc) addStreams(made *schemas) error {
 		if address[stream.operation] == "" {
 			return errors.New("no route has the id " + stream.operation)
 		}
-		doc.channel(name, address[stream.operation], serverHTTP, "send", stream.text)
+		doc.channel(name, address[stream.operation], "http", "send", stream.text)
 	}
 	events := map[string][]streamEvent{"notices": eventsOf["getNotices"], "socketIO": noticeEvents, "live": eventsOf["getLive"]}
 	for channel, events := range events {
 		for _, e := range events {
-			m := asyncMessage{Name: e.name, Summary: e.summary, Payload: e.data(made)}
-			if e.example != nil {
-				m.Examples = []asyncExample{*e.example}
+			m := object{"summary": e.summary, "payload": e.data(made)}
+			if e.example != "" {
+				m["examples"] = []object{{"name": "example", "payload": json.RawMessage(e.example)}}
 			}
-			doc.message(channel, m)
+			doc.message(channel, e.name, m)
 		}
 	}
 	return nil

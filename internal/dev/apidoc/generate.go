@@ -2,10 +2,7 @@ package apidoc
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 )
 
 // Generate returns the two documents, and docs/frontend.md with the list of status codes, by their
@@ -31,22 +28,4 @@ func Generate(root string) (map[string][]byte, error) {
 	}
 	files[frontendGuide], err = withStatusCodes(root)
 	return files, err
-}
-
-// Root returns the root directory of the module that contains the working directory.
-func Root() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find module: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("find module: no go.mod in this or any parent directory")
-		}
-		dir = parent
-	}
 }

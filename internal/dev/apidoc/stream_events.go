@@ -1,7 +1,6 @@
 package apidoc
 
 import (
-	"encoding/json"
 	"reflect"
 	"slices"
 
@@ -15,7 +14,7 @@ import (
 type streamEvent struct {
 	name, summary string
 	payload       reflect.Type // nil: an empty object
-	example       *asyncExample
+	example       string
 }
 
 func (e streamEvent) data(made *schemas) *openapi3.SchemaRef {
@@ -30,44 +29,30 @@ var (
 	noticeEvents = []streamEvent{
 		{
 			stream.NoticeEvent, "The user lost access to at least one dashboard. To resume the stream after this event, send its id as Last-Event-ID.",
-			reflect.TypeFor[stream.AccessRemoved](), &asyncExample{
-				"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`),
-			},
+			reflect.TypeFor[stream.AccessRemoved](), `{"user_id":"d10000000000000000000000"}`,
 		},
 		{
 			stream.BoardClosedEvent, "The agency closed dashboards for clients, and the user stays on their lists.",
-			reflect.TypeFor[stream.BoardClosed](),
-			&asyncExample{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)},
+			reflect.TypeFor[stream.BoardClosed](), `{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`,
 		},
-		{
-			stream.NoticeCursorEvent, "The position at which the stream starts.",
-			reflect.TypeFor[stream.NoticeCursor](), &asyncExample{"start", json.RawMessage(`{"all":false}`)},
-		},
+		{stream.NoticeCursorEvent, "The position at which the stream starts.", reflect.TypeFor[stream.NoticeCursor](), `{"all":false}`},
 	}
 	liveEvents = []streamEvent{
-		{
-			stream.FiguresEvent, "Figures changed; read them again.",
-			reflect.TypeFor[stream.Event](), &asyncExample{"all", json.RawMessage(`{"all":true,"changes":[]}`)},
-		},
+		{stream.FiguresEvent, "Figures changed; read them again.", reflect.TypeFor[stream.Event](), `{"all":true,"changes":[]}`},
 		{
 			stream.SignInEvent, "The platform refuses a connection until a person signs in again. The event is sent once, when the service discovers this.",
-			reflect.TypeFor[stream.SignIn](),
-			&asyncExample{
-				"refused",
-				json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`),
-			},
+			reflect.TypeFor[stream.SignIn](), `{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`,
 		},
 		{
 			stream.EndsSoonEvent, "A connection expires unless a person signs in. The event is sent 14, 7 and 1 days before the connection expires.",
 			reflect.TypeFor[stream.EndsSoon](),
-			&asyncExample{"soon", json.RawMessage(
-				`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`)},
+			`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`,
 		},
-		{stream.FiguresCursorEvent, "The start of the stream.", nil, nil},
+		{stream.FiguresCursorEvent, "The start of the stream.", nil, ""},
 	}
-	buildEvents = []streamEvent{{"generation", "The progress of the build.", reflect.TypeFor[operator.Generation](), nil}}
+	buildEvents = []streamEvent{{"generation", "The progress of the build.", reflect.TypeFor[operator.Generation](), ""}}
 	retryLater  = streamEvent{
-		stream.RetryLaterEvent, "The stream cannot be served now. It ends, and the client reconnects after the retry delay.", nil, nil,
+		stream.RetryLaterEvent, "The stream cannot be served now. It ends, and the client reconnects after the retry delay.", nil, "",
 	}
 )
 

@@ -1,2 +1,2 @@
-// Command cmd writes api/openapi.json and api/asyncapi.json in the module where it runs: `go generate ./api`.
+// Command cmd writes api/openapi.json and api/asyncapi.json in the directory api, for `go generate ./api`.
 package main

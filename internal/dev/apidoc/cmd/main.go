@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log"
 	"os"
 	"path/filepath"
@@ -9,24 +10,12 @@ import (
 )
 
 func main() {
-	if err := write(); err != nil {
+	const root = ".." // go generate runs in api
+	files, err := apidoc.Generate(root)
+	for name, content := range files {
+		err = cmp.Or(err, os.WriteFile(filepath.Join(root, name), content, 0o600))
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
-}
-
-func write() error {
-	root, err := apidoc.Root()
-	if err != nil {
-		return err
-	}
-	files, err := apidoc.Generate(root)
-	if err != nil {
-		return err
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(root, name), content, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
