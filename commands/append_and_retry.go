@@ -74,10 +74,11 @@ func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled b
 		return Result{Dashboard: view.Facts.Dashboards[c.need.Primary]}, true, nil
 	}
 	draft := d.draft(c, event, view.Head)
+	folded := d.Store.Moved(c.ParentAccount) // before the append, so that the wait misses no fold
 	if err := d.appendError(ctx, c, d.Log.Append(ctx, draft)); err != nil {
 		return r, false, err
 	}
-	return d.settle(ctx, c, draft.Envelope.Chain.Version)
+	return d.settle(ctx, c, view.Facts, draft, folded)
 }
 
 func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) domain.Draft {
@@ -121,46 +122,35 @@ func notAppended(err error) error {
 	}
 }
 
-// settle waits until the head has reached the version. Before that, neither success nor refusal may
-// be reported, because the record may still arrive.
-func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
-	s, err := d.AwaitHead(ctx, c.ParentAccount, version)
+// settle waits until the head has reached the version of a draft. Before that, neither success nor
+// refusal may be reported, because the record may still arrive. If the version is the draft's, the
+// dashboard is what the record makes of the facts that it was decided on, as for every reader of the
+// log.
+func (d *Dashboards) settle(
+	ctx context.Context, c change, facts domain.DashboardFacts, draft domain.Draft, folded <-chan struct{},
+) (r Result, settled bool, err error) {
+	s, err := d.awaitHead(ctx, c.ParentAccount, draft.Envelope.Chain.Version, folded)
 	switch {
 	case err != nil || s.CommandID == "":
 		return r, false, c.open()
 	case s.CommandID != c.commandID:
 		return r, false, nil
 	}
-	document, err := d.document(ctx, c, c.need.Primary, version)
-	return Result{Dashboard: document}, err == nil, err
-}
-
-// document reads a dashboard as of a version that has taken effect. It repeats a failed read until
-// ctx is done.
-func (d *Dashboards) document(
-	ctx context.Context, c change, subAccount string, version int64,
-) (document domain.Dashboard, err error) {
-	err = await(ctx, d.moved(c.ParentAccount), func(ctx context.Context) (bool, error) {
-		read, err := d.Store.Document(ctx, c.ParentAccount, subAccount, version)
-		if err != nil {
-			d.Logger.WarnContext(ctx, "read dashboard after a change", "parent_account", c.ParentAccount, "error", err)
-		}
-		document = read
-		return err == nil, nil
-	})
-	if err != nil {
-		e := unavailable("Your change was recorded as version %d, but the dashboard cannot be read right now. "+
-			"Do not repeat the change; read the dashboard again.", version)
-		e.CommandID = c.name()
-		return document, e
-	}
-	return document, nil
+	r.Dashboard, err = facts.After(draft, c.need.Primary)
+	return r, err == nil, err
 }
 
 // AwaitHead waits until the head of an agency's stream has reached a version, and returns which
 // record has the version. The error is that of ctx.
-func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (s domain.Settlement, err error) {
-	err = await(ctx, d.moved(parent), func(ctx context.Context) (bool, error) {
+func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
+	return d.awaitHead(ctx, parent, version, closed)
+}
+
+// awaitHead first looks when folded is closed.
+func (d *Dashboards) awaitHead(
+	ctx context.Context, parent string, version int64, folded <-chan struct{},
+) (s domain.Settlement, err error) {
+	err = await(ctx, folded, d.moved(parent), func(ctx context.Context) (bool, error) {
 		var failed error
 		if s, failed = d.Store.Settle(ctx, parent, version); failed != nil && ctx.Err() == nil {
 			d.Logger.WarnContext(ctx, "read command outcome",

@@ -222,7 +222,7 @@ func (e ErasePerson) deleteTokens(ctx context.Context, p domain.Person) error {
 // would come after the tombstones.
 func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error {
 	never := func() <-chan struct{} { return nil } // the end of a reading is not signaled
-	err := await(ctx, never, func(ctx context.Context) (bool, error) {
+	err := await(ctx, closed, never, func(ctx context.Context) (bool, error) {
 		reading, err := e.Kept.Reading(ctx, accounts)
 		return !reading, err
 	})

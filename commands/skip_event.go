@@ -56,7 +56,7 @@ func (d *Dashboards) trySkip(ctx context.Context, c change, skipped int64) (sett
 // awaitFoldedAgain waits until the head has reached a version and the stream need not be folded
 // again.
 func (d *Dashboards) awaitFoldedAgain(ctx context.Context, c change, version int64) (view domain.FactsView, err error) {
-	err = await(ctx, d.moved(c.ParentAccount), func(ctx context.Context) (bool, error) {
+	err = await(ctx, closed, d.moved(c.ParentAccount), func(ctx context.Context) (bool, error) {
 		var failed error
 		view, failed = d.Store.Load(ctx, c.need)
 		return failed == nil && view.Head.Version >= version && (view.Stop == nil || !view.Stop.FoldAgain), nil

@@ -90,14 +90,28 @@ func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.Das
 }
 
 // replay returns the result of an earlier request with the same key.
-func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.EarlierCommand) (Result, error) {
+func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.EarlierCommand) (r Result, err error) {
 	if earlier.RequestDigest != c.digest {
-		return Result{}, domain.NewError(domain.CodeUnprocessable,
+		return r, domain.NewError(domain.CodeUnprocessable,
 			"This Idempotency-Key was used for another request. Use a new key for a new request.").
 			WithField("Idempotency-Key", "was used with another method, path or body")
 	}
-	document, err := d.document(ctx, c, earlier.SubAccount, earlier.Version)
-	return Result{Dashboard: document, Replayed: true}, err
+	r.Replayed = true
+	err = await(ctx, closed, d.moved(c.ParentAccount), func(ctx context.Context) (bool, error) {
+		var failed error
+		r.Dashboard, failed = d.Store.Document(ctx, c.ParentAccount, earlier.SubAccount, earlier.Version)
+		if failed != nil {
+			d.Logger.WarnContext(ctx, "read dashboard after a change", "parent_account", c.ParentAccount, "error", failed)
+		}
+		return failed == nil, nil
+	})
+	if err != nil {
+		e := unavailable("Your change was recorded as version %d, but the dashboard cannot be read right now. "+
+			"Do not repeat the change; read the dashboard again.", earlier.Version)
+		e.CommandID = c.name()
+		return r, e
+	}
+	return r, nil
 }
 
 // name returns the key under which a repetition is recognized.
@@ -134,7 +148,7 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 	defer cancel()
 	var refusal error
 	end := int64(-1)
-	err = await(waiting, d.moved(c.ParentAccount), func(context.Context) (done bool, err error) {
+	err = await(waiting, closed, d.moved(c.ParentAccount), func(context.Context) (done bool, err error) {
 		if view, err = d.load(ctx, c); err != nil {
 			return false, err
 		}
@@ -185,25 +199,35 @@ const shownWithin = 5 * time.Second
 func AwaitTables(ctx context.Context, moved func() <-chan struct{}, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()
-	return await(ctx, moved, look) == nil
+	return await(ctx, closed, moved, look) == nil
 }
 
 // pollInterval is how long a command waits for the tables to change before it looks again.
 const pollInterval = 100 * time.Millisecond
 
-// await calls look each time the tables have changed, or a while has passed, until it is done or
-// returns an error. When ctx is done, await returns its error.
-func await(ctx context.Context, moved func() <-chan struct{}, look func(context.Context) (done bool, err error)) error {
+// closed is for waits that look at once.
+var closed = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// await calls look once next is closed, and again each time the tables have changed, or a while has
+// passed, until look is done or returns an error. When ctx is done, await returns its error.
+func await(
+	ctx context.Context, next <-chan struct{}, moved func() <-chan struct{},
+	look func(context.Context) (done bool, err error),
+) error {
 	for {
-		next := moved() // before the look, which may miss a later change
-		if done, err := look(ctx); done || err != nil {
-			return err
-		}
 		select {
 		case <-next:
 		case <-time.After(pollInterval):
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		next = moved() // before the look, which may miss a later change
+		if done, err := look(ctx); done || err != nil {
+			return err
 		}
 	}
 }

@@ -61,6 +61,25 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 	return p, nil
 }
 
+// After returns a dashboard after a record that was decided on these facts.
+func (f DashboardFacts) After(record Draft, id string) (Dashboard, error) {
+	after := f.Dashboards[id]
+	event, ok := record.Data.(DashboardEvent)
+	if !ok {
+		return after, nil
+	}
+	revisions, err := event.Change().Fold(f.ParentAccount, record.Envelope.Chain.Version, record.Envelope.Time, f.Dashboards)
+	if err != nil {
+		return after, fmt.Errorf("fold own change: %w", err)
+	}
+	for _, r := range revisions {
+		if r.After.SubAccountID == id {
+			after = r.After
+		}
+	}
+	return after, nil
+}
+
 // decision returns the hex SHA-256 of everything that an event would record, and of the versions of
 // the dashboards that it affects: what people gain and lose also depends on the state before. The
 // result is "" if event is nil.

@@ -41,6 +41,7 @@
 //     without which it could not follow.
 //   - A live fold cannot take out an import that is withdrawn: windows and days keep only their newest
 //     value. It marks its generation, and the engine builds another one without the import (outdated).
+//   - After its commit, a batch wakes the waiters of its own process. Others get the NOTIFY.
 //   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
 //   - On a compacted topic, the next record of a key removes the dead letter of that key. If the last
 //     record of a key is a dead letter, the tables keep the row of the record before it; a rebuild

@@ -68,7 +68,7 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 			decoded = append(decoded, ev)
 		}
 	}
-	ignored := 0
+	ignored, progress := 0, pg.ProgressPayload(f.projector.Name, streamsOf(f.chained, events))
 	state, chains := f.projector.Begin(f.number), newStreams(f.partitions)
 	if refused != nil {
 		state = refusing{state, -1, refused}
@@ -108,11 +108,12 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		if chains.due() {
 			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(f.projector.Name)})
 		}
-		return queueProgress(last, f.projector.Name, f.number, f.chained, events)
+		return queueProgress(last, f.projector.Name, f.number, progress, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)
 	}
+	f.progress.Wake(progress)
 	f.update(func() { f.ignored += int64(ignored) })
 	return nil
 }

@@ -18,11 +18,11 @@ import (
 const maxPayload = 7500
 
 // queueProgress queues the notifications of a batch, which the server sends on commit. They wake
-// processes that wait for the projection or for one of its keys, and announce which figures
-// changed. A generation that is not live announces no figures, because no one reads its tables.
-func queueProgress(batch *pgx.Batch, projection string, generation int, chained bool, events []fold.Event) error {
-	channels := []string{pg.ProgressChannel}
-	payloads := []string{pg.ProgressPayload(projection, streamsOf(chained, events))}
+// processes that wait for the projection or for one of its keys, which progress names, and announce
+// which figures changed. A generation that is not live announces no figures, because no one reads
+// its tables.
+func queueProgress(batch *pgx.Batch, projection string, generation int, progress string, events []fold.Event) error {
+	channels, payloads := []string{pg.ProgressChannel}, []string{progress}
 	figures, err := figurePayloads(events)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -30,9 +31,8 @@ func (d *Dashboards) Moved(parent string) <-chan struct{} {
 	return d.Progress.Changed(dashboardsProjection, parent)
 }
 
-// Load reads everything that a decision about need.Primary may use, in one transaction. All queries
-// take one round trip, because the commands of one agency form a queue, in which each waits for the
-// round trips of those before it.
+// Load reads everything that a decision about need.Primary may use, in one transaction of one round
+// trip, because the commands of one agency form a queue, in which each waits for those before it.
 func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
 	f := factsLoad{
 		need: need, accounts: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
@@ -40,17 +40,14 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 			ParentAccount: need.ParentAccount, DefaultScopes: d.DefaultScopes,
 		}},
 	}
-	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
-		var batch pgx.Batch
-		f.queueHead(&batch)
-		f.queueRefusal(&batch)
-		f.queueFolded(&batch)
-		f.queueEarlier(&batch)
-		f.queueDashboards(&batch)
-		f.queueDirectory(&batch)
-		return tx.SendBatch(ctx, &batch).Close()
-	})
-	if err != nil {
+	var batch pgx.Batch
+	batch.Queue("begin isolation level repeatable read, read only")
+	f.queueStream(&batch)
+	f.queueEarlier(&batch)
+	f.queueDashboards(&batch)
+	f.queueDirectory(&batch)
+	batch.Queue("commit")
+	if err := d.Pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return domain.FactsView{}, fmt.Errorf("load facts of agency %s: %w", need.ParentAccount, err)
 	}
 	return f.view, nil
@@ -63,57 +60,45 @@ type factsLoad struct {
 	view     domain.FactsView
 }
 
-// queueRefusal reads why the stream accepts no commands. It needs the result of
-// [factsLoad.queueHead].
-func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
+// queueStream reads the head of the stream, why it accepts no commands, and how far the tables are.
+func (f *factsLoad) queueStream(batch *pgx.Batch) {
 	batch.Queue(`
-		select not exists (select from dashboards_generations where state <> 'live'),
-		       exists (select from kept.pauses where kind = 'projection' and name = $1)`,
-		dashboardsProjection).QueryRow(func(row pgx.Row) error {
+		select coalesce(s.version, 0), s.hash, s.time, coalesce(s.stopped_at, 0), coalesce(s.fold_again, false), exists (
+				select from dashboards_dead_letters d where d.stream_key = s.stream_key and d.reason = 'chain_broken'),
+		       coalesce((select next_offset from dashboards_checkpoints where partition = $2), 0),
+		       not exists (select from dashboards_generations where state <> 'live'),
+		       exists (select from kept.pauses where kind = 'projection' and name = $3)
+		from (values (0)) as one_row left join dashboards_streams s on s.stream_key = $1`,
+		f.need.ParentAccount, f.need.Partition, dashboardsProjection).QueryRow(func(row pgx.Row) error {
+		h := &f.view.Head
+		var hash []byte
+		var at *time.Time
+		var stop domain.StreamStop
 		var live, paused bool
-		if err := row.Scan(&live, &paused); err != nil {
-			return fmt.Errorf("read state of projection: %w", err)
+		err := row.Scan(&h.Version, &hash, &at, &stop.Version, &stop.FoldAgain, &stop.Broken, &f.view.Folded, &live, &paused)
+		if err != nil {
+			return fmt.Errorf("read stream: %w", err)
+		}
+		if copy(h.Hash[:], hash); at == nil {
+			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
+		} else {
+			h.Time = *at
+		}
+		if stop.Version > 0 {
+			f.view.Stop = &stop
 		}
 		switch {
 		case !live:
 			f.view.Refusal = "its read model is being rebuilt"
 		case paused:
 			f.view.Refusal = "an operator has paused them"
-		case f.view.Stop != nil && f.view.Stop.FoldAgain && !f.need.Skip:
+		case f.need.Skip: // it resolves a stop
+		case stop.Version > 0 && stop.FoldAgain:
 			f.view.Refusal = "its history is being folded again"
-		case f.view.Stop != nil && !f.need.Skip: // a skip resolves it
+		case stop.Version > 0:
 			f.view.Refusal = "an event of its stream could not be folded and waits for an operator"
 		}
 		return nil
-	})
-}
-
-func (f *factsLoad) queueFolded(batch *pgx.Batch) {
-	batch.Queue(`
-		select next_offset from dashboards_checkpoints where partition = $1`,
-		f.need.Partition).QueryRow(func(row pgx.Row) error {
-		_, err := pg.ScanOptional(row, "read progress of the tables", &f.view.Folded)
-		return err
-	})
-}
-
-func (f *factsLoad) queueHead(batch *pgx.Batch) {
-	batch.Queue(`
-		select version, hash, time, coalesce(stopped_at, 0), fold_again, exists (
-				select from dashboards_dead_letters d where d.stream_key = s.stream_key and d.reason = 'chain_broken')
-		from dashboards_streams s where stream_key = $1`, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
-		h := &f.view.Head
-		var hash []byte
-		var stop domain.StreamStop
-		known, err := pg.ScanOptional(row, "read head",
-			&h.Version, &hash, &h.Time, &stop.Version, &stop.FoldAgain, &stop.Broken)
-		if copy(h.Hash[:], hash); !known {
-			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
-		}
-		if stop.Version > 0 {
-			f.view.Stop = &stop
-		}
-		return err
 	})
 }
 
@@ -210,7 +195,7 @@ func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, ve
 	if err == nil && !found {
 		err = domain.ErrDashboardNotFound
 	}
-	document.Users = users
+	document.Users, document.CreatedAt, document.UpdatedAt = users, document.CreatedAt.UTC(), document.UpdatedAt.UTC()
 	return document, err
 }
 

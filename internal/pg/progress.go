@@ -75,7 +75,9 @@ func (p *Progress) Changed(projection, key string) <-chan struct{} {
 	return ch
 }
 
-func (p *Progress) wake(payload string) {
+// Wake wakes the goroutines that wait for what a payload of [ProgressChannel] names. A projection of
+// this process calls it after its commit, so that they need not wait for the notification.
+func (p *Progress) Wake(payload string) {
 	projection, rest, _ := strings.Cut(payload, " ")
 	keys := strings.Fields(rest)
 	p.wakeWhere(func(w waiter) bool {
@@ -132,7 +134,7 @@ func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
 		if n.Channel == FiguresChannel {
 			p.figures(n.Payload)
 		} else {
-			p.wake(n.Payload)
+			p.Wake(n.Payload)
 		}
 	}
 }

@@ -2,10 +2,10 @@ package write
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -64,12 +64,10 @@ func declare[R any](name, columns string, values func(R) []any) (t Table[R], exp
 		switch pgType { // arrays of arrays cannot be unnested row by row
 		case "jsonb":
 			pgType, expr = "text", expr+"::jsonb"
-		case "text[]":
-			pgType, expr = "text", "array(select jsonb_array_elements_text("+expr+"::jsonb))"
-		case "bigint[]":
-			pgType, expr = "text", "array(select jsonb_array_elements_text("+expr+"::jsonb)::bigint)"
+		case "text[]", "bigint[]":
+			pgType, expr = "text", expr+"::"+pgType
 		case "text[] null":
-			pgType, expr = "text", "nullif(array(select jsonb_array_elements_text("+expr+"::jsonb)), '{}')"
+			pgType, expr = "text", "nullif("+expr+"::text[], '{}')"
 		}
 		t.Columns, exprs = append(t.Columns, column), append(exprs, expr)
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, pgType))
@@ -110,7 +108,7 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 		}
 		lists := arrays[c].([]any)
 		for i, list := range lists {
-			if lists[i] = jsonList(list); t.keepsNil && reflect.ValueOf(list).IsNil() {
+			if lists[i] = literal(list); t.keepsNil && reflect.ValueOf(list).IsNil() {
 				lists[i] = nil
 			}
 		}
@@ -145,12 +143,23 @@ func Arrays[R any](rows []R, values func(R) []any) []any {
 	return arrays
 }
 
-func jsonList(list any) string {
-	if raw, err := json.Marshal(list); err == nil && string(raw) != "null" { // strings and numbers always encode
-		return string(raw)
+// literal returns a list of strings or numbers as the server writes an array.
+func literal(list any) string {
+	var elements []string
+	switch list := list.(type) {
+	case []string:
+		for _, text := range list {
+			elements = append(elements, `"`+quoted.Replace(text)+`"`)
+		}
+	case []int64:
+		for _, n := range list {
+			elements = append(elements, strconv.FormatInt(n, 10))
+		}
 	}
-	return "[]"
+	return "{" + strings.Join(elements, ",") + "}"
 }
+
+var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // Send runs a batch in one round trip and returns the first error.
 func Send(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {

@@ -88,12 +88,12 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 	if err := fillAgencies(ctx, pool, agencies); err != nil {
 		return served{}, nil, err
 	}
-	engine, err := b.engine(projectors.Dashboards, log, topics, pool, nil)
+	progress := pg.NewProgress()
+	engine, err := b.engine(projectors.Dashboards, log, topics, pool, progress)
 	if err != nil {
 		return served{}, nil, err
 	}
 	folding, endFolding := context.WithCancel(ctx)
-	progress := pg.NewProgress()
 	group, folding := errgroup.WithContext(folding)
 	group.Go(func() error { return engine.Run(folding) })
 	group.Go(func() error { progress.Listen(folding, pool.Config().ConnString(), b.logger); return nil })

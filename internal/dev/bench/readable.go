@@ -44,15 +44,15 @@ func (b *bench) readable(ctx context.Context, print func(result) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	running, ctx := errgroup.WithContext(ctx)
+	progress := pg.NewProgress()
 	for _, projector := range []fold.Projector{projectors.PostInsights, projectors.AccountInsights} {
-		engine, err := b.engine(projector, log, topics, pool, nil)
+		engine, err := b.engine(projector, log, topics, pool, progress)
 		if err != nil {
 			return err
 		}
 		running.Go(func() error { return engine.Run(ctx) })
 	}
 	p := &probes{byID: map[string]*probe{}}
-	progress := pg.NewProgress()
 	running.Go(func() error { progress.Listen(ctx, pool.Config().ConnString(), b.logger); return nil })
 	running.Go(func() error { return p.watch(ctx, pool, progress) })
 	running.Go(func() error { return p.consume(ctx, b.brokers) })
