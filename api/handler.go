@@ -24,28 +24,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-// Config holds the settings of the HTTP layer.
+// Config holds the settings of the HTTP layer. Package internal/app explains the tags.
 type Config struct {
 	// CORSOrigins are exact origins ("https://app.example.com"), "http://localhost:*" for any port,
 	// or "*". If it is empty, no other origin may read responses.
-	CORSOrigins []string
+	CORSOrigins []string `env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses of this service."`
 	// RequestTimeout limits every request except streams and exports. The default is one minute.
-	RequestTimeout time.Duration
+	RequestTimeout time.Duration `kong:"-"`
 	// AnalyticsAtRoot serves the analytics at the root in addition to /auth (standalone mode).
-	AnalyticsAtRoot bool
+	AnalyticsAtRoot bool `kong:"-"`
 	// Prefix is the path under which a main application serves this handler, such as /boards.
 	// Requests may arrive with the prefix or, if the application's router strips it, without it.
-	Prefix string
+	Prefix string `kong:"-"`
 	// Headers are added to every response; mock mode uses them to mark its data.
-	Headers map[string]string
+	Headers map[string]string `kong:"-"`
 	// Filter, if set, wraps every endpoint except streams, before the response is compressed. The
 	// demo uses it to insert the URLs of its pictures.
-	Filter func(http.Handler) http.Handler
+	Filter func(http.Handler) http.Handler `kong:"-"`
 	// IgnoreParams are the names of query parameters that a main application's frontends add to all
 	// requests. They are silently ignored wherever an endpoint does not declare them.
-	IgnoreParams []string
+	IgnoreParams []string `kong:"-"`
 	// RateLimit limits the requests of each caller. The zero value means no limit.
-	RateLimit RateLimit
+	RateLimit RateLimit `embed:""`
 }
 
 // Validate returns all errors in c, joined. [Handler] calls it.

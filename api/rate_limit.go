@@ -13,8 +13,9 @@ import (
 
 // RateLimit limits the requests of a caller per window. Each process counts separately.
 type RateLimit struct {
-	Requests int           // 0 means no limit
-	Window   time.Duration // default one minute
+	// Requests is the limit; 0 means no limit.
+	Requests int           `name:"rate-limit" env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Maximum number of requests per user per minute, counted by each process; 0: no limit."`
+	Window   time.Duration `kong:"-"` // default one minute
 }
 
 // maxCallers limits the memory for counting. Beyond it, all counts are reset: a count that is

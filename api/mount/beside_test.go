@@ -57,7 +57,7 @@ func runBeside(t *testing.T) running {
 	t.Helper()
 	r := running{databaseURL: pgtest.New(t).URL}
 	projector, err := app.Open(t.Context(), app.Config{
-		Settings: app.Settings{DatabaseURL: r.databaseURL, Embedded: embedded.Directory{Path: t.TempDir()}},
+		Storage: app.Storage{DatabaseURL: r.databaseURL}, Embedded: embedded.Directory{Path: t.TempDir()},
 	})
 	require.NoError(t, err)
 	r.log = projector.Log
@@ -112,7 +112,8 @@ func awaitReady(t *testing.T, handler http.Handler) {
 // config returns the configuration of a main application.
 func (r running) config(who api.Authenticator) mount.Config {
 	return mount.Config{
-		Brokers: r.brokers, DatabaseURL: r.databaseURL, Authenticator: who, ManagedSubscriptions: []string{"managed_social"},
-		Logger: ledgertest.Quiet,
+		Storage:       mount.Storage{KafkaBrokers: r.brokers, DatabaseURL: r.databaseURL},
+		Dashboards:    mount.Dashboards{ManagedSubscriptions: []string{"managed_social"}},
+		Authenticator: who, Logger: ledgertest.Quiet,
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
@@ -25,10 +24,8 @@ func testConnecting(t *testing.T, r running) {
 
 	config := r.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.Prefix = "/boards"
-	config.Connect = &mount.Connect{
-		SecretsKey: strings.Repeat("ab", 32), PublicURL: public,
-		Facebook: mount.App{ID: "app", Secret: "APPSECRET", BaseURL: platform + simulator.PathFacebook},
-	}
+	config.SecretsKey, config.PublicURL = strings.Repeat("ab", 32), public
+	config.FacebookAppID, config.FacebookAppSecret, config.PlatformsURL = "app", "APPSECRET", platform
 	boards := open(t, config)
 	mux.Handle("/boards/", boards.Handler())
 

@@ -21,8 +21,8 @@ func Example() { //nolint:testableexamples // it needs brokers and a database; t
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	boards, err := mount.Open(ctx, mount.Config{
-		Brokers: []string{"kafka-1:9092"}, DatabaseURL: "postgres://ledgerboard@db:5432/ledgerboard",
-		ManagedSubscriptions: []string{"managed_social"},
+		Storage:    mount.Storage{KafkaBrokers: []string{"kafka-1:9092"}, DatabaseURL: "postgres://ledgerboard@db:5432/ledgerboard"},
+		Dashboards: mount.Dashboards{ManagedSubscriptions: []string{"managed_social"}},
 		// Called if no middleware has set a caller with api.WithPrincipal.
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
@@ -51,19 +51,13 @@ func Example() { //nolint:testableexamples // it needs brokers and a database; t
 }
 
 // Validate returns all errors in a configuration, before any connection is made.
-func ExampleConfig_Validate() {
-	err := mount.Config{
-		Brokers: []string{"kafka-1"}, DatabaseURL: "postgres://db/ledgerboard", ManagedSubscriptions: []string{"managed_social"},
-	}.Validate()
-	fmt.Println(err)
+func ExampleConfig() {
+	var config mount.Config
+	config.KafkaBrokers, config.DatabaseURL = []string{"kafka-1"}, "postgres://db/ledgerboard"
+	config.ManagedSubscriptions = []string{"managed_social"}
+	fmt.Println(config.Validate())
 	// Output:
-	// mount: Config.Brokers contains "kafka-1", which is not host:port
+	// the configuration is invalid:
 	// mount: Config.Authenticator is not set; it authenticates callers
-}
-
-// The default client scopes.
-func ExampleConfig_WithDefaults() {
-	config := mount.Config{}.WithDefaults()
-	fmt.Println(config.ClientScopes)
-	// Output: [analytics posts reports]
+	// mount: Config.KafkaBrokers names "kafka-1", which is not host:port
 }

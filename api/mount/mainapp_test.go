@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // mainApp is a process of testdata/mainapp.

@@ -1,16 +1,41 @@
 package mount
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/app"
+)
+
+// Config configures [Open]. It is the one configuration of the service: if the program's processes have
+// a value for a setting, both must have the same. 'go doc -all internal/app Config' lists the fields; those
+// of the groups are promoted, so that they can also be set one by one.
+//
+// Required are KafkaBrokers, DatabaseURL, ManagedSubscriptions and Authenticator.
+type Config = app.Config
+
+// The groups of settings in [Config].
+type (
+	// Storage is where the log and the tables are.
+	Storage = app.Storage
+	// Dashboards has the product types whose orders create points of contact, and scopes.
+	Dashboards = app.Dashboards
+	// Platforms has the platforms' apps and quotas.
+	Platforms = app.Platforms
+	// Checkpoints has the public keys with which auditors verify proofs.
+	Checkpoints = app.Checkpoints
+)
+
+// Values of settings.
+const (
+	UsersUnknownAllowed = app.UsersUnknownAllowed // of Config.Users: admits users that are not in the directory, unless they were erased
+	SubscriptionsNone   = app.SubscriptionsNone   // of Storage.Subscriptions: accounts are read without a subscription
 )
 
 // Mounted is the HTTP layer with its connections, in a process of a main application.
@@ -33,25 +58,16 @@ type Mounted struct {
 // error contains all errors in c, or the server that did not respond. After an error, no connection
 // stays open.
 func Open(ctx context.Context, c Config) (*Mounted, error) {
-	c = c.WithDefaults()
+	c.Embedded, c.Roles = nil, []string{app.RoleAPI}
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	withdrawn, err := api.OpenWithdrawnSubjects(c.WithdrawnFile, c.Logger)
-	if err != nil {
-		return nil, fmt.Errorf("mount: Config.WithdrawnFile: %w", err)
-	}
-	config := app.Config{
-		Settings:     c.backends(),
-		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions,
-		Streams: true,
-	}
-	c.Connect.into(&config)
-	s, err := app.Open(ctx, config)
+	s, err := app.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	server, handler, err := newServer(c, s, withdrawn)
+	server, handler, err := s.Handler(ctx, nil)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -76,21 +92,6 @@ func uncompressed(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// newServer returns the server and the handler, which also serves the console if there is one.
-func newServer(c Config, s *app.Service, withdrawn *api.WithdrawnSubjects) (*api.Server, http.Handler, error) {
-	handling := app.HandlerConfig{
-		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn,
-		CheckpointKeys: c.checkpointKeys,
-	}
-	handling.Application, _ = c.application() // Validate has checked it
-	server, err := s.Handler(handling)
-	if err != nil || handling.Application == nil {
-		return server, server, err
-	}
-	pages, err := s.Console(server, handling)
-	return server, pages, err
 }
 
 // Handler serves every route of the program except /metrics. With Config.ConsoleSignIn, it also

@@ -105,20 +105,20 @@ func testMountAgain(t *testing.T, r running) {
 func TestOpenReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	_, err := mount.Open(t.Context(), mount.Config{
-		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"},
+		Storage: mount.Storage{KafkaBrokers: []string{"kafka"}}, Dashboards: mount.Dashboards{ClientDashboardScopes: []string{"No scope"}},
 		ConsoleSignIn: "//login", HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
 	})
 	for _, fault := range []string{
-		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`,
-		`ConsoleSignIn is "//login"`, "Config.Prefix", "Config.RateLimit",
+		`"kafka", which is not host:port`, "Config.DatabaseURL is not set", "Authenticator is not set", "Config.ManagedSubscriptions is not set", `"No scope"`,
+		`Config.ConsoleSignIn: "//login"`, "Config.Prefix", "Config.HTTP.RateLimit.Requests is -1",
 	} {
 		require.ErrorContains(t, err, fault)
 	}
 	config := running{brokers: []string{"127.0.0.1:1"}, databaseURL: "postgres://u:secret@127.0.0.1:1/x"}.config(api.AuthenticatorFunc(byCookie))
-	config.SASL = &mount.SASL{User: "u"}
+	config.KafkaUser = "u"
 	_, err = mount.Open(t.Context(), config)
-	require.ErrorContains(t, err, "user and password are both required")
-	config.SASL = nil
+	require.ErrorContains(t, err, "Config.KafkaUser is set, but mount: Config.KafkaPassword is not")
+	config.KafkaUser = ""
 	_, err = mount.Open(t.Context(), config)
 	require.Error(t, err, "no database answers")
 	require.NotContains(t, err.Error(), "secret")
@@ -188,7 +188,7 @@ func TestMountedEndedAccessIsRefused(t *testing.T) {
 	r := runBeside(t)
 	config := r.config(api.AuthenticatorFunc(bySession))
 	handlers := map[string]http.Handler{"known": open(t, config).Handler()}
-	config.UnknownUsers = true
+	config.Users = mount.UsersUnknownAllowed
 	handlers["allowing"] = open(t, config).Handler()
 
 	status := func(handler http.Handler, session string) int { return get(t, handler, "/api/stats", session).Status }

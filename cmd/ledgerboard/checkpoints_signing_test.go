@@ -3,42 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
-
-func TestTurnsOfTheSignerAreCounted(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewRegistry()
-	observe := observeCheckpoints(registry)
-	const turns, refused = "ledgerboard_checkpoint_turns_total ", "ledgerboard_checkpoint_refused"
-	const last, covered = "ledgerboard_checkpoint_last_signed_timestamp_seconds", "ledgerboard_checkpoint_covered_records"
-	want := map[string]float64{
-		turns + "signed": 0, turns + "nothing_new": 0, turns + "failed": 0, turns + "refused": 0, refused: 0, last: 0, covered: 0,
-	}
-	require.Equal(t, want, ledgertest.Metrics(t, registry), "rates start at 0")
-	signed := proof.SigningResult{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
-	for _, turn := range []proof.SigningResult{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
-		observe(turn)
-	}
-	want = map[string]float64{
-		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 1, refused: 1, last: 1_800_000_000, covered: 7,
-	}
-	require.Equal(t, want, ledgertest.Metrics(t, registry))
-	observe(signed)
-	want[turns+"signed"], want[refused] = 2, 0
-	require.Equal(t, want, ledgertest.Metrics(t, registry))
-}
 
 // A process with only the role signer has the key; other processes need none and log a warning if
 // they have one.
@@ -48,7 +23,7 @@ func TestSignerOnlyProcess(t *testing.T) {
 	private, public, err := proof.GenerateKey()
 	require.NoError(t, err)
 	var logs bytes.Buffer
-	other, err := a.settings(t, roleProjector).open(t.Context(), slog.New(slog.NewTextHandler(&logs, nil)))
+	other, err := a.settings(t, app.RoleProjector).open(t.Context(), slog.New(slog.NewTextHandler(&logs, nil)))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
 	require.NoError(t, other.startCheckpoints(nil, t.Context()))
@@ -56,20 +31,20 @@ func TestSignerOnlyProcess(t *testing.T) {
 	other.CheckpointKey = private
 	require.NoError(t, other.startCheckpoints(nil, t.Context()))
 	require.Regexp(t, "level=WARN.*needs no key", logs.String())
-	known, err := other.checkpointKeys()
+	known, err := other.CheckpointVerifiers()
 	require.NoError(t, err)
 	require.Nil(t, known)
-	require.NoError(t, other.keepPublicKey(public)) // like a signer that shares the data directory
-	known, err = other.checkpointKeys()
+	require.NoError(t, app.KeepPublicKey(other.DataDir, public)) // like a signer that shares the data directory
+	known, err = other.CheckpointVerifiers()
 	require.NoError(t, err)
 	require.NotNil(t, known, "the key is found without a restart")
 
-	signing := a.settings(t, roleSigner)
+	signing := a.settings(t, app.RoleSigner)
 	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
 	signer, err := signing.open(t.Context(), ledgertest.Quiet)
 	require.NoError(t, err)
 	stop := ledgertest.Run(t, func(ctx context.Context) error { return signer.run(ctx, "127.0.0.1:0", nil) })
-	prover := proof.NewProver(a.log, other.checkpointKeys)
+	prover := proof.NewProver(a.log, other.CheckpointVerifiers)
 	require.Eventually(t, func() bool {
 		list, err := prover.Checkpoints(t.Context())
 		return err == nil && len(list) == 1 && list[0].Records() == 3
@@ -82,8 +57,8 @@ func TestSignerOnlyProcess(t *testing.T) {
 func TestNewSigningKeyContinuesCheckpoints(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	s := a.settings(t, roleSigner)
-	s.storage, s.CheckpointEvery = a.storage(), time.Hour // in the same data directory
+	s := a.settings(t, app.RoleSigner)
+	s.Storage, s.CheckpointEvery = a.storage(), time.Hour // in the same data directory
 	first, _, err := proof.GenerateKey()
 	require.NoError(t, err)
 	file := newFile(t, "checkpoint-key", first+"\n")
@@ -94,7 +69,7 @@ func TestNewSigningKeyContinuesCheckpoints(t *testing.T) {
 	change := a.change(t, auditedAgencies[0])
 	change.Envelope.Time = time.Now().UTC().Truncate(time.Microsecond)
 	require.NoError(t, a.log.Append(t.Context(), change))
-	signer, _, err := p.newSigner()
+	signer, _, err := p.Signer()
 	require.NoError(t, err)
 	c, signed, err := signer.Sign(t.Context())
 	require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -39,7 +40,7 @@ func answering(t *testing.T, status int, body string) remote {
 func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
-	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
+	known, err := evidence{Keys: []string{filepath.Join(a.dir, app.PublicKeyFile)}}.verifiers(storage{})
 	require.NoError(t, err)
 	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil })
 	server, err := api.Handler(api.Deps{
@@ -59,7 +60,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	})
 	require.NoError(t, err)
 	at := remoteOf(t, server)
-	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	key := evidence{Keys: []string{filepath.Join(a.dir, app.PublicKeyFile)}}
 	nowhere, files := storage{DataDir: t.TempDir()}, t.TempDir()
 	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
 	text := mustRun(t, exportCommand{installation: installation{storage: nowhere}, evidence: key, remote: at, Bundle: early})

@@ -11,6 +11,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ledgerboard/ledgerboard/internal/app"
 )
 
 // composeLeavesOut maps settings that deploy/.env cannot set to the reason.
@@ -71,7 +73,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	t.Parallel()
 	// The settings of the processes that serve requests and read the platforms.
 	outside := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
-	for _, of := range []reflect.Type{reflect.TypeFor[fetchSettings](), reflect.TypeFor[tokens](), reflect.TypeFor[signInSettings]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[app.Platforms](), reflect.TypeFor[app.Tokens](), reflect.TypeFor[app.SignIn]()} {
 		for field := range of.Fields() {
 			outside = append(outside, field.Tag.Get("env"))
 		}
@@ -113,7 +115,7 @@ func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	require.Contains(t, raw, "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
 	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composed(t)["ledgerboard"]["LEDGERBOARD_JWT_SECRET"])
 	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, composed(t)["signer"]["LEDGERBOARD_CHECKPOINT_KEY"])
-	for name, roles := range map[string]string{"ledgerboard": "api,fetcher", "projector": roleProjector, "signer": roleSigner} {
+	for name, roles := range map[string]string{"ledgerboard": "api,fetcher", "projector": app.RoleProjector, "signer": app.RoleSigner} {
 		require.Equal(t, roles, composed(t)[name]["LEDGERBOARD_ROLES"], "each process has its settings")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
@@ -33,14 +34,14 @@ const (
 )
 
 func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.Env == envProduction {
+	if c.Env == app.EnvProduction {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: " +
 			"demo generates sample data and does not run there")}
 	}
 	if c.PlatformsURL != "" {
 		return usageError{errors.New("LEDGERBOARD_PLATFORMS_URL: demo simulates the platforms itself; leave this setting out")}
 	}
-	if !c.has(roleAPI) || !c.has(roleProjector) {
+	if !c.Has(app.RoleAPI) || !c.Has(app.RoleProjector) {
 		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; " +
 			"without the role fetcher, the demo shows the seeded history and fetches nothing")}
 	}
@@ -65,6 +66,9 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer stop()
 	c.fill(state, platforms)
+	people := world.People()
+	// The console has no page for the role main_app.
+	c.Demo = []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator}
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
@@ -87,9 +91,6 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	people := world.People()
-	// The console has no page for the role main_app.
-	p.continueAs = []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
 		// MayCommand fails if the log and the tables in the data directory do not belong together.
 		if err := p.Monitor.MayCommand(); err != nil {
@@ -121,19 +122,19 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 		c.JWTSecret = state.JWTSecret
 	}
 	c.SecretsKey, c.CheckpointKey = cmp.Or(c.SecretsKey, state.SecretsKey), cmp.Or(c.CheckpointKey, state.Checkpoint)
-	c.Directory = cmp.Or(c.Directory, directoryLocal)
+	c.Directory = cmp.Or(c.Directory, app.DirectoryLocal)
 	if len(c.ManagedSubscriptions) == 0 {
 		c.ManagedSubscriptions = demo.ManagedSubscriptions()
 	}
-	if len(c.CORSOrigins) == 0 {
+	if len(c.HTTP.CORSOrigins) == 0 {
 		for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
-			c.CORSOrigins = append(c.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
+			c.HTTP.CORSOrigins = append(c.HTTP.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
 		}
 	}
 	if _, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" {
 		c.PublicURL = cmp.Or(c.PublicURL, "http://localhost:"+port)
 	}
-	c.seeded, c.withPictures = true, true
+	c.Seeded, c.Pictures, c.HTTP.Filter = true, launch.PicturesOf(), launch.NamePictures
 	c.PlatformsURL = platforms
 	c.FacebookAppID, c.FacebookAppSecret = launch.AppID, launch.AppSecret
 	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
@@ -159,7 +160,7 @@ func (c *demoCommand) announce(
 	for _, person := range []identity.Person{
 		people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp,
 	} {
-		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
+		token, err := signToken(c.Tokens, person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
 		if err != nil {
 			return err
 		}

@@ -154,7 +154,7 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
+	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
 		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}

@@ -94,7 +94,7 @@ func repeatErasures(t *testing.T, from, in storage) {
 // those are tombstones.
 func compactStopped(t *testing.T, dir string) {
 	t.Helper()
-	parts := app.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
+	parts := app.NewParts(installation{storage{DataDir: dir}, quiet}.config(ledgertest.Quiet))
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
 	var last []domain.Draft
@@ -139,7 +139,7 @@ func TestErasedDataIsFoundNowhereOnApacheKafka(t *testing.T) {
 		}
 		topics, err := app.Topics()
 		require.NoError(t, err)
-		parts := app.NewParts(log.backends(ledgertest.Quiet))
+		parts := app.NewParts(installation{log.storage, quiet}.config(ledgertest.Quiet))
 		defer func() { require.NoError(t, parts.Close()) }()
 		_, err = parts.Log(t.Context())
 		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics with such a short retention")
@@ -254,7 +254,7 @@ func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base
 	t.Helper()
 	settings := eraseSettings(f.storage)
 	settings.CheckpointKey, settings.CheckpointEvery = f.key, time.Hour
-	settings.Roles = append(settings.Roles, roleSigner)
+	settings.Roles = append(settings.Roles, app.RoleSigner)
 	runService(t, settings, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})), use)
 }
 

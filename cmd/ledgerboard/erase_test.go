@@ -27,13 +27,20 @@ const (
 
 func eraseSettings(at storage) settings {
 	return settings{
-		installation:      installation{at, logging{LogLevel: "error"}},
-		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
-		directorySettings: directorySettings{Directory: directoryLocal},
-		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
-		fetchSettings:     fetchSettings{PostInsightsInterval: 12 * time.Hour},
-		Roles:             []string{roleAPI, roleProjector}, StopWithin: 10 * time.Minute,
+		Config: app.Config{
+			Storage:    at,
+			Tokens:     app.Tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
+			People:     app.People{Directory: app.DirectoryLocal},
+			Dashboards: app.Dashboards{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
+			Platforms:  app.Platforms{PostInsightsInterval: 12 * time.Hour},
+			Roles:      []string{app.RoleAPI, app.RoleProjector},
+		},
+		logging: logging{LogLevel: "error"}, StopWithin: 10 * time.Minute,
 	}
+}
+
+func (s settings) sign(user, account string, roles []string, expires time.Time) (string, error) {
+	return signToken(s.Tokens, user, account, roles, expires)
 }
 
 func someOrder() orderFlags {
@@ -138,7 +145,7 @@ func TestEraseLateData(t *testing.T) {
 		a.appendEntities(t, profile, page) // the erasure does not wait until tables show that they are disconnected
 		a.until(t, 2, "select count(*) from tSAccounts where member_id = 7 and not connected")
 		a.pauseContents(t)
-		command := eraseErna(a.storage)
+		command := eraseErna(a.Storage)
 		command.SocialAccount = nil
 		printed, failed := "", error(nil)
 		var erasing sync.WaitGroup
@@ -163,7 +170,7 @@ func TestLaggingTablesPreventErasing(t *testing.T) {
 		seedErasure(t, a)
 		a.pauseContents(t)
 		a.appendText(t, 700, "late", domain.PostTexts{Content: "Erna was late"})
-		command := eraseErna(a.storage)
+		command := eraseErna(a.Storage)
 		command.Wait = time.Millisecond
 		_, err := runCommand(t, command)
 		require.ErrorContains(t, err, "Nothing was erased. The tables of projection contents are 1 event behind the log.")

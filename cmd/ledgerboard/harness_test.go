@@ -103,7 +103,7 @@ func (p *process) storageSettings(t *testing.T) storage {
 	t.Helper()
 	brokers, err := p.Brokers(t.Context())
 	require.NoError(t, err)
-	return storage{DataDir: p.DataDir, DatabaseURL: p.storage.DatabaseURL, KafkaBrokers: brokers}
+	return storage{DataDir: p.DataDir, DatabaseURL: p.settings.DatabaseURL, KafkaBrokers: brokers}
 }
 
 func withService(t *testing.T, at storage, use func(a *process, base string)) {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -15,11 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
-	"github.com/ledgerboard/ledgerboard/internal/secret"
-	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // idleTimeout is longer than that of load balancers that reuse connections, such as Google Cloud's
@@ -51,14 +46,13 @@ func baseURL(addr net.Addr) string {
 func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop func(), err error) {
 	health, endStreams := p.Health(), func() {}
 	handler := health.Handler(p.metrics())
-	if p.has(roleAPI) {
-		first := p.firstAgency()
-		apiServer, pages, err := p.newHandler(ctx, first)
+	if p.Has(app.RoleAPI) {
+		apiServer, pages, err := p.Handler(ctx, p.metrics())
 		if err != nil {
 			return nil, err
 		}
-		if first != nil {
-			p.stop.run(group, "code of the first agency", func() error { p.logFirstCode(ctx, first); return nil })
+		if p.First != nil {
+			p.stop.run(group, "code of the first agency", func() error { p.logFirstCode(ctx); return nil })
 		}
 		streaming, end := context.WithCancel(ctx)
 		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
@@ -67,8 +61,8 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 			local.handle(p.forCommands(apiServer))
 			p.stop.run(group, "socket for commands", local.run)
 		}
-		if p.withPictures {
-			handler = launch.ServePictures(p.answerHeaders, handler)
+		if p.Seeded {
+			handler = launch.ServePictures(p.HTTP.Headers, handler)
 		}
 	}
 	if p.AdminAddr != "" {
@@ -82,7 +76,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 		requestsCtx, cancel := p.stop.requestContext(ctx)
 		defer cancel()
 		// If the log or the database is embedded, no other process can take over requests.
-		if p.has(roleAPI) && len(p.KafkaBrokers) > 0 && p.settings.DatabaseURL != "" {
+		if p.Has(app.RoleAPI) && len(p.KafkaBrokers) > 0 && p.settings.DatabaseURL != "" {
 			select {
 			case <-time.After(min(drainDelay, p.stop.limit/10)):
 			case <-ctx.Done(): // a part has failed: no further requests can be served
@@ -136,61 +130,14 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context, health 
 	p.logger.Info("listening for probes and metrics", "address", admin.Addr().String())
 }
 
-// firstAgency returns nil if there is a main application, or no secret that all processes share.
-func (p *process) firstAgency() *signin.FirstAgency {
-	shared, err := secret.Read(cmp.Or(p.SecretsKey, p.JWTSecret))
-	if p.Directory != directoryLocal || shared == "" || err != nil { // settings were validated
-		return nil
-	}
-	return p.FirstAgency([]byte(shared))
-}
-
-func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
+func (p *process) logFirstCode(ctx context.Context) {
 	select {
 	case <-p.Monitor.Readable():
 	case <-ctx.Done():
 		return
 	}
-	if wanted, err := first.Wanted(ctx); err == nil && wanted {
+	if wanted, err := p.First.Wanted(ctx); err == nil && wanted {
 		p.logger.Warn("no agency exists yet: create the first agency at /console/sign-in with this code, "+
-			"or with 'ledgerboard init'", "code", first.Code)
+			"or with 'ledgerboard init'", "code", p.First.Code)
 	}
-}
-
-func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*api.Server, http.Handler, error) {
-	tokens := p.jwt()
-	tokens.Logger = p.logger
-	authenticator, err := bearer.New(ctx, tokens)
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	withdrawn, err := api.OpenWithdrawnSubjects(p.Withdrawn, p.logger)
-	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
-	}
-	config := app.HandlerConfig{
-		CheckpointKeys: p.checkpointKeys,
-		HTTP: api.Config{
-			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true,
-			RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
-		},
-		Authenticator:  authenticator,
-		UnknownUsers:   p.Users == usersUnknownAllowed,
-		LocalDirectory: p.Directory == directoryLocal,
-		Withdrawn:      withdrawn,
-		Metrics:        p.metrics(),
-	}
-	if p.withPictures {
-		config.HTTP.Filter = launch.NamePictures
-	}
-	if config.SignIns, err = p.signIns(p.logger); err != nil {
-		return nil, nil, usageError{err}
-	}
-	config.SignIns.Demo, config.SignIns.First = p.continueAs, first
-	server, err := p.Handler(config)
-	if err != nil {
-		return nil, nil, err
-	}
-	pages, err := p.Console(server, config)
-	return server, pages, err
 }

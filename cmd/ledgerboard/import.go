@@ -76,7 +76,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	i.use = commands.Import{
 		ID: uuid.Must(uuid.NewV7()).String(), World: commands.NewImportWorld(), GrowthWindow: c.GrowthWindow,
-		NoSubscriptions: c.Subscriptions == subscriptionsNone, Now: i.now,
+		NoSubscriptions: c.Subscriptions == app.SubscriptionsNone, Now: i.now,
 	}
 	switch {
 	case c.Withdraw != "" && len(c.Files) > 0:
@@ -127,13 +127,12 @@ func (i *importRun) close() (err error) {
 	return err
 }
 
-// secretsKeys returns the keys that encrypt the tokens of the files.
-func (i *importRun) secretsKeys() (vault.Keyring, error) {
-	keys, err := vault.OpenKeyring(i.SecretsKey, nil)
-	if err != nil {
-		err = usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens: %w", err)}
+// checkSecretsKey checks the keys that encrypt the tokens of the files.
+func (i *importRun) checkSecretsKey() error {
+	if _, err := vault.OpenKeyring(i.SecretsKey, nil); err != nil {
+		return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens: %w", err)}
 	}
-	return keys, err
+	return nil
 }
 
 func (i *importRun) refuse(at place, reason error) {

@@ -27,12 +27,13 @@ import (
 // directory. A dry run creates nothing: it treats a missing log as an empty one.
 func (i *importRun) open(ctx context.Context) (err error) {
 	seals := len(i.tokens) > 0 && !i.DryRun
-	config := i.backends(i.logger(i.out))
+	config := i.config(i.logger(i.out))
 	config.Existing = i.DryRun
 	if seals {
-		if config.SecretsKeys, err = i.secretsKeys(); err != nil {
+		if err := i.checkSecretsKey(); err != nil {
 			return err
 		}
+		config.SecretsKey = i.SecretsKey
 	}
 	if len(i.KafkaBrokers) == 0 && i.DryRun {
 		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {

@@ -280,7 +280,7 @@ func requireMovedIn(t *testing.T, a *process) {
 
 func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	parts := app.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
+	parts := app.NewParts(installation{storage{DataDir: dir}, quiet}.config(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
@@ -444,7 +444,7 @@ func TestImportSortsReadings(t *testing.T) {
 
 func eachRecord(t *testing.T, at storage, topic string, each func(domain.Recorded)) {
 	t.Helper()
-	parts := app.NewParts(at.backends(ledgertest.Quiet))
+	parts := app.NewParts(installation{at, quiet}.config(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)

@@ -73,7 +73,7 @@ func (i *importRun) withdraw(ctx context.Context) error {
 }
 
 func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error) {
-	config := i.backends(i.logger(i.out))
+	config := i.config(i.logger(i.out))
 	config.Existing = true
 	i.parts = app.NewParts(config)
 	if i.log, err = i.parts.Log(ctx); err != nil {

@@ -15,8 +15,8 @@ import (
 
 type initCommand struct {
 	installation
-	tokens
-	directorySettings
+	app.Tokens
+	app.People
 	Agency string        `required:"" placeholder:"NAME" help:"Name of the agency."`
 	Name   string        `required:"" help:"Name of the first user."`
 	Email  string        `required:"" placeholder:"ADDRESS" help:"Email address of the first user."`
@@ -34,23 +34,23 @@ type initResult struct {
 // Run returns an error if it created no agency, or if it is unknown whether it created one.
 func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
-	wrong := c.validate()
+	wrong := c.Faults()
 	if invalid, ok := errors.AsType[*domain.Error](err); ok {
 		for _, field := range invalid.Fields {
-			wrong.add(fmt.Errorf("%s %s", field.Field, field.Detail))
+			wrong.Add(fmt.Errorf("%s %s", field.Field, field.Detail))
 		}
 	}
 	switch c.Directory {
-	case directoryLocal:
-	case directoryMainApp:
-		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application " +
+	case app.DirectoryLocal:
+	case app.DirectoryMainApp:
+		wrong.Add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application " +
 			"(POST /api/directory); init requires LEDGERBOARD_DIRECTORY=local"))
 	default:
-		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
+		wrong.Add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
 	}
-	wrong.unlessf(c.JWTSecret != "" || c.JWTKeys != "",
+	wrong.Unlessf(c.JWTSecret != "" || c.JWTKeys != "",
 		"LEDGERBOARD_JWT_SECRET is not set: set it, or LEDGERBOARD_JWT_KEYS, as in the service")
-	wrong.unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
+	wrong.Unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
 	if err := errors.Join(wrong...); err != nil {
 		return usageError{fmt.Errorf("nothing was created:\n%w", err)}
 	}
@@ -59,13 +59,13 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 		"and a link to the console from 'ledgerboard sign-in-link'."
 	if c.JWTSecret != "" {
 		result.ExpiresAt = time.Now().Add(c.For).UTC().Truncate(time.Second)
-		if result.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
+		if result.Token, err = signToken(c.Tokens, person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
 			return err
 		}
 		next = fmt.Sprintf("Until %s you can use this token to add clients (POST /api/accounts) and invite users "+
 			"(POST /api/users):\n%s", result.ExpiresAt.Format(time.RFC3339), result.Token)
 	}
-	err = withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
+	err = withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
 		log, err := parts.Log(ctx)
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ type migrateCommand struct {
 }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	return withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
+	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}

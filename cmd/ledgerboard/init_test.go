@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -17,7 +18,7 @@ func TestInit(t *testing.T) {
 	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (initResult, error) {
 		c := initCommand{
-			installation: installation{s.storage, s.logging}, tokens: s.tokens, directorySettings: s.directorySettings,
+			installation: installation{s.Storage, s.logging}, Tokens: s.Tokens, People: s.People,
 			Agency: "North Star", Name: "Anna Berg", Email: "anna@north.example.com", For: time.Hour, JSON: true,
 		}
 		change(&c)
@@ -29,7 +30,7 @@ func TestInit(t *testing.T) {
 		return made, err
 	}
 	for reason, change := range map[string]func(*initCommand){
-		"come from the main application": func(c *initCommand) { c.Directory = directoryMainApp },
+		"come from the main application": func(c *initCommand) { c.Directory = app.DirectoryMainApp },
 		"LEDGERBOARD_DIRECTORY is not":   func(c *initCommand) { c.Directory = "" },
 		"LEDGERBOARD_JWT_SECRET":         func(c *initCommand) { c.JWTSecret = "" },
 		"email address":                  func(c *initCommand) { c.Email = "anna" },
@@ -82,7 +83,8 @@ func TestKeygen(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, stderr.String(), public)
 	require.NotContains(t, stderr.String(), private)
-	require.Empty(t, checkpointSettings{CheckpointKey: private, CheckpointEvery: time.Second}.validate())
+	s := parsed(t, "serve", "--checkpoint-key="+private).Serve.settings
+	require.NotContains(t, s.validate(":1").Error(), "CHECKPOINT")
 	var pair map[string]string
 	require.NoError(t, json.Unmarshal([]byte(mustRun(t, keygenCommand{JSON: true})), &pair))
 	_, public, err = proof.ParseKey(pair["private_key"])

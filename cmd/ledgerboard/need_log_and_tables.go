@@ -18,25 +18,25 @@ type installation struct {
 	logging
 }
 
-func (s storage) needLog() error {
-	if len(s.KafkaBrokers) > 0 || s.embedded(nil).HasBroker() {
+func (i installation) needLog() error {
+	if len(i.KafkaBrokers) > 0 || embeddedIn(i.DataDir, nil).HasBroker() {
 		return nil
 	}
 	return usageError{fmt.Errorf("there is no log: set LEDGERBOARD_KAFKA_BROKERS to the brokers of the service, "+
-		"or --data-dir to the data directory of a stopped service (%s contains no log)", s.DataDir)}
+		"or --data-dir to the data directory of a stopped service (%s contains no log)", i.DataDir)}
 }
 
-func (s storage) needTables() error {
-	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
+func (i installation) needTables() error {
+	if i.DatabaseURL != "" || embeddedIn(i.DataDir, nil).HasPostgres() {
 		return nil
 	}
 	return usageError{fmt.Errorf("there are no tables: set LEDGERBOARD_DATABASE_URL to the database of the service, "+
-		"or run 'ledgerboard migrate' to create them (%s contains no database)", s.DataDir)}
+		"or run 'ledgerboard migrate' to create them (%s contains no database)", i.DataDir)}
 }
 
-func (s storage) needLogAndTables() error { return errors.Join(s.needLog(), s.needTables()) }
+func (i installation) needLogAndTables() error { return errors.Join(i.needLog(), i.needTables()) }
 
-func withParts(config app.Settings, do func(*app.Parts) error) (err error) {
+func withParts(config app.Config, do func(*app.Parts) error) (err error) {
 	parts := app.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err = do(parts); errors.Is(err, embedded.ErrLocked) {
@@ -51,7 +51,7 @@ func (i installation) withExistingParts(s streams, do func(*app.Parts) error) er
 	if err := i.needLog(); err != nil {
 		return err
 	}
-	config := i.backends(i.logger(s))
+	config := i.config(i.logger(s))
 	config.Existing = true
 	return withParts(config, do)
 }

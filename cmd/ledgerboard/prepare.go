@@ -149,5 +149,5 @@ func (i installation) withRebuilds(s streams, do func(*app.Parts) error) error {
 	if i.LogLevel == "info" {
 		i.LogLevel = "warn" // the command prints its own progress
 	}
-	return withParts(i.backends(i.logger(s)), do)
+	return withParts(i.config(i.logger(s)), do)
 }

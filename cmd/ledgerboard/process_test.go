@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -35,7 +36,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, ledgertest.Secrets(t, kept, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
 	s := addressedSettings(a.storage())
-	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{roleAPI}
+	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{app.RoleAPI}
 	_, err = s.open(t.Context(), ledgertest.Quiet)
 	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
 }
@@ -44,7 +45,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 // with the role, and of log and database, it also prints details.
 func TestStatus(t *testing.T) {
 	settings := addressedSettings(newStorage(t))
-	settings.Roles = []string{roleProjector, roleFetcher}
+	settings.Roles = []string{app.RoleProjector, app.RoleFetcher}
 	runService(t, settings, ledgertest.Quiet, func(p *process, base string) {
 		addr := strings.TrimPrefix(base, "http://")
 		// says requests the status until it returns the error and the texts: a probe may fail for a
@@ -52,7 +53,7 @@ func TestStatus(t *testing.T) {
 		says := func(c statusCommand, kind error, texts ...string) {
 			t.Helper()
 			require.Eventually(t, func() bool {
-				c.installation, c.Timeout = settings.installation, time.Minute
+				c.installation, c.Timeout = installation{settings.Storage, settings.logging}, time.Minute
 				printed, err := runCommand(t, c)
 				return errors.Is(err, kind) && !slices.ContainsFunc(texts, func(text string) bool { return !regexp.MustCompile(text).MatchString(printed) })
 			}, patience, 50*time.Millisecond, "%v", texts)
@@ -63,7 +64,7 @@ func TestStatus(t *testing.T) {
 		direct := statusCommand{Direct: true}
 		brokers, err := p.Brokers(t.Context())
 		require.NoError(t, err)
-		_, err = runCommand(t, statusCommand{installation: settings.installation, Direct: true})
+		_, err = runCommand(t, statusCommand{installation: installation{settings.Storage, settings.logging}, Direct: true})
 		require.ErrorIs(t, err, embedded.ErrLocked)
 		settings.KafkaBrokers = brokers
 		says(direct, nil, `^ready\n`, `(?m)^directory +g1 +all \d+ +0 +0`)

@@ -38,7 +38,7 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer files.Close()
-	return withParts(c.backends(c.logger(s)), func(parts *app.Parts) error {
+	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
 		r := &restoreRun{
 			restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{},
 		}

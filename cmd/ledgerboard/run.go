@@ -25,9 +25,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/app"
-	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 type process struct {
@@ -39,8 +36,6 @@ type process struct {
 	stop     *stop
 	// sendTraces exports the remaining spans.
 	sendTraces func(context.Context) error
-	// continueAs are the people whom a browser can sign in as; nil outside a demo.
-	continueAs []identity.Person
 }
 
 func newMetricsRegistry() *prometheus.Registry {
@@ -55,34 +50,17 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	p := &process{
 		settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin)),
 	}
-	config := app.Config{
-		Settings:     s.backends(logger),
-		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
-		Streams: s.has(roleAPI), Roles: s.Roles, Fetches: s.has(roleFetcher), Connect: s.connectConfig(),
-	}
-	config.Registerer = p.registry
+	config := s.Config
+	config.Embedded, config.Logger, config.Registerer = embeddedIn(s.DataDir, logger), logger, p.registry
+	config.HTTP.AnalyticsAtRoot = true
 	if s.front != nil {
 		config.Waits = s.front.waitFor
 	}
-	if !s.has(roleAPI) {
-		config.ReadConns = 8 // enough without requests
-	}
+	// The rest of the shutdown time is for token renewals, which are not canceled.
+	config.DrainTimeout = min(p.stop.limit/3, collect.DefaultDrainTimeout)
 	var err error
 	if p.sendTraces, err = startTracing(ctx, logger); err != nil {
 		return nil, err
-	}
-	if s.has(roleFetcher) || s.usesTokens() {
-		if config.SecretsKeys, err = vault.OpenKeyring(s.SecretsKey, logger); err != nil {
-			return nil, usageError{err}
-		}
-		if config.Platforms, err = s.fetchConfig(); err != nil {
-			return nil, usageError{err}
-		}
-		if s.withPictures {
-			config.Platforms.Pictures = launch.PicturesOf()
-		}
-		// The rest of the shutdown time is for token renewals, which are not canceled.
-		config.Platforms.Collect.DrainTimeout = min(p.stop.limit/3, collect.DefaultDrainTimeout)
 	}
 	p.Service, err = app.Open(ctx, config)
 	return p, err
@@ -164,13 +142,13 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 		run(name, func(ctx context.Context) error { part(ctx); return nil })
 	}
 	run("table progress monitor", p.Follow)
-	if p.has(roleProjector) {
+	if p.Has(app.RoleProjector) {
 		run("projectors", p.Fold)
 	}
-	if p.has(roleFetcher) {
+	if p.Has(app.RoleFetcher) {
 		loop("cleanup of secrets", p.TidySecrets)
 	}
-	if p.connects() {
+	if p.Connects() {
 		loop("cleanup of sign-ins", p.PurgeSignIns)
 		loop("erasures requested by platforms", p.EraseAsked)
 	}
@@ -179,6 +157,32 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 
 func (p *process) metrics() http.Handler {
 	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}) // exemplars need OpenMetrics
+}
+
+func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
+	switch signs := p.Has(app.RoleSigner); {
+	case !signs && p.CheckpointKey == "":
+		return nil
+	case !signs:
+		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer " +
+			"and needs no key. Only the signer should be able to read the key")
+		return nil
+	case p.CheckpointKey == "":
+		p.logger.Warn("no checkpoints are signed, because LEDGERBOARD_CHECKPOINT_KEY is not set. " +
+			"Without checkpoints, a truncated log cannot be detected")
+		return nil
+	}
+	signer, public, err := p.Signer()
+	if err != nil {
+		return err
+	}
+	p.logger.Info("signing checkpoints", "public_key", public, "every", p.CheckpointEvery.String())
+	p.stop.run(group, "checkpoint signer", func() error {
+		last, cancel := p.stop.finalContext(ctx)
+		defer cancel()
+		return signer.Run(ctx, last)
+	})
+	return nil
 }
 
 type serveCommand struct {
@@ -210,7 +214,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 
 func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 	switch {
-	case c.Env == envProduction:
+	case c.Env == app.EnvProduction:
 		return usageError{errors.New("LEDGERBOARD_ENV is production: --mock serves sample data and does not run there")}
 	case len(c.KafkaBrokers) > 0 || c.DatabaseURL != "":
 		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: " +
@@ -226,7 +230,7 @@ func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 		}
 	}()
 	c.DataDir = filepath.Join(dir, "data")
-	c.answerHeaders = api.MockHeaders()
+	c.HTTP.Headers = api.MockHeaders()
 	return (&demoCommand{settings: c.settings, Addr: c.Addr, mock: true}).Run(ctx, s)
 }
 

@@ -32,11 +32,11 @@ type rotateCommand struct {
 
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	keys, err := vault.OpenKeyring(c.SecretsKey, c.logger(s))
-	if err := errors.Join(append(c.validate(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
+	if err := errors.Join(append(c.Faults(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	config := c.backends(c.logger(s))
-	config.SecretsKeys = keys
+	config := c.config(c.logger(s))
+	config.SecretsKey = c.SecretsKey
 	parts := app.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err := parts.Migrate(ctx); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -73,52 +73,70 @@ func TestHelpAndWrongArguments(t *testing.T) {
 // A demo has its own defaults. An explicit value overrides them even if it equals the default of
 // the service.
 func TestDemoDefaultsAndOverrides(t *testing.T) {
-	require.Equal(t, 6000, parsed(t, "serve").Serve.RateLimit)
-	require.Equal(t, 60_000, parsed(t, "demo").Demo.RateLimit)
-	require.Equal(t, 60_000, parsed(t, "serve", "--mock").Serve.RateLimit)
+	require.Equal(t, 6000, parsed(t, "serve").Serve.HTTP.RateLimit.Requests)
+	require.Equal(t, 60_000, parsed(t, "demo").Demo.HTTP.RateLimit.Requests)
+	require.Equal(t, 60_000, parsed(t, "serve", "--mock").Serve.HTTP.RateLimit.Requests)
 	require.Equal(t, 10*time.Second, parsed(t, "demo").Demo.CheckpointEvery)
 	require.Equal(t, time.Minute, parsed(t, "demo").Demo.PostInsightsInterval)
-	require.Equal(t, 6000, parsed(t, "demo", "--rate-limit=6000").Demo.RateLimit)
+	require.Equal(t, 6000, parsed(t, "demo", "--rate-limit=6000").Demo.HTTP.RateLimit.Requests)
 	require.Equal(t, time.Hour, parsed(t, "serve", "--checkpoint-every=1h", "--mock").Serve.CheckpointEvery)
 	t.Setenv("LEDGERBOARD_RATE_LIMIT", "6000")
-	require.Equal(t, 6000, parsed(t, "demo").Demo.RateLimit)
-	require.Equal(t, 6000, parsed(t, "serve", "--mock").Serve.RateLimit)
+	require.Equal(t, 6000, parsed(t, "demo").Demo.HTTP.RateLimit.Requests)
+	require.Equal(t, 6000, parsed(t, "serve", "--mock").Serve.HTTP.RateLimit.Requests)
 }
 
 // Settings left out by a main application have the defaults of the program.
 func TestMountDefaultsMatchProgram(t *testing.T) {
 	t.Parallel()
-	serve, mounted := parsed(t, "serve").Serve, mount.Config{}.WithDefaults()
-	require.Equal(t, serve.ClientDashboardScopes, mounted.ClientScopes)
-	require.Equal(t, serve.Users == usersUnknownAllowed, mounted.UnknownUsers)
-	require.Equal(t, serve.Withdrawn, mounted.WithdrawnFile)
+	serve := parsed(t, "serve").Serve
+	require.Equal(t, serve.ClientDashboardScopes, app.DefaultClientScopes())
+	for _, field := range []string{serve.Users, serve.Subscriptions} {
+		require.Contains(t, []string{"known", "required"}, field, "what an empty field means")
+	}
+	require.Empty(t, serve.Withdrawn)
+	serve.KafkaBrokers, serve.DatabaseURL, serve.Authenticator = []string{"a:1"}, "postgres://a/b", api.AuthenticatorFunc(nil)
+	serve.ManagedSubscriptions, serve.SecretsKey = []string{"a"}, strings.Repeat("ab", 32)
+	require.NoError(t, serve.Config.Validate(), "what the program has filled is valid for a main application")
+}
+
+// wrongSettings returns what is wrong with settings; args are those of serve.
+func wrongSettings(t *testing.T, change func(s *settings), args ...string) string {
+	t.Helper()
+	valid := []string{
+		"serve", "--directory=local", "--managed-subscriptions=a", "--jwt-secret=" + strings.Repeat("s", 32),
+		"--secrets-key=" + strings.Repeat("ab", vault.KeySize),
+	}
+	s := parsed(t, append(valid, args...)...).Serve.settings
+	change(&s)
+	if err := s.validate("127.0.0.1:0"); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"", "https://boards.example", "https://boards.example:8443/prefix", "http://localhost:6001", "http://127.0.0.1:6001", "http://[::1]:6001"} {
-		require.NoError(t, app.CheckPublicURL(good), good)
+	wrong := func(url string) string { return wrongSettings(t, func(s *settings) { s.PublicURL = url }) }
+	for _, good := range []string{"", "https://boards.example", "https://boards.example:8443", "http://localhost:6001", "http://127.0.0.1:6001", "http://[::1]:6001"} {
+		require.Empty(t, wrong(good), good)
 	}
 	for _, bad := range []string{
 		"http://boards.example", "https://boards.example/", "boards.example", "https://", "https://me@boards.example", "https://boards.example?x=1", "ftp://localhost",
 		"http://localhost.evil.example",
 	} {
-		require.Error(t, app.CheckPublicURL(bad), bad)
+		require.Contains(t, wrong(bad), "LEDGERBOARD_PUBLIC_URL: ", bad)
 	}
 }
 
-// The service answers at the root of its host. Below a path, each link and redirect would be wrong.
+// The service answers at the root of its host. Below a path, each link and redirect would be wrong. A main
+// application has the path of its router.
 func TestPublicURLHasNoPath(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, checkPublicURL(""))
-	require.NoError(t, checkPublicURL("https://boards.example:8443"))
 	for _, bad := range []string{"https://host/boards", "https://host/boards/", "https://host/%62"} {
-		require.ErrorContains(t, checkPublicURL(bad), "has a path", bad)
-		serve := parsed(t, "serve").Serve
-		serve.PublicURL = bad
-		require.ErrorContains(t, serve.validate("127.0.0.1:0"), "LEDGERBOARD_PUBLIC_URL: \""+bad+"\" has a path")
+		require.Contains(t, wrongSettings(t, func(s *settings) { s.PublicURL = bad }), "LEDGERBOARD_PUBLIC_URL: \""+bad+"\" has a path")
 	}
-	require.ErrorContains(t, checkPublicURL("https://host/"), "trailing slash")
+	require.NotContains(t, mount.Config{PublicURL: "https://host/boards"}.Validate().Error(), "PublicURL")
+	require.ErrorContains(t, mount.Config{PublicURL: "https://host/boards/"}.Validate(), "trailing slash")
 }
 
 // A load balancer that reuses a connection for 600 s must not find it closed.
@@ -127,21 +145,12 @@ func TestIdleConnectionsOutliveLoadBalancers(t *testing.T) {
 	require.Greater(t, newServer(http.NotFoundHandler()).IdleTimeout, 600*time.Second)
 }
 
-// Origins with a star may read responses, but result pages never link to them.
-func TestResultPagesLinkOnlyToExactOrigins(t *testing.T) {
-	t.Parallel()
-	s := settings{Roles: []string{roleAPI}, PublicURL: "https://boards.example", CORSOrigins: []string{"*", "http://localhost:*", "https://app.example"}}
-	require.Equal(t, []string{"https://app.example"}, s.connectConfig().ReturnOrigins)
-	s.Roles = []string{roleFetcher}
-	require.Nil(t, s.connectConfig(), "without the role api no requests are served")
-}
-
 // The role api needs token settings; a process with only the role signer needs the signing key.
 func TestSecretsRequiredByRole(t *testing.T) {
 	t.Parallel()
 	for role, needs := range map[string][2]string{
-		roleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, roleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
-		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process with only the role signer needs a key", "LEDGERBOARD_JWT"},
+		app.RoleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, app.RoleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
+		app.RoleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, app.RoleSigner: {"a process with only the role signer needs a key", "LEDGERBOARD_JWT"},
 	} {
 		s := eraseSettings(storage{DataDir: t.TempDir()})
 		s.JWTSecret, s.Roles = "", []string{role}
@@ -167,58 +176,59 @@ func TestWithdrawnFileMustBeReadable(t *testing.T) {
 
 func TestSigningInSettings(t *testing.T) {
 	t.Parallel()
-	whole := signInSettings{OIDCIssuer: "https://id.example", OIDCClientID: "a", OIDCClientSecret: "b", OIDCStaff: []string{"operator:x"}}
-	require.Empty(t, whole.validate(atBoards))
-	require.Empty(t, signInSettings{}.validate(""))
-	for want, change := range map[string]func(*signInSettings) (publicURL string){
-		"LEDGERBOARD_OIDC_ISSUER is not set":      func(s *signInSettings) string { s.OIDCIssuer = ""; return atBoards },
-		"must begin with https://":                func(s *signInSettings) string { s.OIDCIssuer = "http://id.example"; return atBoards },
-		"requires LEDGERBOARD_OIDC_CLIENT_ID and": func(s *signInSettings) string { s.OIDCClientSecret = ""; return atBoards },
-		"LEDGERBOARD_PUBLIC_URL is not set":       func(*signInSettings) string { return "" },
-		"set the issuer of the identity provider": func(s *signInSettings) string { *s = signInSettings{OIDCTrustEmail: true}; return atBoards },
-		"LEDGERBOARD_OIDC_TRUST_EMAIL: https://accounts.google.com serves the people of several organizations": func(s *signInSettings) string {
+	wrong := func(change func(*settings)) string {
+		return wrongSettings(t, func(s *settings) {
+			s.PublicURL = atBoards
+			s.SignIn = app.SignIn{OIDCIssuer: "https://id.example", OIDCClientID: "a", OIDCClientSecret: "b", OIDCStaff: []string{"operator:x"}}
+			change(s)
+		})
+	}
+	require.Empty(t, wrong(func(*settings) {}))
+	require.Empty(t, wrong(func(s *settings) { s.SignIn, s.PublicURL = app.SignIn{}, "" }))
+	for want, change := range map[string]func(*settings){
+		"LEDGERBOARD_OIDC_ISSUER is not set":      func(s *settings) { s.OIDCIssuer = "" },
+		"must begin with https://":                func(s *settings) { s.OIDCIssuer = "http://id.example" },
+		"requires LEDGERBOARD_OIDC_CLIENT_ID and": func(s *settings) { s.OIDCClientSecret = "" },
+		"LEDGERBOARD_PUBLIC_URL is not set":       func(s *settings) { s.PublicURL = "" },
+		"set the issuer of the identity provider": func(s *settings) { s.SignIn = app.SignIn{OIDCTrustEmail: true} },
+		"LEDGERBOARD_OIDC_TRUST_EMAIL: https://accounts.google.com serves the people of several organizations": func(s *settings) {
 			s.OIDCIssuer, s.OIDCTrustEmail = "https://accounts.google.com", true
-			return atBoards
 		},
-		`replace "common" with your tenant ID`: func(s *signInSettings) string {
-			s.OIDCIssuer = "https://login.microsoftonline.com/common/v2.0"
-			return atBoards
-		},
-		"LEDGERBOARD_OIDC_STAFF": func(s *signInSettings) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
+		`replace "common" with your tenant ID`: func(s *settings) { s.OIDCIssuer = "https://login.microsoftonline.com/common/v2.0" },
+		"LEDGERBOARD_OIDC_STAFF":               func(s *settings) { s.OIDCStaff = []string{"king:x"} },
 	} {
-		s := whole
-		public := change(&s)
-		wrong := s.validate(public)
-		require.ErrorContains(t, wrong.err(), want)
+		require.Contains(t, wrong(change), want)
 	}
 }
 
-func parsedFetching(t *testing.T, args ...string) fetchSettings {
+// fetching returns how serve reads platforms.
+func fetching(t *testing.T, args ...string) app.FetchConfig {
 	t.Helper()
-	return parsed(t, append([]string{"serve"}, args...)...).Serve.fetchSettings
+	config, err := parsed(t, append([]string{"serve"}, args...)...).Serve.Fetch()
+	require.NoError(t, err)
+	return config
 }
 
 func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
-	f := parsedFetching(t)
-	require.Empty(t, f.validate())
-	config, err := f.fetchConfig()
-	require.NoError(t, err)
+	require.Empty(t, wrongSettings(t, func(*settings) {}))
+	config := fetching(t)
 	require.Equal(t, domain.DefaultQuotas(), config.Quota.Limits)
 	require.Equal(t, collect.DefaultPostInterval, config.Collect.PostInterval)
 	require.Equal(t, 30*time.Second, config.Collect.Every[domain.FetchAccounts])
 
 	// Shorter reading intervals shorten the checks for due work, to at least one second.
-	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
-	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
-	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])
+	require.Equal(t, 5*time.Second, fetching(t, "--account-insights-interval=5s").Collect.Every[domain.FetchPosts])
+	require.Equal(t, time.Second, fetching(t, "--account-insights-interval=0s").Collect.Every[domain.FetchAccounts])
+	require.Equal(t, 30*time.Second, fetching(t, "--account-insights-interval=1h").Collect.Every[domain.FetchAccounts])
 
 	// Every wrong setting is named.
-	f.AccountInsightsInterval, f.PostInsightsInterval, f.GrowthWindow = -1, 0, 0
-	f.GraphVersion, f.LinkedInVersion = "26", "2026-08"
-	f.Quotas, f.PlatformsURL = []string{"tiktok"}, "nowhere"
-	err = errors.Join(f.validate()...)
+	wrong := wrongSettings(t, func(s *settings) {
+		s.AccountInsightsInterval, s.PostInsightsInterval, s.GrowthWindow = -1, 0, 0
+		s.GraphVersion, s.LinkedInVersion = "26", "2026-08"
+		s.Quotas, s.PlatformsURL = []string{"tiktok"}, "nowhere"
+	})
 	for _, name := range []string{"ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "GROWTH_WINDOW", "QUOTAS", "PLATFORMS_URL", "GRAPH_VERSION", "LINKEDIN_VERSION"} {
-		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
+		require.Contains(t, wrong, "LEDGERBOARD_"+name)
 	}
 }
 
@@ -228,10 +238,8 @@ func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 	for setting, want := range map[string][]string{
 		"": development, "tiktok:none": development, "linkedin:app:20000/24h": nil, "linkedin:none": nil, strings.Join(development, ","): nil,
 	} {
-		config, err := parsedFetching(t, "--quotas="+setting).fetchConfig()
-		require.NoError(t, err)
 		var assumed []string
-		for _, limit := range config.Quota.Limits {
+		for _, limit := range fetching(t, "--quotas="+setting).Quota.Limits {
 			if limit.Assumed {
 				assumed = append(assumed, limit.String())
 			}
@@ -243,28 +251,25 @@ func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 // A client key without its secret is an error. If both are missing, reading accounts of the
 // platform fails.
 func TestClientKeysComeInPairs(t *testing.T) {
-	f := parsedFetching(t)
-	require.Len(t, f.unkeyed(), 2)
-	require.Contains(t, f.unkeyed()[domain.TikTok], "LEDGERBOARD_TIKTOK_CLIENT_KEY")
-	f.TikTokClientKey = "key"
-	require.Len(t, f.unkeyed(), 1)
-	require.ErrorContains(t, errors.Join(f.validate()...), "LEDGERBOARD_TIKTOK_CLIENT_SECRET")
-	f.TikTokClientSecret, f.PlatformsURL = "secret", "http://localhost:1"
-	require.Empty(t, f.validate())
-	require.Empty(t, f.unkeyed())
-	f.FacebookAppID, f.InstagramAppID = "1", "2"
-	wrong := errors.Join(f.validate()...)
-	require.ErrorContains(t, wrong, "LEDGERBOARD_FACEBOOK_APP_SECRET is not")
-	require.ErrorContains(t, wrong, "LEDGERBOARD_INSTAGRAM_APP_SECRET is not")
-	for _, role := range []string{roleFetcher, roleProjector} { // processes that call no platform have the ids of the settings for all
-		s := parsed(t, "serve", "--roles="+role).Serve.settings
-		s.fetchSettings = f
-		require.Equal(t, role == roleFetcher, strings.Contains(fmt.Sprint(s.validate(":1")), "_APP_SECRET"))
+	unkeyed := fetching(t).Collect.Unkeyed
+	require.Len(t, unkeyed, 2)
+	require.Contains(t, unkeyed[domain.TikTok], "LEDGERBOARD_TIKTOK_CLIENT_KEY")
+	require.Len(t, fetching(t, "--tiktok-client-key=key").Collect.Unkeyed, 1)
+	require.Contains(t, wrongSettings(t, func(*settings) {}, "--tiktok-client-key=key"), "LEDGERBOARD_TIKTOK_CLIENT_SECRET")
+	keys := []string{"--tiktok-client-key=key", "--tiktok-client-secret=secret", "--platforms-url=http://localhost:1"}
+	require.Empty(t, wrongSettings(t, func(*settings) {}, keys...))
+	require.Empty(t, fetching(t, keys...).Collect.Unkeyed)
+	keys = append(keys, "--facebook-app-id=1", "--instagram-app-id=2")
+	wrong := wrongSettings(t, func(*settings) {}, keys...)
+	require.Contains(t, wrong, "LEDGERBOARD_FACEBOOK_APP_SECRET is not")
+	require.Contains(t, wrong, "LEDGERBOARD_INSTAGRAM_APP_SECRET is not")
+	for _, role := range []string{app.RoleFetcher, app.RoleProjector} { // processes that call no platform have the ids of the settings for all
+		wrong := wrongSettings(t, func(s *settings) { s.Roles = []string{role} }, keys...)
+		require.Equal(t, role == app.RoleFetcher, strings.Contains(wrong, "_APP_SECRET"))
 	}
-	f.FacebookAppSecret, f.InstagramAppSecret = "of facebook", "of instagram"
-	require.Empty(t, f.validate())
-	config, err := f.fetchConfig()
-	require.NoError(t, err)
+	keys = append(keys, "--facebook-app-secret=of facebook", "--instagram-app-secret=of instagram")
+	require.Empty(t, wrongSettings(t, func(*settings) {}, keys...))
+	config := fetching(t, keys...)
 	require.Equal(t, "of facebook", config.Platforms.Facebook.ClientSecret)
 	require.Equal(t, "of instagram", config.Platforms.Instagram.ClientSecret)
 }
@@ -273,14 +278,15 @@ func TestClientKeysComeInPairs(t *testing.T) {
 // for each connection, since certificates are renewed while the service runs.
 func TestKafkaTLSIsReadForEachConnection(t *testing.T) {
 	connection := func(args ...string) func() *tls.Config {
-		connect := parsed(t, append([]string{"migrate", "--kafka-tls"}, args...)...).Migrate.backends(nil).TLS
+		connect, _ := parsed(t, append([]string{"migrate", "--kafka-tls"}, args...)...).Migrate.Connection()
 		return func() *tls.Config {
 			config, err := connect()
 			require.NoError(t, err)
 			return config
 		}
 	}
-	require.Nil(t, parsed(t, "migrate").Migrate.backends(nil).TLS)
+	plain, _ := parsed(t, "migrate").Migrate.Connection()
+	require.Nil(t, plain)
 	require.Nil(t, connection()().RootCAs, "the authorities of the machine")
 	first, second := certs.NewAuthority(t), certs.NewAuthority(t)
 	clientOf := func(a *certs.Authority) certs.Pair { return a.Issue(t, "client", time.Now().Add(time.Hour)) }
@@ -308,7 +314,7 @@ func TestKafkaTLSIsReadForEachConnection(t *testing.T) {
 // The password of the brokers may be in a file, which is read for each connection.
 func TestKafkaPasswordIsReadForEachConnection(t *testing.T) {
 	file := newFile(t, "password", "first\n")
-	sasl := parsed(t, "migrate", "--kafka-user=writer", "--kafka-password=file:"+file).Migrate.backends(nil).SASL
+	_, sasl := parsed(t, "migrate", "--kafka-user=writer", "--kafka-password=file:"+file).Migrate.Connection()
 	for _, want := range []string{"first", "second"} {
 		require.NoError(t, os.WriteFile(file, []byte(want+"\n"), 0o600))
 		got, err := sasl.Password()
@@ -353,12 +359,12 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_KEY is set, but LEDGERBOARD_KAFKA_CERT is not")
 	for _, wrong := range []string{"", "--kafka-password="} {
 		storage := parsed(t, append([]string{"migrate", "--kafka-user=u"}, strings.Fields(wrong)...)...).Migrate.storage
-		faults := storage.validate()
-		require.ErrorContains(t, faults.err(), "LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
+		faults := storage.Faults()
+		require.ErrorContains(t, faults.Err(), "LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
 	}
 	for prefix, valid := range map[string]bool{"": true, "agency-1.boards_": true, "agency/": false, "ä": false, strings.Repeat("x", 201): false} {
-		faults := parsed(t, "migrate", "--topic-prefix="+prefix).Migrate.validate()
-		require.Equal(t, !valid, strings.Contains(fmt.Sprint(faults.err()), "LEDGERBOARD_TOPIC_PREFIX"), prefix)
+		faults := parsed(t, "migrate", "--topic-prefix="+prefix).Migrate.Faults()
+		require.Equal(t, !valid, strings.Contains(fmt.Sprint(faults.Err()), "LEDGERBOARD_TOPIC_PREFIX"), prefix)
 	}
 }
 
@@ -366,8 +372,11 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 func TestDemoLeadsToItsSimulator(t *testing.T) {
 	demo := parsed(t, "demo").Demo
 	demo.fill(&launch.State{}, "http://127.0.0.1:1")
-	require.Empty(t, demo.fetchSettings.validate())
-	config, err := demo.fetchConfig()
+	wrong := fmt.Sprint(demo.validate(":1"))
+	for _, name := range []string{"QUOTAS", "PLATFORMS_URL", "VERSION", "APP_", "CLIENT_"} {
+		require.NotContains(t, wrong, "LEDGERBOARD_"+name)
+	}
+	config, err := demo.Fetch()
 	require.NoError(t, err)
 	for _, limit := range config.Quota.Limits {
 		require.False(t, limit.Assumed, "%s", limit)
@@ -410,7 +419,7 @@ func TestSecretsInFiles(t *testing.T) {
 				require.Contains(t, fmt.Sprintf("%#v", s), fmt.Sprintf("%q", setting), "%s is kept and read by its user", f.Name)
 				continue
 			}
-			if s.KafkaPass != "" {
+			if s.KafkaPassword != "" {
 				s.KafkaUser = "u"
 			}
 			if s.JWTSecret == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
@@ -112,11 +114,11 @@ func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, u
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
 	settings := addressedSettings(in)
-	settings.signInSettings = signInSettings{
+	settings.SignIn = app.SignIn{
 		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCStaff: staff,
 		OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret+"\n"),
 	}
-	require.Empty(t, settings.signInSettings.validate(settings.PublicURL))
+	require.NotContains(t, fmt.Sprint(settings.validate(":1")), "OIDC")
 	withAddress(t, settings, use)
 }
 
@@ -254,7 +256,7 @@ func TestWithdrawnPeopleAreSignedOut(t *testing.T) {
 	at.Knows("s-1", map[string]any{"email": "stella@agency.example", "email_verified": true})
 	settings := addressedSettings(newStorage(t))
 	settings.Withdrawn = withdrawn
-	settings.signInSettings = signInSettings{
+	settings.SignIn = app.SignIn{
 		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret),
 		OIDCStaff: []string{"operator:olga@operators.example", "auditor:" + signInAgency + ":a-1"},
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/socket"
 )
@@ -35,7 +36,7 @@ type door struct {
 func (s settings) openFront(ctx context.Context, addr string, logger *slog.Logger) (_ *front, err error) {
 	f := &front{}
 	f.waitFor("")
-	starting, err := api.Starting(api.Config{CORSOrigins: s.CORSOrigins, Headers: s.answerHeaders}, api.Health{Checks: []api.Check{
+	starting, err := api.Starting(s.HTTP, api.Health{Checks: []api.Check{
 		{Name: "process", Probe: func(context.Context) []operator.HealthReason {
 			return []operator.HealthReason{operator.NewHealthReason(operator.HealthStarting, "wait", *f.waits.Load())}
 		}},
@@ -56,7 +57,7 @@ func (s settings) openFront(ctx context.Context, addr string, logger *slog.Logge
 			return nil, fmt.Errorf("LEDGERBOARD_ADMIN_ADDR: %w", err)
 		}
 	}
-	if s.has(roleAPI) {
+	if s.Has(app.RoleAPI) {
 		if listener, err := socket.Listen(ctx, socketDir(s.DataDir)); err != nil {
 			logger.Warn("commands cannot reach this process, except with --url", "error", err)
 		} else {

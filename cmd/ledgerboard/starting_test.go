@@ -52,7 +52,7 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 	require.NoError(t, err)
 
 	const page = "https://app.example.com"
-	s.AdminAddr, s.CORSOrigins, s.answerHeaders = "127.0.0.1:0", []string{page}, api.MockHeaders()
+	s.AdminAddr, s.HTTP.CORSOrigins, s.HTTP.Headers = "127.0.0.1:0", []string{page}, api.MockHeaders()
 	s.front, err = s.openFront(t.Context(), "127.0.0.1:0", ledgertest.Quiet)
 	require.NoError(t, err)
 	defer s.front.close()
@@ -72,7 +72,7 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 		require.Eventually(t, func() bool {
 			answer := get(base+"/readyz", "").Says(t, http.StatusServiceUnavailable, `"not_ready"`, `"starting"`)
 			require.NotContains(t, answer.Body, "another program", "everyone may ask")
-			printed, err := runCommand(t, statusCommand{installation: s.installation, Timeout: time.Minute})
+			printed, err := runCommand(t, statusCommand{installation: installation{s.Storage, s.logging}, Timeout: time.Minute})
 			require.ErrorIs(t, err, errNotReady)
 			return strings.Contains(printed, `session "ledgerboard migrate" waits for a lock held by process`) &&
 				strings.Contains(printed, "another program")

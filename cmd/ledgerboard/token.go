@@ -12,12 +12,13 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 type tokenCommand struct {
-	tokens
+	app.Tokens
 	User    string        `required:"" help:"User id (sub), 24 hex digits. With only the role operator or main_app, any name."`
 	Account string        `type:"hexid" help:"Account id (account_id), 24 hex digits: the agency for the roles agency and auditor, a sub-account for client."`
 	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; repeatable."`
@@ -37,7 +38,7 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 		return err
 	}
 	expires := time.Now().Add(c.For)
-	token, err := c.sign(c.User, c.Account, c.Role, expires)
+	token, err := signToken(c.Tokens, c.User, c.Account, c.Role, expires)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (c tokenCommand) judgeUser() error {
 	return nil
 }
 
-func (t tokens) sign(user, account string, roles []string, expires time.Time) (string, error) {
+func signToken(t app.Tokens, user, account string, roles []string, expires time.Time) (string, error) {
 	key, err := secret.Read(t.JWTSecret)
 	if err != nil {
 		return "", wrapError("LEDGERBOARD_JWT_SECRET", err)

@@ -44,7 +44,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
 	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
 	var err error
-	a.parts = app.NewParts(app.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
+	a.parts = app.NewParts(app.Config{Storage: app.Storage{DatabaseURL: a.db.URL}, Embedded: embedded.Directory{Path: a.dir}})
 	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
 	a.log, err = a.parts.Log(t.Context())
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func (a *audited) newSigner(t *testing.T) *proof.Signer {
 	t.Helper()
 	private, public, err := proof.GenerateKey()
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(a.dir, checkpointPublic), []byte(public+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(a.dir, app.PublicKeyFile), []byte(public+"\n"), 0o600))
 	key, _, err := proof.ParseKey(private)
 	require.NoError(t, err)
 	known, err := proof.ParseVerifiers(public)
@@ -181,7 +181,7 @@ func TestExportCommand(t *testing.T) {
 	text := readFile(t, path)
 	require.NotContains(t, text, auditedAgencies[1])
 
-	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	key := evidence{Keys: []string{filepath.Join(a.dir, app.PublicKeyFile)}}
 	public := strings.TrimSpace(readFile(t, key.Keys[0]))
 	said := mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: path})
 	require.Contains(t, said, "versions 1 to 10 are the ones that were signed")
@@ -236,7 +236,7 @@ func TestExportCommand(t *testing.T) {
 func TestBundlesNameTheRecordsOfSpans(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
-	path, key := filepath.Join(t.TempDir(), "agency.bundle"), evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	path, key := filepath.Join(t.TempDir(), "agency.bundle"), evidence{Keys: []string{filepath.Join(a.dir, app.PublicKeyFile)}}
 	mustRun(t, exportCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Bundle: path})
 	replay := replayCommand{installation: installation{storage: storage{DataDir: t.TempDir()}}, evidence: key, Bundle: path, Format: "json"}
 	type recordKey struct {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
@@ -60,7 +61,7 @@ func TestEveryFaceAgreesOnWhoOpensABoard(t *testing.T) {
 	at.Returns(atBoards + "/console/signin/callback")
 	settings := addressedSettings(newStorage(t))
 	settings.Withdrawn = withdrawn
-	settings.signInSettings = signInSettings{
+	settings.SignIn = app.SignIn{
 		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret),
 	}
 	withAddress(t, settings, func(a *process, sight func() *personsBrowser) {

@@ -107,7 +107,7 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 // hasTable reports whether there is a database, of any version, with the table. If so, it has
 // opened the engine's pool.
 func (p *Parts) hasTable(ctx context.Context, name string) (exists bool, err error) {
-	if !p.settings.hasDatabase() {
+	if !p.config.hasDatabase() {
 		return false, nil
 	}
 	pool, err := p.enginePool(ctx)

@@ -46,7 +46,7 @@ func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 		for _, projector := range projectors.All() {
 			engine, err := projections.New(projections.Config{
 				Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
-				Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress, SortDir: p.settings.SortDir,
+				Topics: topics, Registry: p.events, Logger: p.config.Logger, Progress: p.progress, SortDir: p.config.DataDir,
 				Paused: func(ctx context.Context) (bool, error) {
 					return pauses.Paused(ctx, domain.PauseProjection, projector.Name)
 				},
@@ -88,10 +88,10 @@ func (p *Parts) Operators(ctx context.Context) (*Operators, error) {
 	o := newOperators(pool, kept, p.Tables)
 	o.log, o.engines, o.records = p.log.value, engines, p.audit(p.log.value) // opened by the engines
 	o.changes = dashboardCommands(o.log, p.brokers.value.topics)
-	o.changes.Logger = p.settings.Logger
+	o.changes.Logger = p.config.Logger
 	return o, nil
 }
 
 func (p *Parts) audit(log *eventlog.Log) *commands.Audit {
-	return &commands.Audit{Log: log, Now: time.Now, Logger: p.settings.Logger}
+	return &commands.Audit{Log: log, Now: time.Now, Logger: p.config.Logger}
 }

@@ -19,9 +19,9 @@ import (
 func TestAnUnreadableErasureMakesTheListIncomplete(t *testing.T) {
 	t.Parallel()
 	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
-	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
-		Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet,
-	}})
+	s, err := app.Open(t.Context(), app.Config{
+		Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: db.URL}, Logger: ledgertest.Quiet,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	agency, erased := "aaaaaaaaaaaaaaaaaaaaaaaa", domain.PersonErased{User: "d10000000000000000000000"}

@@ -21,15 +21,15 @@ import (
 
 // RunReactors runs only the reactors of a process.
 func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashboards, streams *stream.Hub) error {
-	s := &Service{Parts: NewParts(Settings{}), Log: log, Updates: updates, streams: streams}
+	s := &Service{Parts: NewParts(Config{}), Log: log, Updates: updates, streams: streams}
 	return s.runReactors(ctx)
 }
 
 // HandlerOver returns the HTTP layer of a process with an empty log and empty tables: it asks only
 // the monitor.
-func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health, error) {
-	s := &Service{Parts: NewParts(Settings{}), Monitor: m, Dashboards: &readmodels.Dashboards{}, Updates: &commands.Dashboards{}}
-	server, err := s.Handler(c)
+func HandlerOver(ctx context.Context, m *monitor.Monitor, c Config) (http.Handler, api.Health, error) {
+	s := &Service{Parts: NewParts(c), Monitor: m, Dashboards: &readmodels.Dashboards{}, Updates: &commands.Dashboards{}}
+	server, _, err := s.Handler(ctx, nil)
 	return server, s.Health(), err
 }
 
@@ -45,6 +45,12 @@ func OperatorsOf(pool *pgxpool.Pool, engines ...*projections.Engine) *Operators 
 
 // ObserveTopics exports the result of the topic checks as a gauge.
 var ObserveTopics = observeTopics
+
+// ObserveCheckpoints counts the turns of the signer.
+var ObserveCheckpoints = observeCheckpoints
+
+// ReturnOrigins are the origins that a result page may link to.
+var ReturnOrigins = Config.returnOrigins
 
 // Remembered returns a probe that runs once for all concurrent callers.
 var Remembered = cachedProbe[error]

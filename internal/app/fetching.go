@@ -58,6 +58,10 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
+	keys, err := p.keyring()
+	if err != nil {
+		return nil, err
+	}
 	network, err := p.network(ctx, c)
 	if err != nil {
 		return nil, err
@@ -67,7 +71,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	f := &Fetcher{states: vault.Fetching{Pool: states}}
 	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, secrets
 	c.Collect.Log, c.Collect.Operations = log, log
-	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
+	c.Collect.Now, c.Collect.Logger = c.Now, p.config.Logger
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
@@ -75,8 +79,8 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
 	}
 	job := &pictureJob{
-		kept: vault.NewPictures(states, p.settings.SecretsKeys), contents: readmodels.Contents{Pool: tables},
-		taker: pictures.New(c.Pictures), paused: c.Collect.Paused, now: c.Now, log: p.settings.Logger,
+		kept: vault.NewPictures(states, keys), contents: readmodels.Contents{Pool: tables},
+		taker: pictures.New(c.Pictures), paused: c.Collect.Paused, now: c.Now, log: p.config.Logger,
 	}
 	c.Collect.Pictures = job.take
 	f.Collector = collect.New(c.Collect)
@@ -100,7 +104,7 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 		n.gate = collect.NewGate(c.Quota)
 		c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = n.gate.Admit, c.Now, observeCalls(p.registered)
 		if c.Platforms.Logger == nil {
-			c.Platforms.Logger = p.settings.Logger
+			c.Platforms.Logger = p.config.Logger
 		}
 		if n.clients, err = platforms.New(c.Platforms); err != nil {
 			return n, err

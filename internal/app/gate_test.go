@@ -27,9 +27,7 @@ import (
 func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	t.Parallel()
 	s, err := app.Open(t.Context(), app.Config{
-		Settings: app.Settings{
-			DatabaseURL: pgtest.New(t).URL, Embedded: embedded.Directory{Path: t.TempDir()}, Logger: ledgertest.Quiet,
-		},
+		Storage: app.Storage{DatabaseURL: pgtest.New(t).URL}, Embedded: embedded.Directory{Path: t.TempDir()}, Logger: ledgertest.Quiet,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -68,7 +66,7 @@ func TestAssembledHandlerChecksThePeople(t *testing.T) {
 		directory := &ledgertest.ReadModel{Projection: operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}
 		m := monitor.New([]*ledgertest.ReadModel{directory}, monitor.Config{People: "directory", Logger: ledgertest.Quiet})
 		m.Check(t.Context())
-		handler, health, err := app.HandlerOver(m, app.HandlerConfig{
+		handler, health, err := app.HandlerOver(t.Context(), m, app.Config{
 			Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 				return api.Principal{UserID: member, AccountID: livingAgency, Roles: api.Roles{api.RoleAuditor}}, nil
 			}),

@@ -1,18 +1,19 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -22,38 +23,37 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-// HandlerConfig configures the HTTP layer.
-type HandlerConfig struct {
-	HTTP          api.Config
-	Authenticator api.Authenticator
-	UnknownUsers  bool // accepts users who are not in the directory
-	// LocalDirectory is true if accounts and users are managed here instead of in a main
-	// application.
-	LocalDirectory bool
-	Withdrawn      *api.WithdrawnSubjects // subjects without access; nil: none
-	SignIns        *SignIns               // nil: the console has no sign-in page
-	// Application is the main application whose sessions the console uses. Its Callers must be the
-	// Authenticator. nil: no main application.
-	Application *console.Application
-	Metrics     http.Handler // serves /metrics; nil: no such route
-
-	// CheckpointKeys returns the public keys of checkpoints. It is called for every proof, because
-	// the signer may publish its key later. If it is nil or returns nil, no proofs are served over
-	// HTTP.
-	CheckpointKeys func() (note.Verifiers, error)
-}
-
-// Handler creates the HTTP layer.
-func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
+// Handler creates the HTTP layer, and the handler that also serves the console if there is one.
+// metrics serves /metrics; nil: there is no such route.
+func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Server, http.Handler, error) {
+	c := s.config
+	callers := c.Authenticator
+	if callers == nil {
+		tokens := c.bearer()
+		tokens.Logger = c.Logger
+		var err error
+		if callers, err = bearer.New(ctx, tokens); err != nil {
+			return nil, nil, err
+		}
+	}
+	withdrawn, err := api.OpenWithdrawnSubjects(c.Withdrawn, c.Logger)
+	if err != nil {
+		return nil, nil, named(c.setting("Withdrawn"), err)
+	}
+	keys, err := s.keyring()
+	if err != nil {
+		return nil, nil, err
+	}
+	local := c.Directory == DirectoryLocal
 	entities := s.entities()
 	audited := &history.History{Pool: s.ReadPool}
 	deps := api.Deps{
 		Config:            c.HTTP,
-		Authenticator:     c.Authenticator,
+		Authenticator:     callers,
 		ParentAccount:     readmodels.Accounts{Pool: s.ReadPool}.ParentAccount,
 		People:            s.people(),
-		UnknownUsers:      c.UnknownUsers,
-		Withdrawn:         c.Withdrawn,
+		UnknownUsers:      c.Users == UsersUnknownAllowed,
+		Withdrawn:         withdrawn,
 		PeopleKnown:       s.Monitor.PeopleKnown,
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
@@ -64,15 +64,15 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Audit: &api.AuditDeps{
 			History: audited,
 			Records: s.audit(s.Log),
-			Proofs:  proof.NewProver(s.Log, c.CheckpointKeys),
+			Proofs:  proof.NewProver(s.Log, c.CheckpointVerifiers),
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
-				Append: s.Log.AppendBatch, Tables: entities, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
+				Append: s.Log.AppendBatch, Tables: entities, Registry: s.events, Local: local, Now: time.Now,
 			},
 			Entities: entities,
 			Local: commands.LocalDirectory{
-				Log: s.Log, Tables: entities, Local: c.LocalDirectory, Now: time.Now,
+				Log: s.Log, Tables: entities, Local: local, Now: time.Now,
 				Gate:    func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
 				Reserve: s.reserve,
 			},
@@ -86,52 +86,61 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		IsTemporary: pg.IsTemporary,
 		Remedy:      pg.Remedy,
 		Health:      s.Health(),
-		Metrics:     c.Metrics,
+		Metrics:     metrics,
 		Registerer:  s.registered,
-		Logger:      s.settings.Logger,
+		Logger:      s.config.Logger,
 	}
-	known := s.identities(c.SignIns)
-	c.Withdrawn.LookUp(known.Named, known.Unknown)
-	if in := c.SignIns; in != nil {
-		if s.operators.PublicURL = in.PublicURL; in.Provider != nil {
-			s.operators.Issuer = in.Provider.Issuer()
-		}
+	provider := c.provider()
+	known := s.identities(provider)
+	withdrawn.LookUp(known.Named, known.Unknown)
+	if !c.mounted() {
+		s.operators.PublicURL, s.operators.Issuer = c.PublicURL, known.Issuer
 		deps.SignIns = signin.Agency{
-			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool, s.settings.SecretsKeys), People: s.people(),
-			PublicURL: in.PublicURL, Provider: in.Provider != nil,
+			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool, keys), People: s.people(),
+			PublicURL: c.PublicURL, Provider: provider != nil,
 		}
 	}
 	// Without keys, this process cannot decrypt pictures.
-	if keys := s.settings.SecretsKeys; keys != nil {
+	if keys != nil {
 		deps.Picture = vault.NewPictures(s.KeptPool, keys).Picture
 	}
-	return api.Handler(deps)
+	served, err := api.Handler(deps)
+	if err != nil || c.mounted() && c.ConsoleSignIn == "" {
+		return served, served, err
+	}
+	pages, err := s.console(served, callers, provider)
+	return served, pages, err
 }
 
-// SignIns configures how people sign in to the console, in addition to one-time links and tokens.
-type SignIns struct {
-	PublicURL string             // public URL of the service; if empty, agencies cannot create links
-	Demo      []identity.Person  // users as whom a browser can sign in without credentials
-	Provider  *identity.Provider // nil: no identity provider
-	// First creates the first agency in the console; nil: the console cannot create it.
-	First *signin.FirstAgency
-	Staff identity.Staff // auditors and operators who sign in with the provider
-}
-
-// Console returns the console, which calls the handlers of the HTTP layer. Either SignIns or
-// Application of c must be set.
-func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
+// console returns the console, which calls the operations of the HTTP layer.
+func (s *Service) console(served *api.Server, callers api.Authenticator, provider *identity.Provider) (http.Handler, error) {
+	c := s.config
 	deps := console.Deps{
-		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: s.settings.Logger, Now: time.Now,
-		Application: c.Application, RecordView: s.audit(s.Log).RecordRead,
+		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: c.Logger, Now: time.Now,
+		RecordView: s.audit(s.Log).RecordRead,
 	}
 	if s.Connect != nil {
 		deps.Platforms = s.Connect.Platforms()
 	}
-	if deps.Application == nil {
-		if err := s.signIns(&deps, c); err != nil {
-			return nil, err
-		}
+	if c.mounted() {
+		application, err := c.application()
+		deps.Application = application
+		return console.Handler(deps), err
+	}
+	keys, err := s.keyring()
+	if err != nil {
+		return nil, err
+	}
+	deps.Tokens, deps.Demo, deps.NoPublicURL = callers, c.Demo, c.PublicURL == ""
+	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool, keys), Log: s.Log, People: s.people()}
+	if provider != nil {
+		deps.Provider, deps.Identities = provider, s.identities(provider)
+	}
+	if s.First = s.firstAgency(); s.First != nil {
+		deps.Empty, deps.CreateFirst = s.First.Wanted, s.First.Create
+	}
+	if deps.Refused, err = signin.CountRefusals(s.registered, c.Logger); err != nil {
+		return nil, err
 	}
 	return console.Handler(deps), nil
 }
@@ -140,11 +149,16 @@ func (s *Service) entities() directory.Lookup {
 	return directory.Lookup{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 }
 
-// FirstAgency returns a [signin.FirstAgency], which creates the first agency of a local directory.
-// Processes with the same secret accept the same code.
-func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
+// firstAgency returns who creates the first agency of a local directory, or nil if there is a main
+// application, or no secret that all processes share: processes with the same secret accept the same
+// code.
+func (s *Service) firstAgency() *signin.FirstAgency {
+	shared, err := secret.Read(cmp.Or(s.config.SecretsKey, s.config.JWTSecret))
+	if s.config.Directory != DirectoryLocal || shared == "" || err != nil { // settings were validated
+		return nil
+	}
 	return &signin.FirstAgency{
-		Code:      signin.FirstAgencyCode(secret),
+		Code:      signin.FirstAgencyCode([]byte(shared)),
 		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now, Reserve: s.reserve},
 		Known: func() error {
 			if err := s.Monitor.MayWrite(projectors.Directory.Name); err != nil {
@@ -155,26 +169,12 @@ func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 	}
 }
 
-func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
-	in := c.SignIns
-	deps.Tokens, deps.Demo, deps.NoPublicURL = c.Authenticator, in.Demo, in.PublicURL == ""
-	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool, s.settings.SecretsKeys), Log: s.Log, People: s.people()}
-	if in.Provider != nil {
-		deps.Provider = in.Provider
-		deps.Identities = s.identities(in)
-	}
-	if in.First != nil {
-		deps.Empty, deps.CreateFirst = in.First.Wanted, in.First.Create
-	}
-	deps.Refused, err = signin.CountRefusals(s.registered, s.settings.Logger)
-	return err
-}
-
-// identities returns the people whom the identity provider knows; in may be nil.
-func (s *Service) identities(in *SignIns) signin.Identities {
+// identities returns the people whom the identity provider knows; provider may be nil.
+func (s *Service) identities(provider *identity.Provider) signin.Identities {
 	known := signin.Identities{Kept: vault.Identities{Pool: s.KeptPool}, People: s.people()}
-	if in != nil && in.Provider != nil {
-		known.Staff, known.Issuer = in.Staff, in.Provider.Issuer()
+	if provider != nil {
+		known.Staff, _ = identity.ParseStaff(s.config.OIDCStaff) // settings were validated
+		known.Issuer = provider.Issuer()
 	}
 	return known
 }

@@ -44,7 +44,7 @@ func belongsTo(owner string) error {
 // checkOwner returns an error if the log belongs to another installation than the database. A
 // process without a database can append to any log.
 func (p *Parts) checkOwner(ctx context.Context, log *eventlog.Log) error {
-	if p.owned || !p.settings.hasDatabase() {
+	if p.owned || !p.config.hasDatabase() {
 		return nil
 	}
 	var own vault.Installation // stays zero if the database is new

@@ -31,15 +31,15 @@ func newSharedKafka(t *testing.T) *sharedKafka {
 	return &sharedKafka{ledgertest.NewBroker(t, nil), t}
 }
 
-func (k *sharedKafka) settings(db *pgtest.DB, prefix string) app.Settings {
-	return app.Settings{
-		Brokers: k.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: db.URL, Logger: ledgertest.Quiet,
+func (k *sharedKafka) config(db *pgtest.DB, prefix string) app.Config {
+	return app.Config{
+		Storage: app.Storage{KafkaBrokers: k.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: db.URL}, Logger: ledgertest.Quiet,
 	}
 }
 
 // start opens and closes a process of an installation.
 func (k *sharedKafka) start(db *pgtest.DB, prefix string) error {
-	s, err := app.Open(k.t.Context(), app.Config{Settings: k.settings(db, prefix)})
+	s, err := app.Open(k.t.Context(), k.config(db, prefix))
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (k *sharedKafka) start(db *pgtest.DB, prefix string) error {
 
 // adopt replaces the owner of the log by the installation of a database.
 func (k *sharedKafka) adopt(db *pgtest.DB, answer error) (bool, error) {
-	parts := app.NewParts(k.settings(db, ""))
+	parts := app.NewParts(k.config(db, ""))
 	defer func() { require.NoError(k.t, parts.Close()) }()
 	return parts.AdoptLog(k.t.Context(), commands.Caller{UserID: "system:operator", Role: "operator"},
 		func(string) (domain.Reason, error) { return domain.Reason{Code: domain.ReasonTest}, answer })
@@ -76,7 +76,7 @@ func (k *sharedKafka) claims(prefix string) (claims []domain.InstallationClaimed
 
 func (k *sharedKafka) log(prefix string) *eventlog.Log {
 	k.t.Helper()
-	parts := app.NewParts(k.settings(&pgtest.DB{}, prefix))
+	parts := app.NewParts(k.config(&pgtest.DB{}, prefix))
 	k.t.Cleanup(func() { require.NoError(k.t, parts.Close()) })
 	log, err := parts.Log(k.t.Context())
 	require.NoError(k.t, err)
@@ -114,7 +114,7 @@ func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 	k, first, second := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	// databases of tests are copies of one
 	column(t, second, `update lb_engine.identity set database_id = gen_random_uuid() returning database_id::text`)
-	s, err := app.Open(t.Context(), app.Config{Settings: k.settings(first, "")})
+	s, err := app.Open(t.Context(), k.config(first, ""))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	ledgertest.Run(t, s.Fold)

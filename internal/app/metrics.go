@@ -23,10 +23,10 @@ func observe(s *Service) (err error) {
 		Name: "ledgerboard_notice_connections", Help: "Open connections for notices (Socket.IO and event streams).",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
 	collectors := []prometheus.Collector{
-		s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.settings.Logger),
+		s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.config.Logger),
 	}
 	if s.Fetcher != nil {
-		collectors = append(collectors, readingAges(s.Fetcher.states.ReadingAges, s.settings.Logger))
+		collectors = append(collectors, readingAges(s.Fetcher.states.ReadingAges, s.config.Logger))
 	}
 	if s.versions != nil {
 		collectors = append(collectors, versionGauges{s})
@@ -36,7 +36,7 @@ func observe(s *Service) (err error) {
 			return err
 		}
 	}
-	s.topics, err = observeTopics(s.registered, s.settings.Logger)
+	s.topics, err = observeTopics(s.registered, s.config.Logger)
 	return err
 }
 
@@ -199,7 +199,7 @@ func (g versionGauges) Collect(metrics chan<- prometheus.Metric) {
 	defer cancel()
 	used, err := g.s.usedVersions(ctx)
 	if err != nil {
-		g.s.settings.Logger.Warn("cannot read which platforms are read", "error", err)
+		g.s.config.Logger.Warn("cannot read which platforms are read", "error", err)
 	}
 	for _, v := range used {
 		if days, known := v.DaysLeft(time.Now()); known {

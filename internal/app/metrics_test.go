@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // If an operator lowers a topic's retention while the service runs, the metric and readiness show
@@ -97,4 +98,27 @@ func TestProbesAreCached(t *testing.T) {
 		hangs := app.Remembered(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		require.ErrorIs(t, hangs(t.Context()), context.DeadlineExceeded, "it ends on its own")
 	})
+}
+
+func TestTurnsOfTheSignerAreCounted(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	observe := app.ObserveCheckpoints(registry)
+	const turns, refused = "ledgerboard_checkpoint_turns_total ", "ledgerboard_checkpoint_refused"
+	const last, covered = "ledgerboard_checkpoint_last_signed_timestamp_seconds", "ledgerboard_checkpoint_covered_records"
+	want := map[string]float64{
+		turns + "signed": 0, turns + "nothing_new": 0, turns + "failed": 0, turns + "refused": 0, refused: 0, last: 0, covered: 0,
+	}
+	require.Equal(t, want, ledgertest.Metrics(t, registry), "rates start at 0")
+	signed := proof.SigningResult{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
+	for _, turn := range []proof.SigningResult{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
+		observe(turn)
+	}
+	want = map[string]float64{
+		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 1, refused: 1, last: 1_800_000_000, covered: 7,
+	}
+	require.Equal(t, want, ledgertest.Metrics(t, registry))
+	observe(signed)
+	want[turns+"signed"], want[refused] = 2, 0
+	require.Equal(t, want, ledgertest.Metrics(t, registry))
 }

@@ -30,7 +30,7 @@ type erasure struct {
 	kept         int  // number of secrets that others use
 }
 
-func (e erasure) report(done bool) operator.Erasure {
+func (e *erasure) report(done bool) operator.Erasure {
 	report := operator.Erasure{
 		PersonErased: e.person.Erased(), ParentAccount: e.person.ParentAccount, Shared: domain.ConnectionIDs(e.person.Shared),
 		Secrets: e.deleted, KeptSecrets: e.kept, Erased: done, Before: e.erasedBefore,

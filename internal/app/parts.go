@@ -1,16 +1,12 @@
 package app
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -26,7 +22,7 @@ import (
 // Parts are the backends of a process. Each part is opened on first use; [Parts.Close] closes all
 // of them in reverse order. Parts must be used by only one goroutine at a time.
 type Parts struct {
-	settings   Settings
+	config     Config
 	registered *registrations
 	events     *domain.Registry
 	ended      <-chan struct{} // nil: no embedded database
@@ -40,20 +36,16 @@ type Parts struct {
 	owned                  bool  // the log belongs to the installation of the database
 	tables                 part[*pgxpool.Pool]
 	platforms              part[network]
+	keys                   part[vault.Keyring]
 	engines                part[[]*projections.Engine] // of all projections
 	engine, vault, fetched part[*pgxpool.Pool]
 }
 
 // NewParts returns parts that are not open yet.
-func NewParts(s Settings) *Parts {
-	if s.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
-	if s.Registerer == nil {
-		s.Registerer = prometheus.NewRegistry()
-	}
+func NewParts(c Config) *Parts {
+	c = c.withDefaults()
 	p := &Parts{
-		settings: s, registered: &registrations{Registerer: s.Registerer},
+		config: c, registered: &registrations{Registerer: c.Registerer},
 		events: domain.NewRegistry(), progress: pg.NewProgress(),
 	}
 	p.Add(p.registered.Close)
@@ -99,11 +91,11 @@ type brokers struct {
 
 func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 	return p.brokers.get(func() (b brokers, err error) {
-		b.addrs = p.settings.Brokers
+		b.addrs = p.config.KafkaBrokers
 		if b.topics, err = Topics(); err != nil || len(b.addrs) > 0 {
 			return b, err
 		}
-		addrs, settings, stop, err := p.settings.Embedded.StartBroker(ctx)
+		addrs, settings, stop, err := p.config.Embedded.StartBroker(ctx)
 		if err != nil {
 			return b, err
 		}
@@ -114,9 +106,10 @@ func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 }
 
 func (p *Parts) logConfig(b brokers) eventlog.Config {
+	secure, credentials := p.config.Connection()
 	return eventlog.Config{
-		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Prefix: p.settings.TopicPrefix,
-		Registry: p.events, Logger: p.settings.Logger,
+		Brokers: b.addrs, Topics: b.topics, TLS: secure, SASL: credentials, Prefix: p.config.TopicPrefix,
+		Registry: p.events, Logger: p.config.Logger,
 	}
 }
 
@@ -129,13 +122,13 @@ func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
 // DatabaseURL returns the URL of the database.
 func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	return p.database.get(func() (string, error) {
-		if p.settings.DatabaseURL != "" {
-			if open := pg.IsUnencrypted(p.settings.DatabaseURL); open != "" {
-				p.settings.Logger.WarnContext(ctx, open)
+		if p.config.DatabaseURL != "" {
+			if open := pg.IsUnencrypted(p.config.DatabaseURL); open != "" {
+				p.config.Logger.WarnContext(ctx, open)
 			}
-			return p.settings.DatabaseURL, nil
+			return p.config.DatabaseURL, nil
 		}
-		url, ended, stop, err := p.settings.Embedded.StartPostgres(ctx)
+		url, ended, stop, err := p.config.Embedded.StartPostgres(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -169,7 +162,7 @@ func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 // ownLog is like Log but accepts unsafe topics, so that operators can inspect and repair a log.
 func (p *Parts) ownLog(ctx context.Context) (*eventlog.Log, error) {
 	log, err := p.openLog(ctx)
-	if err == nil && !p.settings.Existing {
+	if err == nil && !p.config.Existing {
 		err = p.checkOwner(ctx, log)
 	}
 	return log, err
@@ -191,7 +184,7 @@ func (p *Parts) openLog(ctx context.Context) (*eventlog.Log, error) {
 			return nil, err
 		}
 		config := p.logConfig(b)
-		config.Existing, config.Metrics = p.settings.Existing, p.registered
+		config.Existing, config.Metrics = p.config.Existing, p.registered
 		config.Unsafe = func(findings error) { p.unsafe = findings }
 		log, err := eventlog.Open(ctx, config)
 		if err != nil {
@@ -226,10 +219,10 @@ func (p *Parts) namingLocks(ctx context.Context, do func() error) error {
 	stop := pg.WatchLocks(ctx, url, func(text string) {
 		if text != "" {
 			last = text
-			p.settings.Logger.WarnContext(ctx, "waiting for a lock", "reason", text, "gives_up_after", pg.LockWait)
+			p.config.Logger.WarnContext(ctx, "waiting for a lock", "reason", text, "gives_up_after", pg.LockWait)
 		}
-		if p.settings.Waits != nil {
-			p.settings.Waits(text)
+		if p.config.Waits != nil {
+			p.config.Waits(text)
 		}
 	})
 	err = do()
@@ -244,10 +237,14 @@ func (p *Parts) namingLocks(ctx context.Context, do func() error) error {
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.tables, "tables", func(url string) (*pgxpool.Pool, error) {
 		var params map[string]string
-		if p.settings.NoSubscriptions {
+		conns := int32(24)
+		if len(p.config.Roles) > 0 && !p.config.Has(RoleAPI) {
+			conns = 8 // enough without requests
+		}
+		if p.config.Subscriptions == SubscriptionsNone {
 			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
 		}
-		return projections.OpenTables(ctx, url, projectors.All(), cmp.Or(p.settings.ReadConns, 24), params)
+		return projections.OpenTables(ctx, url, projectors.All(), conns, params)
 	})
 }
 
@@ -305,44 +302,26 @@ func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := vault.NewSecrets(pool, p.settings.SecretsKeys)
+	keys, err := p.keyring()
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := vault.NewSecrets(pool, keys)
 	if err == nil {
 		err = secrets.Check(ctx)
 	}
 	return secrets, err
 }
 
-// Settings configure the backends of a process. Callers must validate them.
-type Settings struct {
-	Brokers     []string                    // empty: an embedded broker
-	TLS         func() (*tls.Config, error) // called for each connection; nil: no TLS
-	SASL        *eventlog.SASLConfig        // nil: no authentication
-	TopicPrefix string                      // of topics and consumer groups
-	// Existing is true if the process only reads the log, of any installation, and must not create
-	// missing topics: opening the log then returns [eventlog.ErrNoTopic].
-	Existing bool
-
-	DatabaseURL string        // "": an embedded server
-	ReadConns   int32         // maximum number of connections for reading the tables; 0: 24
-	SecretsKeys vault.Keyring // keys that encrypt tokens; nil: none
-	// NoSubscriptions is true if accounts are read and connected without a subscription.
-	NoSubscriptions bool
-
-	Embedded Embedded // starts backends that are not configured; nil if all are configured
-
-	// SortDir is where rebuilds and checks write what they sort: see [projections.Config].
-	SortDir string
-
-	// Waits gets the reason for which the process waits while it opens its parts, and "" when it
-	// continues; nil: reasons are only logged.
-	Waits func(reason string)
-
-	Logger     *slog.Logger          // nil: nothing is logged
-	Registerer prometheus.Registerer // nil: metrics are collected but not exported
-}
-
-func (s Settings) hasDatabase() bool {
-	return s.DatabaseURL != "" || s.Embedded != nil && s.Embedded.HasPostgres()
+// keyring returns the keys that encrypt tokens; nil if there are none.
+func (p *Parts) keyring() (vault.Keyring, error) {
+	return p.keys.get(func() (vault.Keyring, error) {
+		if p.config.SecretsKey == "" {
+			return nil, nil
+		}
+		keys, err := vault.OpenKeyring(p.config.SecretsKey, p.config.Logger)
+		return keys, named(p.config.setting("SecretsKey"), err)
+	})
 }
 
 // Embedded starts a broker and a database for this process. internal/embedded implements it. It is
@@ -356,10 +335,4 @@ type Embedded interface {
 	HasPostgres() bool
 	// StartPostgres also returns a channel that is closed when the server has exited.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)
-}
-
-// ParseSecretsKeys parses keys in the format of LEDGERBOARD_SECRETS_KEY, for main applications,
-// which cannot import the vault.
-func ParseSecretsKeys(setting string) (vault.Keyring, error) {
-	return vault.OpenKeyring(setting, slog.Default())
 }

@@ -49,7 +49,7 @@ func (s *Service) Health() api.Health {
 	}
 	return api.Health{
 		Checks: checks, Details: s.addDetails,
-		Reads: s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector"),
+		Reads: s.config.Has(RoleAPI) || s.config.Has(RoleFetcher) || s.config.Has(RoleProjector),
 		Projections: func() ([]operator.ProjectionHealth, error) {
 			return s.Monitor.Health(), cmp.Or(s.Monitor.MayRead(), s.Monitor.MayWrite(projectors.Dashboards.Name))
 		},
@@ -68,7 +68,7 @@ func (s *Service) failed(
 	ctx context.Context, part string, err error, code operator.HealthCode, params ...string,
 ) []operator.HealthReason {
 	if err != nil {
-		s.settings.Logger.DebugContext(ctx, "cannot read "+part, "error", err)
+		s.config.Logger.DebugContext(ctx, "cannot read "+part, "error", err)
 	}
 	return reasonIf(err != nil, code, params...)
 }
@@ -217,7 +217,7 @@ func Health(ctx context.Context, p *Parts) (operator.Health, error) {
 	if err != nil {
 		return operator.Health{}, err
 	}
-	m := newMonitor(engines, p.engine.value, p.settings.Logger)
+	m := newMonitor(engines, p.engine.value, p.config.Logger)
 	m.Check(ctx)
 	select {
 	case <-ctx.Done():

@@ -25,7 +25,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Brokers refuse records, for example because the clock of this machine is ahead: the metric counts
@@ -42,9 +41,9 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 		return ledgertest.Refuse(request, kerr.InvalidTimestamp), nil, true
 	})
 	registry := prometheus.NewRegistry()
-	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
-		Brokers: cluster.ListenAddrs(), DatabaseURL: pgtest.New(t).URL, Logger: ledgertest.Quiet, Registerer: registry,
-	}})
+	s, err := app.Open(t.Context(), app.Config{
+		Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: pgtest.New(t).URL}, Logger: ledgertest.Quiet, Registerer: registry,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	ready := func() string { return textOf(t, s, "log") }
@@ -84,9 +83,9 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(u.String()), 0o600))
 	}
 	write("one")
-	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
-		Brokers: cluster.ListenAddrs(), DatabaseURL: "file:" + file, Logger: ledgertest.Quiet,
-	}})
+	s, err := app.Open(t.Context(), app.Config{
+		Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: "file:" + file}, Logger: ledgertest.Quiet,
+	})
 	require.NoError(t, err)
 	defer func() {
 		require.NoError(t, s.Close())
@@ -111,9 +110,9 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 func TestASwitchedOffAppIsNamed(t *testing.T) {
 	t.Parallel()
 	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
-	s, err := app.Open(t.Context(), app.Config{Settings: app.Settings{
-		Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet,
-	}})
+	s, err := app.Open(t.Context(), app.Config{
+		Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: db.URL}, Logger: ledgertest.Quiet,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	apps := func() string { return textOf(t, s, "platform apps") }
@@ -143,16 +142,10 @@ func TestAVersionThatEndsSoonIsNamed(t *testing.T) {
 	for version, soon := range map[string]bool{months(14): true, months(11): true, months(2): false} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			keys, err := app.ParseSecretsKeys(ledgertest.Key)
-			require.NoError(t, err)
 			cluster, db, registry := ledgertest.NewBroker(t, nil), pgtest.New(t), prometheus.NewRegistry()
-			apps := platforms.Config{LinkedIn: platforms.Endpoint{Version: version}}
 			s, err := app.Open(t.Context(), app.Config{
-				Settings: app.Settings{
-					Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet, Registerer: registry,
-					SecretsKeys: keys,
-				},
-				Platforms: &app.FetchConfig{Platforms: apps},
+				Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: db.URL}, Platforms: app.Platforms{LinkedInVersion: version},
+				Roles: []string{app.RoleAPI}, SecretsKey: ledgertest.Key, Logger: ledgertest.Quiet, Registerer: registry,
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -18,34 +19,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// Config configures a service. Callers must validate it.
-type Config struct {
-	Settings
-
-	ClientScopes []string // scopes of new dashboards
-	// ManagedSubscriptions are the product types whose orders define points of contact: see
-	// [domain.PointOfContactProducts].
-	ManagedSubscriptions []string
-
-	Roles []string // roles of this process
-
-	// Streams is true if [Service.Stream] will run. Otherwise, changes of figures are not received.
-	Streams bool
-	// Platforms configures the platforms, their quotas and intervals. If it is nil, this process
-	// calls no platform.
-	Platforms *FetchConfig
-	Fetches   bool // true if this process reads the platforms
-	// Connect configures how people connect accounts in a browser. If it is nil, this process
-	// connects no accounts. It requires Platforms.
-	Connect *ConnectConfig
-}
 
 // Service is an assembled process.
 type Service struct {
@@ -59,25 +40,25 @@ type Service struct {
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
-	Fetcher    *Fetcher         // nil without Config.Fetches
-	Connect    *connect.Connect // nil without Config.Connect
+	Fetcher    *Fetcher            // nil without the role fetcher
+	Connect    *connect.Connect    // nil unless people connect accounts here
+	First      *signin.FirstAgency // creates the first agency in the console; nil: the console cannot create it
 
 	stopping  atomic.Bool
-	config    Config
 	topics    *topicsHealth
 	engine    *pgxpool.Pool
 	operators *Operators
 	engines   []*projections.Engine
 	streams   *stream.Hub
 	ticketKey []byte
-	mainApp   *api.MainAppDeps           // nil without Config.Platforms
-	versions  func() []platforms.Version // nil without Config.Platforms
+	mainApp   *api.MainAppDeps           // nil if this process uses no tokens
+	versions  func() []platforms.Version // likewise
 }
 
 // Open migrates the database to this version and opens everything that the process needs, but
 // starts nothing. The caller must call Close on the service.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
-	s := &Service{Parts: NewParts(c.Settings), config: c}
+	s := &Service{Parts: NewParts(c)}
 	s.upkeep = &upkeep{service: s, requested: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
@@ -98,12 +79,12 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		return nil, err
 	}
 	config := dashboardCommands(s.Log, s.brokers.value.topics)
-	config.Store, config.Logger = s.Dashboards, s.settings.Logger
+	config.Store, config.Logger = s.Dashboards, s.config.Logger
 	config.Gate = func() error { return s.Monitor.MayWrite(projectors.Dashboards.Name) } // as /readyz?for=writes
 	s.Updates = commands.NewDashboards(config)
 	s.openStreams()
-	if c.Platforms != nil {
-		if err := s.openPlatforms(ctx, *c.Platforms); err != nil {
+	if c.usesTokens() {
+		if err := s.openPlatforms(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +95,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
-	if s.settings.SecretsKeys != nil {
+	if s.config.usesTokens() {
 		if _, err := s.Secrets(ctx); err != nil {
 			return err
 		}
@@ -125,7 +106,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
 		return err
 	}
-	if s.config.Streams {
+	if s.config.Has(RoleAPI) {
 		if s.ticketKey, err = vault.TicketKey(ctx, s.KeptPool); err != nil {
 			return err
 		}
@@ -136,14 +117,32 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.engines, err = s.anyEngines(ctx); err != nil {
 		return err
 	}
-	s.Monitor = newMonitor(s.engines, s.engine, s.settings.Logger)
+	s.Monitor = newMonitor(s.engines, s.engine, s.config.Logger)
 	s.operators.acted = s.Monitor.Check
 	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,
-		DefaultScopes:        s.config.ClientScopes,
+		DefaultScopes:        s.config.ClientDashboardScopes,
 		ManagedSubscriptions: domain.PointOfContactProducts(s.config.ManagedSubscriptions),
 	}
 	return nil
+}
+
+// Signer returns the signer of checkpoints and its public key.
+func (s *Service) Signer() (*proof.Signer, string, error) {
+	if err := os.MkdirAll(s.config.DataDir, 0o755); err != nil {
+		return nil, "", fmt.Errorf("create data directory: %w", err)
+	}
+	if _, _, err := s.config.signingKey(); err != nil {
+		return nil, "", err
+	}
+	_, public, err := proof.ParseKey(s.config.CheckpointKey)
+	if err != nil {
+		return nil, "", err
+	}
+	return proof.NewSigner(proof.SignerConfig{
+		Source: s.Log, Append: s.Log.Append, Renew: s.config.signingKey,
+		Now: time.Now, Every: s.config.CheckpointEvery, Logger: s.config.Logger, Observe: observeCheckpoints(s.registered),
+	}), public, nil
 }
 
 // Fold does the work of the role projector until ctx is done: it folds the log into the tables, and
@@ -154,7 +153,7 @@ func (s *Service) Fold(ctx context.Context) error {
 		group.Go(func() error { return engine.Run(ctx) })
 	}
 	group.Go(func() error {
-		projections.RunChecks(ctx, s.engine, s.engines, s.settings.Logger)
+		projections.RunChecks(ctx, s.engine, s.engines, s.config.Logger)
 		return nil
 	})
 	return group.Wait()

@@ -42,9 +42,9 @@ func (s *Service) openStreams() {
 				return false
 			}
 		},
-		Logger: s.settings.Logger,
+		Logger: s.config.Logger,
 	})
-	if s.config.Streams {
+	if s.config.Has(RoleAPI) {
 		s.progress.ListenFigures(s.streams.Notify)
 	}
 }
@@ -55,7 +55,7 @@ func (s *Service) openStreams() {
 func (s *Service) Follow(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
-		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.settings.Logger) },
+		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.config.Logger) },
 		s.Monitor.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topics.Checked) },
 	} {
@@ -79,7 +79,7 @@ const headTimeout = time.Minute
 // runReactors runs the watermill router of this process: every new record on `dashboards` wakes the
 // listeners of its agency once the record is folded.
 func (s *Service) runReactors(ctx context.Context) error {
-	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(s.settings.Logger))
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(s.config.Logger))
 	if err != nil {
 		return fmt.Errorf("create router: %w", err)
 	}

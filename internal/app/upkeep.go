@@ -39,7 +39,7 @@ type upkeep struct {
 func (u *upkeep) PurgeSignIns(ctx context.Context) {
 	for running := true; running; running = pause(ctx, purgeEvery) {
 		if err := (vault.Connecting{Pool: u.service.KeptPool}).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			u.service.settings.Logger.Warn("cannot delete expired sign-ins; retrying in a minute", "error", err)
+			u.service.config.Logger.Warn("cannot delete expired sign-ins; retrying in a minute", "error", err)
 		}
 	}
 }
@@ -53,7 +53,7 @@ func (u *upkeep) TidySecrets(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	logger := u.service.settings.Logger
+	logger := u.service.config.Logger
 	for running := true; running; running = pause(ctx, forgetEvery) {
 		deleted, err := u.forgetSecrets(ctx)
 		switch {
@@ -103,7 +103,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 			err = u.eraseAsked(ctx, request)
 		}
 		if err != nil && ctx.Err() == nil {
-			u.service.settings.Logger.WarnContext(ctx,
+			u.service.config.Logger.WarnContext(ctx,
 				"cannot complete a deletion request yet; retrying in a few minutes", "error", err)
 		}
 		if found { // there may be more requests

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -235,6 +236,27 @@ func ParseKey(setting string) (signer note.Signer, public string, err error) {
 		return nil, "", malformed
 	}
 	return signer, public, nil
+}
+
+// ReadKeys returns public keys of checkpoints, of which each argument is one or the name of a file
+// with some.
+func ReadKeys(keysOrFiles []string) ([]string, error) {
+	var keys []string
+	for _, key := range keysOrFiles {
+		if _, err := ParseVerifiers(key); err == nil {
+			keys = append(keys, key)
+			continue
+		}
+		raw, err := os.ReadFile(key)
+		if err != nil {
+			return nil, fmt.Errorf("%.80q is neither a public key nor a file of public keys", key)
+		}
+		keys = append(keys, strings.Fields(string(raw))...)
+	}
+	if _, err := ParseVerifiers(keys...); err != nil {
+		return nil, err
+	}
+	return keys, nil
 }
 
 // ParseVerifiers parses public keys: the current one and those of earlier checkpoints.

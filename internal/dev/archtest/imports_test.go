@@ -131,7 +131,7 @@ func TestWhatIsAllowedIsNoBreach(t *testing.T) {
 		"projections/x.go":            "./internal/eventlog ./projections/fold ./projections/write",
 		"projections/projectors/x.go": "./projections/ddl ./projections/fold ./projections/write ./domain",
 		"internal/eventlog/x.go":      "github.com/ThreeDotsLabs/watermill github.com/IBM/sarama ./domain",
-		"internal/app/x.go":      "./projections ./api ./internal/dev/embedded",
+		"internal/app/x.go":           "./projections ./api ./internal/dev/embedded",
 		"commands/x_test.go":          "github.com/jackc/pgx/v5",
 		"testdata/domain/x.go":        "os",
 	}), archtest.Rules(), archtest.TestSupport())

@@ -58,7 +58,6 @@ type Stack struct {
 	SecretsKey string // that sealed the tokens
 
 	cfg      Config
-	keys     vault.Keys
 	parts    *app.Parts
 	fetchers []*app.Fetcher
 	engines  []*projections.Engine
@@ -67,10 +66,7 @@ type Stack struct {
 // Open starts the parts and feeds the directory; nothing is fetched yet. Close ends them.
 func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{cfg: cfg, SecretsKey: newKey()}
-	if s.keys, err = vault.ParseKeys(s.SecretsKey); err != nil {
-		return nil, err
-	}
-	s.parts = app.NewParts(s.settings(app.Settings{Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}}))
+	s.parts = app.NewParts(s.config(app.Config{Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}}))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -87,11 +83,11 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	return s, s.startEngines(ctx)
 }
 
-// settings complete those of one process, which counts for itself.
-func (s *Stack) settings(at app.Settings) app.Settings {
+// config completes that of one process, which counts for itself.
+func (s *Stack) config(at app.Config) app.Config {
 	counted := prometheus.NewRegistry()
 	s.Counts = append(s.Counts, counted)
-	at.DatabaseURL, at.SecretsKeys = s.cfg.DatabaseURL, s.keys
+	at.DatabaseURL, at.SecretsKey = s.cfg.DatabaseURL, s.SecretsKey
 	at.Logger, at.Registerer = s.cfg.Logger, counted
 	return at
 }
@@ -138,7 +134,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	for n := range max(s.cfg.Fetchers, 1) {
 		parts := s.parts
 		if n > 0 {
-			parts = app.NewParts(s.settings(app.Settings{Brokers: s.Brokers}))
+			parts = app.NewParts(s.config(app.Config{Storage: app.Storage{KafkaBrokers: s.Brokers}}))
 			s.parts.Add(parts.Close)
 		}
 		fetcher, err := s.newFetcher(ctx, parts, base)

@@ -38,11 +38,12 @@ func main() {
 	ctx := context.Background()
 	alice := api.Principal{UserID: "a11ce0000000000000000000", AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Roles: api.Roles{api.RoleAgency}}
 	boards, err := mount.Open(ctx, mount.Config{
-		Brokers:              strings.Split(os.Getenv("LEDGERBOARD_KAFKA_BROKERS"), ","),
-		DatabaseURL:          os.Getenv("LEDGERBOARD_DATABASE_URL"),
-		ManagedSubscriptions: []string{"managed_social"},
-		HTTP:                 api.Config{Prefix: "/boards"},
-		Authenticator:        api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return alice, nil }),
+		Storage: mount.Storage{
+			KafkaBrokers: strings.Split(os.Getenv("LEDGERBOARD_KAFKA_BROKERS"), ","), DatabaseURL: os.Getenv("LEDGERBOARD_DATABASE_URL"),
+		},
+		Dashboards:    mount.Dashboards{ManagedSubscriptions: []string{"managed_social"}},
+		HTTP:          api.Config{Prefix: "/boards"},
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return alice, nil }),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -33,10 +33,11 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	boards, err := mount.Open(ctx, mount.Config{
-		Brokers:              strings.Split(os.Getenv("LEDGERBOARD_KAFKA_BROKERS"), ","),
-		DatabaseURL:          os.Getenv("LEDGERBOARD_DATABASE_URL"),
-		ManagedSubscriptions: []string{"managed_social"},
-		HTTP:                 api.Config{Prefix: "/boards"},
+		Storage: mount.Storage{
+			KafkaBrokers: strings.Split(os.Getenv("LEDGERBOARD_KAFKA_BROKERS"), ","), DatabaseURL: os.Getenv("LEDGERBOARD_DATABASE_URL"),
+		},
+		Dashboards: mount.Dashboards{ManagedSubscriptions: []string{"managed_social"}},
+		HTTP:       api.Config{Prefix: "/boards"},
 		// Called only if signedIn has set no caller, which never happens.
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in first.")

@@ -1,0 +1,44 @@
+package app_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/app"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+)
+
+// Origins with a star may read responses, but result pages never link to them.
+func TestResultPagesLinkOnlyToExactOrigins(t *testing.T) {
+	t.Parallel()
+	c := app.Config{
+		Roles: []string{app.RoleAPI}, PublicURL: "https://boards.example",
+		HTTP: api.Config{CORSOrigins: []string{"*", "http://localhost:*", "https://app.example"}},
+	}
+	require.Equal(t, []string{"https://app.example"}, app.ReturnOrigins(c))
+	require.True(t, c.Connects())
+	c.Roles = []string{app.RoleFetcher}
+	require.False(t, c.Connects(), "without the role api no requests are served")
+}
+
+// Values that the command line refuses are refused in code too. A main application reads the name of a
+// field, and an operator that of the variable.
+func TestEnumsAreCheckedInCode(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[app.Config]()) {
+		if _, limited := field.Tag.Lookup("enum"); !limited {
+			continue
+		}
+		checked++
+		var c app.Config
+		reflect.ValueOf(&c).Elem().FieldByIndex(field.Index).SetString("Nonsense")
+		require.ErrorContains(t, c.Validate(), "mount: Config."+field.Name+` is "Nonsense"; use `)
+		c.Embedded = embedded.Directory{}
+		require.ErrorContains(t, c.Validate(), field.Tag.Get("env")+` is "Nonsense"; use `)
+	}
+	require.Greater(t, checked, 4)
+}

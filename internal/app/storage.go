@@ -1,0 +1,90 @@
+package app
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
+)
+
+// Connection returns how to connect to the brokers: the configuration of TLS, which is read again for
+// each connection because certificates are renewed, or nil without TLS; and the credentials, or nil.
+func (s Storage) Connection() (func() (*tls.Config, error), *eventlog.SASLConfig) {
+	var secure func() (*tls.Config, error)
+	switch {
+	case s.TLS != nil:
+		secure = func() (*tls.Config, error) { return s.TLS, nil }
+	case s.KafkaTLS:
+		secure = func() (*tls.Config, error) { return s.readTLS(variable) }
+	}
+	if s.KafkaUser == "" {
+		return secure, nil
+	}
+	return secure, &eventlog.SASLConfig{
+		Mechanism: cmp.Or(s.KafkaSASL, eventlog.SASLScramSHA512), User: s.KafkaUser,
+		Password: func() (string, error) { return secret.Read(s.KafkaPassword) },
+	}
+}
+
+// variable returns the environment variable of a setting of [Storage].
+func variable(field string) string {
+	f, _ := reflect.TypeFor[Storage]().FieldByName(field)
+	return f.Tag.Get("env")
+}
+
+// AfterApply is a hook of package kong, which refuses invalid files before any command starts.
+func (s Storage) AfterApply() error {
+	f := s.checkTLS(variable)
+	return f.Err()
+}
+
+func (s Storage) checkTLS(setting func(field string) string) (f Faults) {
+	if !s.KafkaTLS {
+		for field, value := range map[string]string{"KafkaCA": s.KafkaCA, "KafkaCert": s.KafkaCert, "KafkaKey": s.KafkaKey} {
+			f.Unlessf(value == "", "%s is set, but %s is not true: traffic and credentials would be readable on the network",
+				setting(field), setting("KafkaTLS"))
+		}
+		return f
+	}
+	f.Unlessf(s.KafkaKey == "" || s.KafkaCert != "", "%s is set, but %s is not", setting("KafkaKey"), setting("KafkaCert"))
+	_, err := s.readTLS(setting)
+	f.Add(err)
+	return f
+}
+
+func (s Storage) readTLS(setting func(field string) string) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	var errs [2]error
+	if s.KafkaCA != "" {
+		config.RootCAs, errs[0] = readAuthorities(s.KafkaCA, setting("KafkaCert"))
+	}
+	if s.KafkaCert != "" {
+		var pair tls.Certificate
+		pair, errs[1] = tls.LoadX509KeyPair(s.KafkaCert, cmp.Or(s.KafkaKey, s.KafkaCert))
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, errors.Join(named(setting("KafkaCA"), errs[0]), named(setting("KafkaCert"), errs[1]))
+}
+
+func readAuthorities(path, certSetting string) (*x509.CertPool, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read certificates: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(raw) {
+		what := "no PEM certificate"
+		if strings.Contains(string(raw), "PRIVATE KEY") {
+			what = "a private key but no certificate: set the file as " + certSetting
+		}
+		return nil, fmt.Errorf("%s contains %s", path, what)
+	}
+	return roots, nil
+}
