@@ -220,7 +220,8 @@ type personView struct {
 
 	between
 
-	Spans      []personSpan
+	Boards     []personBoard
+	Periods    int
 	Agency     bool // the visitor may see how the person signs in
 	Staff      bool // of the agency, by today's directory
 	Inactive   bool // today
@@ -228,6 +229,15 @@ type personView struct {
 	LeftOut    int64
 	More       string
 }
+
+// personBoard is a person's access to a board, by periods.
+type personBoard struct {
+	Dashboard history.Named
+	Spans     []personSpan // oldest first
+}
+
+// Newest returns the last period.
+func (b personBoard) Newest() personSpan { return b.Spans[len(b.Spans)-1] }
 
 // personSpan is a period in which the person had the same access to a board.
 type personSpan struct {
@@ -288,10 +298,15 @@ func openPerson(v *visit) (view, error) {
 		if s.EndedBy != nil {
 			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))
 		}
-		shown.Spans = append(shown.Spans, span)
+		if n := len(shown.Boards); n == 0 || shown.Boards[n-1].Dashboard.ID != s.Dashboard.ID {
+			shown.Boards = append(shown.Boards, personBoard{Dashboard: s.Dashboard})
+		}
+		board := &shown.Boards[len(shown.Boards)-1]
+		board.Spans = append(board.Spans, span)
 	}
+	shown.Periods = len(spans)
 	if shown.More == "" && !given.Has("cursor") { // pages keep the order of the API, which is by id
-		slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) })
+		slices.SortFunc(shown.Boards, func(a, b personBoard) int { return byName(a.Dashboard, b.Dashboard) })
 	}
 	return shown, nil
 }

@@ -188,18 +188,26 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 
 func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	t.Parallel()
-	_, b := newHistory(t)
-	page := b.get("/console/people/"+ben).says(http.StatusOK, "<h1>Ben Holm</h1>", unproven, "shows Figures<", "Ended:", "Alice", `href="/console/people/`+alice,
+	r, b := newHistory(t)
+	page := b.get("/console/people/"+ben).says(http.StatusOK, "<h1>Ben Holm</h1>", unproven, "data-label=\"Shows\">Figures<", "Ended:", "Alice", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-03T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.NotContains(t, page.Body.String(), "Shown:", "access that began with the list has no third reason")
 	b.get("/console/people/"+ben+"?from=2026-10-01&to=2026-10-02").says(http.StatusOK, "Harbour Bakery")
-	b.get("/console/people/"+ben+"?from=2026-10-01&to=2026-10-01").says(http.StatusOK, "<h1>Ben Holm</h1>").lacks("shows Figures")
+	b.get("/console/people/"+ben+"?from=2026-10-01&to=2026-10-01").says(http.StatusOK, "<h1>Ben Holm</h1>").lacks("Harbour Bakery")
 	for from, fault := range map[string]string{"once": "This is not a valid date or time", "2026-10-04": "Choose a time that is before", "2026-10-05": "This time is in the future"} {
 		b.get("/console/people/"+ben+"?from="+from+"&to=2026-10-03").says(http.StatusOK, "<h1>Ben Holm</h1>",
 			`value="`+from+`"`, `class="fault">`+fault, `value="2026-10-03"`, "All times are shown.", "Harbour Bakery")
 	}
 	b.get("/console/people/"+alice).says(http.StatusOK, "<h1>Alice</h1>", "Staff can open every board because of their role", "No access to any board is recorded")
 	b.get("/console/people/"+otherUser).says(http.StatusNotFound, "No such user is in your agency")
+
+	boards := strings.Count(page.Body.String(), `<th scope="row">`)
+	require.Positive(t, boards)
+	for _, listed := range [][]string{{clara}, {clara, ben}} {
+		r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Users: &listed})
+	}
+	page = b.get("/console/people/"+ben).says(http.StatusOK, "2 periods", ">now</td>")
+	require.Equal(t, boards, strings.Count(page.Body.String(), `<th scope="row">`), "a board is one row")
 }
 
 func TestCompareTwoTimes(t *testing.T) {
