@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"reflect"
 	"slices"
@@ -146,7 +147,7 @@ func TestMe(t *testing.T) {
 	}, client["user"])
 	require.Equal(t, []any{"client"}, client["roles"])
 	require.Equal(t, map[string]any{"id": client1, "name": "Client 1"}, client["account"])
-	require.Equal(t, map[string]any{"id": agency, "name": "Our agency", "colour": "#17587f"}, client["agency"])
+	require.Equal(t, map[string]any{"id": agency, "name": "Our agency", "colour": "#17587f", "logo": true}, client["agency"])
 	require.Contains(t, client["scopes"], "analytics")
 	require.Equal(t, b.now.Add(time.Hour+10*time.Second).Format(time.RFC3339), client["expires_at"], "it is accepted until then")
 	opens := client["opens"].(map[string]any)
@@ -318,6 +319,22 @@ func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 
 	require.NoError(t, b.facts.Append(t.Context(), commands.EraseContentDraft(contents[70].Key(), said.Add(time.Hour))))
 	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).Status, "its texts are erased: it is not shown, though it is still kept")
+}
+
+// Clients see the logo of their own agency, as it was sent; another agency has none.
+func TestALogoIsThatOfTheCallersAgency(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	_, encoded, err := domain.SplitLogo(logoURI)
+	require.NoError(t, err)
+	for _, role := range []string{"agency", "client"} {
+		answer := b.get("/api/logo", b.tokenOf(role)).Says(t, http.StatusOK)
+		require.Equal(t, encoded, base64.StdEncoding.EncodeToString([]byte(answer.Body)))
+		require.Equal(t, "image/png", answer.Header.Get("Content-Type"))
+		require.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"))
+	}
+	other := b.token(otherAgency, "agency")
+	b.get("/api/logo", other).Says(t, http.StatusNotFound)
 }
 
 // Every parameter that searches names finds them in any case, script and normal form, whatever the

@@ -51,6 +51,8 @@ var (
 	// 320 pixels in each direction. The response is 404 if the platform provides no picture, or if the
 	// URL of the picture expired before the service fetched it.
 	GetPicture = byClients(entitiesGroup, http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture).refusing(domain.CodeNotFound).sending([]string{headerETag}, mediaJPEG))
+	// GetLogo returns the logo of the caller's agency. The response is 404 if the agency has none.
+	GetLogo = byClients(entitiesGroup, http.MethodGet, "/api/logo", "getLogo", does(entities.logo).refusing(domain.CodeNotFound).sending([]string{headerETag}, mediaPNG, mediaJPEG))
 	// GetStats returns followers, follower change, posts, engagement, engagement rate, impressions,
 	// reach and demographics of each platform, by day, week or month.
 	GetStats = byClients(entitiesGroup, http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
@@ -368,8 +370,20 @@ func (e entities) activity(ctx context.Context, c Caller, in Activity) (post ana
 	return e.deps.Analytics.Activity(ctx, scope, string(in.Activity))
 }
 
-// mediaJPEG is the type of all pictures; the service re-encodes them.
-const mediaJPEG = "image/jpeg"
+func (e entities) logo(ctx context.Context, c Caller, _ none) (File, error) {
+	parent, err := e.authorizer.parentOf(ctx, c.Principal)
+	if err != nil {
+		return File{}, err
+	}
+	mediaType, picture, err := e.deps.Entities.Logo(ctx, parent)
+	return File{Type: mediaType, Body: picture}, err
+}
+
+// The types of pictures. Those of posts are JPEG, because the service re-encodes them.
+const (
+	mediaJPEG = "image/jpeg"
+	mediaPNG  = "image/png"
+)
 
 var errNoPicture = domain.NewError(domain.CodeNotFound, "This post has no picture. Show a placeholder instead.")
 

@@ -146,6 +146,7 @@ var rows = map[string]row{
 	"GET /api/platforms/{}/stats":             readsOf(rightsOfFigures),
 	"GET /api/activities/{}/stats":            readsOf(rightsOfFigures),
 	"GET /api/activities/{}/picture":          readsOf(rightsOfPictures),
+	"GET /api/logo":                           readsOf(rightsOfCategories),
 	"GET /api/users":                          readsOf(rightsOfFigures),
 	"GET /api/users/{}":                       readsOf(rightsOfFigures),
 	"POST /api/users/{}/sign-in-link":         sensitiveOf(rightsOfPutDashboard),
@@ -469,13 +470,16 @@ func (b *bundle) update(change domain.UpdateDashboard) {
 }
 
 // setupTenants returns a server with the real queries and commands and the tables of two agencies.
+// logoURI is a PNG of 4 x 2 pixels.
+const logoURI = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR42mMQj6iHIwZkDgBdigdxnbz6RAAAAABJRU5ErkJggg=="
+
 func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	log := ledgertest.New(t)
 	var statements *pgtest.Statements
 	log.DB.ReadOnly, statements = pgtest.Traced(t, log.DB.ReadOnly)
 	log.Put(t,
-		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Color: "#17587f", Active: true},
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Color: "#17587f", Logo: logoURI, Active: true},
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},
 		domain.DirectoryAccount{ID: client2, RowID: 12, ParentAccount: agency, Name: "Client 2", Active: true},
 		domain.DirectoryAccount{ID: otherAgency, RowID: 2, Name: "Other agency", Active: true},

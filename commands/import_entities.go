@@ -96,7 +96,7 @@ func erasureLine(eventType, id string, registry *domain.Registry, at time.Time) 
 }
 
 // checkTexts refuses texts of an entity that would mislead readers: any text with a control
-// character of text direction, a name that shows nothing, and an unknown time zone. An empty name is
+// character of text direction, a name that shows nothing, an unknown time zone, and a logo that is no picture. An empty name is
 // unknown.
 func checkTexts(entity domain.DirectoryEntity) error {
 	for field, value := range reflect.ValueOf(entity).Fields() {
@@ -106,6 +106,9 @@ func checkTexts(entity domain.DirectoryEntity) error {
 		err := domain.CheckDirection(value.String())
 		if field.Name == "TimeZone" && value.String() != "" {
 			_, err = domain.LoadTimeZone(value.String())
+		}
+		if field.Name == "Logo" && value.String() != "" {
+			err = checkLogo(value.String())
 		}
 		if err == nil && field.Name == "Name" && value.String() != "" && !domain.Visible(value.String()) {
 			err = errors.New(`has no visible character; send a text with a letter, digit or symbol, or "" if it is unknown`)

@@ -1,6 +1,11 @@
 package commands_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	"image/png"
+
 	"context"
 	"encoding/json"
 	"errors"
@@ -312,6 +317,34 @@ func TestImportWorld(t *testing.T) {
 	require.False(t, w.Subscribed(tenant, time.Unix(100, 0)))
 	require.Empty(t, w.Facts(movedAgency, time.Now()).UserAccounts)
 	require.Empty(t, w.Facts(movedAgency, time.Now()).Accounts)
+}
+
+// A logo is a picture that browsers draw, of the type that it says, and small.
+func TestALogoThatIsNoPictureIsRefused(t *testing.T) {
+	t.Parallel()
+	drawn := func(width, height int) string {
+		var out bytes.Buffer
+		require.NoError(t, png.Encode(&out, image.NewGray(image.Rect(0, 0, width, height))))
+		return base64.StdEncoding.EncodeToString(out.Bytes())
+	}
+	for logo, fault := range map[string]string{
+		"": "",
+		"data:image/png;base64," + drawn(1200, 2): "",
+		"data:image/jpeg;base64," + drawn(4, 2):   "logo is labeled image/jpeg but is a png",
+		"data:image/png;base64,aGVsbG8=":          "logo is not a PNG or JPEG",
+		"data:image/png;base64,aGVsbG8":           "logo is not in base64",
+		"data:image/png;base64," + drawn(2, 1201): "logo has 2 x 1201 pixels; at most 1200 x 1200 are allowed",
+		"https://example.org/logo.png":            "logo is not a data URI of a picture",
+	} {
+		entity := domain.DirectoryAccount{ID: movedAccount(1), RowID: 1, Name: "North Star", Logo: logo, Active: true}
+		_, err := commands.EntityLine(line(t, entity), domain.NewRegistry(), time.Now())
+		if fault == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, fault)
+			require.Equal(t, 1, strings.Count(err.Error(), "logo"), err)
+		}
+	}
 }
 
 // Every text of every kind of entity is checked when it is sent, also in kinds and fields that are

@@ -62,6 +62,9 @@ type DirectoryAccount struct {
 	// For agencies: the white-label address, used in login_url if there is no custom domain.
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
 	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used in reports for their clients; "" for none
+	// For agencies: a PNG or JPEG as a data URI (RFC 2397) in base64, at most 64 KiB and 1200 pixels wide and high, which
+	// boards and reports show to their clients; "" for none.
+	Logo string `json:"logo,omitempty"`
 	// IANA name of the time zone of the account's days in the console; "" for a client: that of its agency
 	TimeZone string `json:"time_zone,omitempty"`
 	Active   bool   `json:"active"` // whether the account is active
@@ -180,7 +183,7 @@ type DirectoryCategory struct {
 
 // Validate checks what a fold depends on.
 func (e DirectoryAccount) Validate() error {
-	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColor(e.Color))
+	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColor(e.Color), checkLogo(e.Logo))
 }
 
 // Validate checks what a fold depends on.

@@ -78,29 +78,34 @@ func TestDirectoryIsValidated(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	for name, event := range map[string]interface{ Validate() error }{
-		"account":           domain.DirectoryAccount{ID: long},
-		"account's colour":  domain.DirectoryAccount{Color: "red"},
-		"colour and markup": domain.DirectoryAccount{Color: `#17587f"/>`},
-		"colour and a line": domain.DirectoryAccount{Color: "#17587f\n"},
-		"colour's # is not": domain.DirectoryAccount{Color: "17587f0"},
-		"short colour":      domain.DirectoryAccount{Color: "#fff"},
-		"account's parent":  domain.DirectoryAccount{ParentAccount: long},
-		"user":              domain.DirectoryUser{ID: long},
-		"user's account":    domain.DirectoryUser{AccountID: long},
-		"order's buyer":     domain.DirectoryOrder{Buyer: long},
-		"order's seller":    domain.DirectoryOrder{Seller: long},
-		"session's user":    domain.DirectorySession{UserID: long},
-		"member's account":  domain.DirectoryMember{AccountID: long},
-		"social account's":  domain.DirectorySocialAccount{AccountID: long},
-		"planned post":      domain.DirectoryPlannedPost{ExternalID: long},
-		"subscription":      domain.DirectorySubscription{AccountID: long},
-		"connection p_id":   domain.DirectoryConnection{Platform: 70000},
-		"connection a_type": domain.DirectoryConnection{AccountType: 70000},
-		"account p_id":      domain.DirectorySocialAccount{Platform: -1},
-		"state p_id":        domain.ConnectionStateChanged{Platform: 70000},
+		"account":            domain.DirectoryAccount{ID: long},
+		"account's colour":   domain.DirectoryAccount{Color: "red"},
+		"colour and markup":  domain.DirectoryAccount{Color: `#17587f"/>`},
+		"colour and a line":  domain.DirectoryAccount{Color: "#17587f\n"},
+		"colour's # is not":  domain.DirectoryAccount{Color: "17587f0"},
+		"short colour":       domain.DirectoryAccount{Color: "#fff"},
+		"logo is an address": domain.DirectoryAccount{Logo: "https://example.org/logo.png"},
+		"logo is no base64":  domain.DirectoryAccount{Logo: "data:image/png;base64,??"},
+		"logo is a drawing":  domain.DirectoryAccount{Logo: "data:image/svg+xml;base64,AAAA"},
+		"logo is too large":  domain.DirectoryAccount{Logo: "data:image/png;base64," + strings.Repeat("AAAA", 64<<10/3+20)},
+		"account's parent":   domain.DirectoryAccount{ParentAccount: long},
+		"user":               domain.DirectoryUser{ID: long},
+		"user's account":     domain.DirectoryUser{AccountID: long},
+		"order's buyer":      domain.DirectoryOrder{Buyer: long},
+		"order's seller":     domain.DirectoryOrder{Seller: long},
+		"session's user":     domain.DirectorySession{UserID: long},
+		"member's account":   domain.DirectoryMember{AccountID: long},
+		"social account's":   domain.DirectorySocialAccount{AccountID: long},
+		"planned post":       domain.DirectoryPlannedPost{ExternalID: long},
+		"subscription":       domain.DirectorySubscription{AccountID: long},
+		"connection p_id":    domain.DirectoryConnection{Platform: 70000},
+		"connection a_type":  domain.DirectoryConnection{AccountType: 70000},
+		"account p_id":       domain.DirectorySocialAccount{Platform: -1},
+		"state p_id":         domain.ConnectionStateChanged{Platform: 70000},
 	} {
 		require.Error(t, event.Validate(), name)
 	}
+	require.NoError(t, domain.DirectoryAccount{Logo: "data:image/png;base64," + strings.Repeat("AAAA", 64<<10/3)}.Validate())
 	for _, colour := range []string{"", "#17587f", "#FFFFFF"} {
 		require.NoError(t, domain.DirectoryAccount{Color: colour}.Validate(), colour)
 	}

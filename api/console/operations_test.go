@@ -243,7 +243,8 @@ var rolesGet = map[string]map[string]gets{
 	"GET /console/connect":                                         {"agency": shown, "client": denied},
 	"GET /console/connect/links":                                   {"agency": shown, "client": denied},
 	"GET /console/zone":                                            {"agency": shown, "client": shown},
-	"GET /console/pictures/{id}":                                   {"agency": shown, "client": shown}, // a letter
+	"GET /console/pictures/{id}":                                   {"agency": shown, "client": shown},   // a letter
+	"GET /console/logo":                                            {"agency": absent, "client": absent}, // the agency has none
 	"GET /console/history":                                         {"agency": shown, "auditor": shown},
 	"GET /console/history/difference":                              {"agency": shown, "auditor": shown},
 	"GET /console/history/looks":                                   {"agency": shown, "auditor": shown},

@@ -131,6 +131,7 @@ func (c *Console) allPages() []page {
 		row("GET /zone", customers, openZone, zoneView{}),
 		row("POST /zone", customers, chooseZone, zoneView{}),
 		row("GET /pictures/{id}", customers, openPicture),
+		row("GET /logo", customers, openLogo),
 		row("GET /stream", customers, openStream),
 		row("GET /stream/notices", clients, openNotices),
 		row("GET /history", auditors, openHistory, historyView{}).inBar("History", ""),

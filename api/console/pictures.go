@@ -29,6 +29,19 @@ func openPicture(v *visit) (view, error) {
 	case err != nil:
 		return nil, err
 	}
+	return v.sendPicture(picture)
+}
+
+// openLogo sends the logo of the visitor's agency.
+func openLogo(v *visit) (view, error) {
+	logo, err := ask(v, api.GetLogo, nil)
+	if err != nil {
+		return nil, err
+	}
+	return v.sendPicture(logo)
+}
+
+func (v *visit) sendPicture(picture api.File) (view, error) {
 	v.w.Header().Set("Content-Type", picture.Type)
 	v.w.WriteHeader(http.StatusOK)
 	_, _ = v.w.Write(picture.Body)

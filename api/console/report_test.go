@@ -253,6 +253,14 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	const stripe = `class="stripe"`
 	report := "/console/clients/" + bakery + "/report"
 	b.get(report).says(http.StatusOK, `<p class="by">North</p>`).lacks(stripe) // no color
+	b.get("/console/logo").says(http.StatusNotFound)
+	const logo = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR42mMQj6iHIwZkDgBdigdxnbz6RAAAAABJRU5ErkJggg=="
+	r.log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North Star", Logo: logo, Active: true})
+	b.get(report).says(http.StatusOK, `<img src="/console/logo" alt="North Star">`)
+	sent := b.get("/console/logo")
+	require.Equal(t, http.StatusOK, sent.Code)
+	require.Equal(t, "image/png", sent.Header().Get("Content-Type"))
+	require.Equal(t, "nosniff", sent.Header().Get("X-Content-Type-Options"))
 	r.log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North Star", Color: "#17587f", Active: true})
 	b.get(report).says(http.StatusOK, `<p class="by">North Star</p>`, stripe, `fill="#17587f"`).lacks("style=") // the content security policy forbids it
 }

@@ -522,6 +522,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the logo of the caller's agency.
+         * @description The response is 404 if the agency has none.
+         */
+        get: operations["getLogo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -4252,6 +4272,8 @@ export interface components {
         MeAgency: components["schemas"]["AccountName"] & {
             /** @description #rrggbb; null if the directory has no color. */
             colour: string | null;
+            /** @description Whether the agency has a logo: /api/logo. */
+            logo: boolean;
         };
         /** @description A dashboard that a client user may open. */
         MeDashboard: {
@@ -6948,7 +6970,7 @@ export interface components {
                  *         "complete": false,
                  *         "from": "2026-10-21T22:00:00Z",
                  *         "granularity": "day",
-                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJQc0xFWmJRUDhYYUF2bnZYIn0",
                  *         "next_due": "2026-10-29T00:00:00Z",
                  *         "sources": [
                  *           {
@@ -7021,7 +7043,7 @@ export interface components {
                  *         "complete": false,
                  *         "from": "2026-10-21T22:00:00Z",
                  *         "granularity": "day",
-                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJQc0xFWmJRUDhYYUF2bnZYIn0",
                  *         "next_due": "2026-10-29T00:00:00Z",
                  *         "sources": [
                  *           {
@@ -7129,7 +7151,7 @@ export interface components {
                  *         "complete": false,
                  *         "from": "2026-10-21T22:00:00Z",
                  *         "granularity": "month",
-                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMifSwiZCI6ImR2SXp1bTh4Q3pXNTdQYzEifQ",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMifSwiZCI6Ii1rZTE1aDFNV3pkZ2Nma1AifQ",
                  *         "next_due": "2026-10-29T00:00:00Z",
                  *         "sources": [
                  *           {
@@ -7385,7 +7407,7 @@ export interface components {
                  *         "complete": false,
                  *         "from": "2026-10-21T22:00:00Z",
                  *         "granularity": "day",
-                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJnIjoyMjB9LCJkIjoiWjVSNTB6MUUwMk8wdTV6diJ9",
+                 *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJnIjoyMjB9LCJkIjoiSlNkLWlyMzRlWlZhNkhuVSJ9",
                  *         "next_due": "2026-10-29T00:00:00Z",
                  *         "ranked_by": "gained",
                  *         "sources": [
@@ -9915,6 +9937,31 @@ export interface operations {
             404: components["responses"]["not_found"];
         };
     };
+    getLogo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                };
+            };
+            304: components["responses"]["NotModified"];
+            404: components["responses"]["not_found"];
+            default: components["responses"]["Refused"];
+        };
+    };
     getMe: {
         parameters: {
             query?: never;
@@ -9940,6 +9987,7 @@ export interface operations {
                      *         "agency": {
                      *           "colour": "#b4571a",
                      *           "id": "0e92c1b99bbc3514964b1e45",
+                     *           "logo": true,
                      *           "name": "Harbourlight Studio"
                      *         },
                      *         "expires_at": "2026-12-26T01:42:38Z",

@@ -12,6 +12,7 @@ create table accounts (
   custom_domain   text    not null,
   white_label_url text    not null,
   colour          text    not null, -- #rrggbb; '': no color
+  logo            text    not null, -- PNG or JPEG as a data URI; '': no logo
   time_zone       text    not null, -- IANA name; '': that of the agency, or UTC
   active          boolean not null,
   told_at timestamptz not null

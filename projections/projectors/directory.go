@@ -17,7 +17,7 @@ import (
 // Directory projects topic `directory` into one table per kind of entity. The last record of a key
 // counts; a tombstone deletes the row.
 var Directory = fold.Projector{
-	Name: "directory", Version: 12 + ahead, Topic: domain.TopicDirectory, Tables: tablesOfEntities(),
+	Name: "directory", Version: 13 + ahead, Topic: domain.TopicDirectory, Tables: tablesOfEntities(),
 	Definition: ddl.Of("directory"),
 	Begin:      func(int) fold.Fold { return &directoryFold{last: map[string]entityState{}} },
 }

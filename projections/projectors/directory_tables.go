@@ -4,12 +4,13 @@ import "github.com/ledgerboard/ledgerboard/domain"
 
 var entityKinds = []entityKind{
 	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text,
-		address text, custom_domain text, white_label_url text, colour text, time_zone text,
+		address text, custom_domain text, white_label_url text, colour text, logo text,
+		time_zone text,
 		active boolean`,
 		func(r domain.DirectoryAccount) []any {
 			return []any{
 				r.ID, r.RowID, nullIfZero(r.ParentAccount), r.Name, r.Email, r.Phone, r.Address,
-				r.CustomDomain, r.WhiteLabelURL, r.Color, r.TimeZone, r.Active,
+				r.CustomDomain, r.WhiteLabelURL, r.Color, r.Logo, r.TimeZone, r.Active,
 			}
 		}),
 	newKind("users", "id", `id text, account_id text, name text, email text, phone text, image text, meeting_link text,

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
@@ -44,6 +45,7 @@ type Me struct {
 type MeAgency struct {
 	AccountName
 	Color domain.OptionalText `json:"colour"` // #rrggbb; null if the directory has no color
+	Logo  bool                `json:"logo"`   // whether the agency has a logo: /api/logo
 }
 
 // MeUser is the caller's entry in the directory.
@@ -99,11 +101,11 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		}
 		me.Account, me.Agency = &AccountName{ID: r.Account}, &MeAgency{AccountName: AccountName{ID: r.Parent}}
 		err = tx.QueryRow(ctx, `
-			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(a.name, ''),
+			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(p.logo, '') <> '', coalesce(a.name, ''),
 			       coalesce(nullif(a.time_zone, ''), p.time_zone, '') from (values (1)) one
 			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`,
 			r.Parent, r.Account).
-			Scan(&me.Agency.Name, &me.Agency.Color, &me.Account.Name, &me.TimeZone)
+			Scan(&me.Agency.Name, &me.Agency.Color, &me.Agency.Logo, &me.Account.Name, &me.TimeZone)
 		if err != nil || !r.Client {
 			return pg.Wrap("read agency", err)
 		}
@@ -124,4 +126,23 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 	slices.Sort(me.Scopes)
 	me.Scopes = slices.Compact(me.Scopes)
 	return me, nil
+}
+
+// Logo returns the media type and the bytes of the logo of an agency. The error is not_found if the
+// agency has none.
+func (e Entities) Logo(ctx context.Context, parent string) (mediaType string, picture []byte, err error) {
+	var uri string
+	_, err = pg.ScanOptional(e.Pool.QueryRow(ctx, `select logo from accounts where id = $1`, parent), "read logo", &uri)
+	if err != nil {
+		return "", nil, err
+	}
+	if uri == "" {
+		return "", nil, domain.NewError(domain.CodeNotFound, "The agency has no logo.")
+	}
+	mediaType, encoded, err := domain.SplitLogo(uri)
+	if err != nil {
+		return "", nil, err
+	}
+	picture, err = base64.StdEncoding.DecodeString(encoded)
+	return mediaType, picture, err
 }

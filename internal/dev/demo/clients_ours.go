@@ -1,5 +1,7 @@
 package demo
 
+import _ "embed" // the logo
+
 // The people and companies of the world. All of them are invented; addresses are of example.com and
 // example.org, telephone numbers of the range kept for fiction.
 
@@ -36,8 +38,9 @@ type agencyPlan struct {
 	address      string
 	customDomain string
 	colour       string
-	row          int64 // row id; clients follow
-	base         int64 // of the numeric ids
+	logo         []byte // PNG
+	row          int64  // row id; clients follow
+	base         int64  // of the numeric ids
 	currency     string
 	staff        []personPlan
 	clients      []clientPlan
@@ -71,13 +74,16 @@ const (
 	auditorOfStaff    = 4
 )
 
+//go:embed logo.png
+var harbourlight []byte
+
 func agencyPlans() []agencyPlan { return []agencyPlan{ourAgency(), foreignAgency()} }
 
 func ourAgency() agencyPlan {
 	social := func(staff ...int) orderPlan { return orderPlan{productSocial, staff} }
 	return agencyPlan{
 		name: "Harbourlight Studio", domain: "harbourlight.example.com", customDomain: "clients.harbourlight.example.com",
-		address: "4 Lantern Quay, Port Example", colour: "#b4571a", row: 1, base: 1000, currency: "EUR",
+		address: "4 Lantern Quay, Port Example", colour: "#b4571a", logo: harbourlight, row: 1, base: 1000, currency: "EUR",
 		staff: []personPlan{
 			{name: "Ilse Varga", role: "owner", owner: true},
 			{name: "Tomas Brandl", role: "account manager"},

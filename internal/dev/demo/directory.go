@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"time"
@@ -44,9 +45,13 @@ func (w *World) buildDirectory() {
 
 func (w *World) putAccounts(a *agency) {
 	p := a.plan
+	logo := ""
+	if p.logo != nil {
+		logo = "data:image/png;base64," + base64.StdEncoding.EncodeToString(p.logo)
+	}
 	w.put(domain.DirectoryAccount{
 		ID: a.id, RowID: p.row, Name: p.name, Email: "hello@" + p.domain, Phone: phone(p.row, 0), Address: p.address,
-		CustomDomain: p.customDomain, WhiteLabelURL: "https://dashboards.example.org/" + slug(p.name), Color: p.colour, Active: true,
+		CustomDomain: p.customDomain, WhiteLabelURL: "https://dashboards.example.org/" + slug(p.name), Color: p.colour, Logo: logo, Active: true,
 	})
 	for _, c := range a.clients {
 		w.put(domain.DirectoryAccount{
