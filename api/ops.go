@@ -279,8 +279,8 @@ type OperatorService interface {
 	// skipped, the error has code [domain.CodeConflict].
 	SkipEvent(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error)
 
-	// Sessions returns the sessions of a person, or of everyone if user is "", newest first.
-	Sessions(ctx context.Context, user string) ([]PersonSession, error)
+	// Sessions returns a page of the sessions of a person, or of everyone if user is "", newest first.
+	Sessions(ctx context.Context, user string, page readmodels.Page) ([]PersonSession, readmodels.ListMeta, error)
 	EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// SignInLink creates a link like [SignIns.MakeLink], also for a user who has signed in before.
 	SignInLink(

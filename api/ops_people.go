@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // PersonSession is a session of a person, for operators.
@@ -31,8 +32,8 @@ var erasures = []string{
 }
 
 var (
-	// Lists the sessions in which people are signed in to the console, newest first. The newest 1,000
-	// sessions are listed. A session has no names of people.
+	// Lists the sessions in which people are signed in to the console, newest first. A session has no
+	// names of people.
 	_ = opsAt(http.MethodGet, "sessions", "getOpsSessions", does(operators.sessions))
 	// Ends a session of a person. The person can sign in again.
 	_ = opsAt(http.MethodPost, "sessions/{session}/end", "postOpsSessionEnd", acting(sessionAction.name, withoutResult(OperatorService.EndSession)))
@@ -140,6 +141,8 @@ type (
 		wait  time.Duration
 	}
 	sessionsInput struct {
+		Page
+
 		User HexID `param:"user_id" example:"a11ce0000000000000000000" wrong:"is not a user id: use 24 hex digits"` // Limits the result to the sessions of the person with this id.
 	}
 	linkAction struct {
@@ -239,8 +242,9 @@ func (c Caller) requireLocal() error {
 	return nil
 }
 
-func (o operators) sessions(ctx context.Context, _ Caller, in sessionsInput) ([]PersonSession, error) {
-	return o.deps.Operators.Sessions(ctx, string(in.User))
+func (o operators) sessions(ctx context.Context, _ Caller, in sessionsInput) (page Result[[]PersonSession, readmodels.ListMeta], err error) {
+	page.Data, page.Meta, err = o.deps.Operators.Sessions(ctx, string(in.User), in.page())
+	return page, err
 }
 
 func (o operators) makeSignInLink(ctx context.Context, c Caller, in linkAction) (made SignInLink, err error) {

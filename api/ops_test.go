@@ -142,8 +142,8 @@ func (f *fakeOperators) ShowDeadLetter(_ context.Context, c commands.Caller, id 
 	return r, nil
 }
 
-func (f *fakeOperators) Sessions(_ context.Context, user string) ([]api.PersonSession, error) {
-	return nil, f.did(commands.Caller{}, domain.Reason{}, "sessions", user)
+func (f *fakeOperators) Sessions(_ context.Context, user string, page readmodels.Page) ([]api.PersonSession, readmodels.ListMeta, error) {
+	return nil, readmodels.ListMeta{}, f.did(commands.Caller{}, domain.Reason{}, "sessions", user, strconv.Itoa(page.Limit), page.Cursor)
 }
 
 func (f *fakeOperators) EndSession(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {

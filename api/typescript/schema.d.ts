@@ -1167,7 +1167,7 @@ export interface paths {
         };
         /**
          * Lists the sessions in which people are signed in to the console, newest first.
-         * @description The newest 1,000 sessions are listed. A session has no names of people.
+         * @description A session has no names of people.
          */
         get: operations["getOpsSessions"];
         put?: never;
@@ -11446,6 +11446,13 @@ export interface operations {
         parameters: {
             query?: {
                 /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["LimitInQuery"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["CursorInQuery"];
+                /**
                  * @description Limits the result to the sessions of the person with this id.
                  * @example a11ce0000000000000000000
                  */
@@ -11477,11 +11484,15 @@ export interface operations {
                      *         }
                      *       ],
                      *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "next_cursor": "eyJrIjp7InQiOiIyMDI2LTExLTI2VDAxOjQxOjAyLjMxODQwNloiLCJpIjoiVjJLN1FaM01YSjRUNUI2TjhQOVJBU0RGR0gifSwiZCI6InM1OGRYSU0yc3NnUFNSTEIifQ"
+                     *       },
                      *       "success": true
                      *     }
                      */
                     "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["PersonSession"][];
+                        meta: components["schemas"]["ListMeta"];
                     };
                 };
             };

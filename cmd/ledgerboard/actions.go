@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	actions, incomplete, err := list[operator.RecordedAction](ctx, at, "/api/ops/actions", c.Limit)
+	actions, incomplete, err := list[operator.RecordedAction](ctx, at, "/api/ops/actions", url.Values{}, c.Limit)
 	if err != nil {
 		return err
 	}

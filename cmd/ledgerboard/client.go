@@ -249,8 +249,8 @@ type done struct{}
 const maxPage = 500
 
 // list returns the entries of all pages of a list, but at most limit if it is not 0.
-func list[T any](ctx context.Context, c client, path string, limit int) (all []T, incomplete string, err error) {
-	for query := (url.Values{}); ; {
+func list[T any](ctx context.Context, c client, path string, query url.Values, limit int) (all []T, incomplete string, err error) {
+	for {
 		size := maxPage
 		if limit > 0 {
 			size = min(size, limit-len(all))
@@ -376,7 +376,7 @@ func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
 	}
 	notes, _, err := list[struct {
 		Note string `json:"note"`
-	}](ctx, at, "/api/audit/checkpoints", 0)
+	}](ctx, at, "/api/audit/checkpoints", url.Values{}, 0)
 	if err != nil {
 		return err
 	}

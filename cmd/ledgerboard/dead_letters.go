@@ -28,7 +28,7 @@ func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	letters, _, err := list[operator.DeadLetter](ctx, at, "/api/ops/dead-letters", 0)
+	letters, _, err := list[operator.DeadLetter](ctx, at, "/api/ops/dead-letters", url.Values{}, 0)
 	if err != nil {
 		return err
 	}

@@ -438,6 +438,13 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 		require.ErrorContains(t, err, "does not exist or has ended")
 		require.Empty(t, sessions(signInCleo))
 		require.Len(t, sessions(""), 2)
+		_, err = a.KeptPool.Exec(t.Context(), `
+			insert into sessions (digest, id, user_id, account_id, role, way, begun_at, seen_at, expires_at)
+			select sha256(n::text::bytea), 'id-' || n, user_id, account_id, role, way, begun_at - interval '1 minute' * (n / 2), seen_at, expires_at
+			from sessions, generate_series(1, 600) n where user_id = $1`, signInStaff)
+		require.NoError(t, err)
+		require.Len(t, sessions(""), 602, "all pages")
+		require.Len(t, sessions(signInStaff), 601)
 		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'session.ended' and data -> 'target' ->> 'user' = '"+signInCleo+"'")
 		a.until(t, 2, `select count(distinct data -> 'target' ->> 'user') from operations_trail where data ->> 'action' = 'sign_in_link.made'
 			and role = 'agency' and actor = '`+signInStaff+`' and data -> 'target' ->> 'user' in ('`+signInCleo+`', '`+signInNora+`')`)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -97,12 +96,12 @@ func (c sessionsListCommand) Run(ctx context.Context, s streams) error {
 	if c.User != "" {
 		query.Set("user_id", c.User)
 	}
-	sessions, err := send[[]api.PersonSession](ctx, at, http.MethodGet, "/api/ops/sessions", query, nil)
+	sessions, _, err := list[api.PersonSession](ctx, at, "/api/ops/sessions", query, 0)
 	if err != nil {
 		return err
 	}
 	const head = "SESSION\tPERSON\tROLE\tSIGNED IN BY\tSIGNED IN\tLAST PAGE\tENDS"
-	return printList(s.Out, c.JSON, *sessions.Data, head, func(p api.PersonSession) string {
+	return printList(s.Out, c.JSON, sessions, head, func(p api.PersonSession) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", plain(p.ID), plain(p.UserID), plain(p.Role), plain(p.Way),
 			momentOr(&p.SignedInAt, "-"), momentOr(&p.SeenAt, "-"), momentOr(&p.EndsAt, "-"))
 	})

@@ -171,7 +171,7 @@ func (s *Service) firstAgency() *signin.FirstAgency {
 
 // identities returns the people whom the identity provider knows; provider may be nil.
 func (s *Service) identities(provider *identity.Provider) signin.Identities {
-	known := signin.Identities{Kept: vault.Identities{Pool: s.KeptPool}, People: s.people()}
+	known := signin.Identities{Federated: vault.FederatedIdentities{Pool: s.KeptPool}, People: s.people()}
 	if provider != nil {
 		known.Staff, _ = identity.ParseStaff(s.config.OIDCStaff) // settings were validated
 		known.Issuer = provider.Issuer()

@@ -8,6 +8,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -15,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -71,14 +74,24 @@ func (o *Operators) ExportPerson(
 }
 
 // Sessions implements [api.OperatorService].
-func (o *Operators) Sessions(ctx context.Context, user string) (all []api.PersonSession, err error) {
-	sessions, err := vault.NewSessions(o.kept, nil).All(ctx, user, time.Now())
+func (o *Operators) Sessions(
+	ctx context.Context, user string, page readmodels.Page,
+) (all []api.PersonSession, meta readmodels.ListMeta, err error) {
+	all = []api.PersonSession{}
+	sessions, meta, err := readmodels.PageQuery[identity.Session, vault.SessionKey]{
+		List: "sessions", Page: page, Filters: user,
+		Select: func(after vault.SessionKey, limit int) (string, []any) {
+			return vault.SelectSessions(user, time.Now(), after, limit)
+		},
+		Scan: pgx.RowToStructByName[identity.Session],
+		Key:  func(s identity.Session) vault.SessionKey { return vault.SessionKey{BegunAt: s.BegunAt, ID: s.ID} },
+	}.Read(ctx, o.kept)
 	for _, s := range sessions {
 		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.SignInSession{
 			ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt,
 		}})
 	}
-	return all, err
+	return all, meta, err
 }
 
 // EndSession implements [api.OperatorService].
@@ -156,14 +169,14 @@ func (o *Operators) LinkSignIn(ctx context.Context, c commands.Caller, user, sub
 	}
 	target := domain.OperatorTarget{User: person.UserID}
 	return o.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.Identities{Pool: o.kept}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
+		return vault.FederatedIdentities{Pool: o.kept}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
 	}))
 }
 
 // UnlinkSignIn implements [api.OperatorService].
 func (o *Operators) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
-	identities := vault.Identities{Pool: o.kept}
-	if _, err := identities.LinkedTo(ctx, user); err != nil { // nothing is recorded
+	identities := vault.FederatedIdentities{Pool: o.kept}
+	if _, err := identities.Issuers(ctx, user); err != nil { // nothing is recorded
 		return err
 	}
 	target := domain.OperatorTarget{User: user}

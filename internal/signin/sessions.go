@@ -64,10 +64,10 @@ func (c Sessions) Link(ctx context.Context, digest []byte, now time.Time) (ident
 // Identities finds the person to whom an identity of the identity provider belongs. It implements
 // [console.Identities].
 type Identities struct {
-	Kept   vault.Identities
-	People People
-	Staff  identity.Staff // auditors and operators, who are not in the directory
-	Issuer string         // of the provider; "": no provider
+	Federated vault.FederatedIdentities
+	People    People
+	Staff     identity.Staff // auditors and operators, who are not in the directory
+	Issuer    string         // of the provider; "": no provider
 }
 
 // member returns the entry of the list of auditors and operators with a name, if it is the name of
@@ -80,7 +80,7 @@ func (c Identities) member(name string) (p identity.Person, listed bool) {
 // Named returns the ids of the people whom names of the list of withdrawn people mean, except names
 // that are ids.
 func (c Identities) Named(ctx context.Context, names []string) ([]string, error) {
-	users, err := c.Kept.Named(ctx, names)
+	users, err := c.Federated.UsersNamed(ctx, names)
 	for _, name := range names {
 		if member, listed := c.member(name); listed {
 			users = append(users, member.UserID)
@@ -96,7 +96,7 @@ func (c Identities) Unknown(ctx context.Context, names []string) ([]string, erro
 		_, listed := c.member(name)
 		return listed
 	})
-	names, err := c.Kept.Unknown(ctx, names)
+	names, err := c.Federated.UnknownNames(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.P
 	if member, listed := c.Staff.Find(i); listed {
 		return member, nil
 	}
-	user, err := c.Kept.UserOf(ctx, i.Issuer, i.Subject)
+	user, err := c.Federated.User(ctx, i.Issuer, i.Subject)
 	if errors.Is(err, vault.ErrNotLinked) {
 		return c.link(ctx, i)
 	}
@@ -130,7 +130,7 @@ func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.P
 	if p, err = c.People.letIn(ctx, user); err != nil {
 		return p, err
 	}
-	err = c.Kept.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
+	err = c.Federated.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
 	if errors.Is(err, vault.ErrLinkedElsewhere) {
 		err = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: p.UserID}
 	}

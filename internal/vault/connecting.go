@@ -44,11 +44,11 @@ func (c Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []
 		l.ID, token, l.ParentAccount, l.AccountID, l.Platforms, l.MadeBy, l.MadeRole, l.MadeAt, l.ExpiresAt)
 }
 
-// Links returns the links of an agency, or of one account, newest first, at most 500.
+// Links returns the links of an agency, or of one account, newest first.
 func (c Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
 	return pg.List(ctx, c.Pool, "list connect links", pgx.RowToStructByName[domain.ConnectLink], `
 		select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
-		order by made_at desc, id limit 500`, parent, account)
+		order by made_at desc, id`, parent, account)
 }
 
 // Link returns a link by the digest of the last part of its URL. Errors: [ErrLinkUnknown].

@@ -107,17 +107,24 @@ func (s *Sessions) Seen(ctx context.Context, digest []byte, now time.Time) error
 		`update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 }
 
-// Of returns a user's sessions that are valid at now, newest first, at most 100.
+// Of returns a user's sessions that are valid at now, newest first.
 func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]identity.Session, error) {
 	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[identity.Session],
-		selectSession+` where user_id = $1 and expires_at > $2 order by begun_at desc, id limit 100`, user, now)
+		selectSession+` where user_id = $1 and expires_at > $2 order by begun_at desc, id`, user, now)
 }
 
-// All returns the sessions of a person, or of everyone if user is "", that are valid at now, newest
-// first, at most 1,000.
-func (s *Sessions) All(ctx context.Context, user string, now time.Time) ([]identity.Session, error) {
-	return pg.List(ctx, s.pool, "list sessions", pgx.RowToStructByName[identity.Session],
-		selectSession+` where ($1 = '' or user_id = $1) and expires_at > $2 order by begun_at desc, id limit 1000`, user, now)
+// SessionKey is the position of a session in a list.
+type SessionKey struct {
+	BegunAt time.Time `json:"t"`
+	ID      string    `json:"i"`
+}
+
+// SelectSessions returns the statement for the sessions of a person, or of everyone if user is "", that
+// are valid at now and come after a session, newest first. The zero key is the start of the list.
+func SelectSessions(user string, now time.Time, after SessionKey, limit int) (sql string, args []any) {
+	return selectSession + ` where ($1 = '' or user_id = $1) and expires_at > $2
+		and ($4 = '' or begun_at < $3 or begun_at = $3 and id > $4) order by begun_at desc, id limit $5`,
+		[]any{user, now, after.BegunAt, after.ID, limit}
 }
 
 // WithID returns the session with an id that is valid at now. Error: [ErrNoSession].
@@ -157,27 +164,27 @@ var (
 		"This user is already linked to another account at the identity provider, or this account to another user.")
 )
 
-// Identities maps subjects of the identity provider to users. A user has at most one subject of each
+// FederatedIdentities are the subjects of identity providers that are linked to users. A user has at most one subject of each
 // issuer: links to an earlier issuer neither count nor prevent a link to the current one.
-type Identities struct{ Pool *pgxpool.Pool }
+type FederatedIdentities struct{ Pool *pgxpool.Pool }
 
-// UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
-func (i Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
-	row := i.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject)
+// User returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
+func (f FederatedIdentities) User(ctx context.Context, issuer, subject string) (user string, err error) {
+	row := f.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject)
 	err = row.Scan(&user)
 	return user, pg.Wrap("look up the user of an identity", orNone(err, ErrNotLinked))
 }
 
-// Named returns the users who are linked to one of the names: a subject of any issuer, or an issuer
+// UsersNamed returns the users who are linked to one of the names: a subject of any issuer, or an issuer
 // and a subject separated by a space.
-func (i Identities) Named(ctx context.Context, names []string) (users []string, err error) {
-	return pg.List(ctx, i.Pool, "look up the users of names", pgx.RowTo[string],
+func (f FederatedIdentities) UsersNamed(ctx context.Context, names []string) (users []string, err error) {
+	return pg.List(ctx, f.Pool, "look up the users of names", pgx.RowTo[string],
 		`select user_id from identities where subject = any($1) or issuer || ' ' || subject = any($1)`, names)
 }
 
-// Unknown returns those of the names that are not the name of anyone who is linked or signed in.
-func (i Identities) Unknown(ctx context.Context, names []string) ([]string, error) {
-	return pg.List(ctx, i.Pool, "look for people by name", pgx.RowTo[string], `
+// UnknownNames returns those of the names that are not the name of anyone who is linked or signed in.
+func (f FederatedIdentities) UnknownNames(ctx context.Context, names []string) ([]string, error) {
+	return pg.List(ctx, f.Pool, "look for people by name", pgx.RowTo[string], `
 		select name from unnest($1::text[]) name
 		where not exists (select from identities where subject = name or issuer || ' ' || subject = name)
 		  and not exists (select from sessions where user_id = name or name = any(known_as))`, names)
@@ -185,23 +192,23 @@ func (i Identities) Unknown(ctx context.Context, names []string) ([]string, erro
 
 // Link links a subject of an issuer to a user. Of several concurrent calls one succeeds. Error:
 // [ErrLinkedElsewhere], including when the subject was linked to another user in the meantime.
-func (i Identities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
-	err := pg.Exec(ctx, i.Pool, "link a user", `
+func (f FederatedIdentities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
+	err := pg.Exec(ctx, f.Pool, "link a user", `
 		insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
 		issuer, subject, user, now)
 	if err != nil {
 		return err
 	}
-	linked, err := i.UserOf(ctx, issuer, subject)
+	linked, err := f.User(ctx, issuer, subject)
 	if err == nil && linked != user || errors.Is(err, ErrNotLinked) {
 		return ErrLinkedElsewhere
 	}
 	return err
 }
 
-// LinkedTo returns the issuers that a user is linked to. Error: [ErrNotLinked].
-func (i Identities) LinkedTo(ctx context.Context, user string) (issuers []string, err error) {
-	issuers, err = pg.List(ctx, i.Pool, "look up the identities of a user", pgx.RowTo[string],
+// Issuers returns the issuers that a user is linked to. Error: [ErrNotLinked].
+func (f FederatedIdentities) Issuers(ctx context.Context, user string) (issuers []string, err error) {
+	issuers, err = pg.List(ctx, f.Pool, "look up the identities of a user", pgx.RowTo[string],
 		`select issuer from identities where user_id = $1 order by linked_at desc`, user)
 	if err == nil && len(issuers) == 0 {
 		err = ErrNotLinked
@@ -210,8 +217,8 @@ func (i Identities) LinkedTo(ctx context.Context, user string) (issuers []string
 }
 
 // Unlink removes a user's links and ends the user's sessions. Error: [ErrNotLinked].
-func (i Identities) Unlink(ctx context.Context, user string) error {
-	return pg.Wrap("remove the identity of a user", pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
+func (f FederatedIdentities) Unlink(ctx context.Context, user string) error {
+	return pg.Wrap("remove the identity of a user", pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from identities where user_id = $1`, user)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrNotLinked

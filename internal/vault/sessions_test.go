@@ -120,7 +120,7 @@ func TestSignInUsesUpAllLinks(t *testing.T) {
 func TestForgetUser(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, identities, now := vault.NewSessions(pool, nil), vault.Identities{Pool: pool}, day0
+	s, identities, now := vault.NewSessions(pool, nil), vault.FederatedIdentities{Pool: pool}, day0
 	for _, user := range []string{"alice", "bob"} {
 		require.NoError(t, s.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
 		require.NoError(t, s.MakeLink(t.Context(), signInLink(user, now), digest(user+"'s link")))
@@ -132,7 +132,7 @@ func TestForgetUser(t *testing.T) {
 		require.ErrorIs(t, err, want[0])
 		_, err = s.Link(t.Context(), digest(user+"'s link"), now)
 		require.ErrorIs(t, err, want[1])
-		_, err = identities.UserOf(t.Context(), issuer, "subject of "+user)
+		_, err = identities.User(t.Context(), issuer, "subject of "+user)
 		require.ErrorIs(t, err, want[2])
 	}
 }
@@ -198,8 +198,8 @@ const issuer = "https://id.example"
 func TestUserIsLinkedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	i, sessions, now := vault.Identities{Pool: pool}, vault.NewSessions(pool, nil), day0
-	_, err := i.UserOf(t.Context(), issuer, "s-1")
+	i, sessions, now := vault.FederatedIdentities{Pool: pool}, vault.NewSessions(pool, nil), day0
+	_, err := i.User(t.Context(), issuer, "s-1")
 	require.ErrorIs(t, err, vault.ErrNotLinked)
 	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now))
 	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now), "again")
@@ -207,10 +207,10 @@ func TestUserIsLinkedOnce(t *testing.T) {
 	require.NoError(t, i.Link(t.Context(), "https://new.example", "s-9", "alice", now.Add(time.Hour)), "another issuer, which is configured now")
 	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-1", "bob", now), vault.ErrLinkedElsewhere, "the subject belongs to another user")
 	require.NoError(t, i.Link(t.Context(), "https://other.example", "s-1", "bob", now), "the same subject at another issuer is another person")
-	user, err := i.UserOf(t.Context(), issuer, "s-1")
+	user, err := i.User(t.Context(), issuer, "s-1")
 	require.NoError(t, err)
 	require.Equal(t, "alice", user)
-	from, err := i.LinkedTo(t.Context(), "alice")
+	from, err := i.Issuers(t.Context(), "alice")
 	require.NoError(t, err)
 	require.Equal(t, []string{"https://new.example", issuer}, from)
 
@@ -219,7 +219,7 @@ func TestUserIsLinkedOnce(t *testing.T) {
 	}
 	require.NoError(t, i.Unlink(t.Context(), "alice"), "all links")
 	require.ErrorIs(t, i.Unlink(t.Context(), "alice"), vault.ErrNotLinked)
-	_, err = i.LinkedTo(t.Context(), "alice")
+	_, err = i.Issuers(t.Context(), "alice")
 	require.ErrorIs(t, err, vault.ErrNotLinked)
 	for user, want := range map[string]error{"alice": vault.ErrNoSession, "bob": nil} {
 		_, err = sessions.Find(t.Context(), digest(user), now)

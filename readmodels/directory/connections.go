@@ -226,9 +226,6 @@ func (c Connections) ListedTexts(
 	return byPost, pg.Wrap(fmt.Sprintf("read texts of social account %d", tenant.SocialAccount), err)
 }
 
-// maxConnections limits a list of the connections of all agencies.
-const maxConnections = 100_000
-
 // ConnectionReading is the reading status of one connected account, for operators.
 type ConnectionReading struct {
 	// "facebook", "instagram", "linkedin" or "tiktok"
@@ -286,11 +283,11 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		       status.data_access_until, status.granted, coalesce(status.read_at, status.captured_at), status.due_at,
 		       status.is_read, status.pace, status.posts_pace
 		from tSAccounts s
-		cross join (select $4::timestamptz as now) t`+readmodels.ConnectionStatus+`
+		cross join (select $2::timestamptz as now) t`+readmodels.ConnectionStatus+`
 		left join accounts agency on agency.id = s.parent_account
 		left join accounts client on client.id = s.account_id
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
-		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
+		order by s.p_id, s.id`, q.Account, now, q.Connections)
 }
 
 func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
