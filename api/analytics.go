@@ -74,10 +74,6 @@ var (
 	// Returns the posts of one member that gained the most engagement in the range.
 	_ = figuresAt[MemberTopPosts]("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", (*analytics.Analytics).TopPosts)
-)
-
-// Operations of figures.
-var (
 	// GetAccountFollowers returns followers by day, week or month, per platform and overall.
 	GetAccountFollowers = figuresAt[ComparedSeries]("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers", (*analytics.Analytics).AccountFollowers)
 	// GetRoiViews compares page views per platform and month with the cost of the subscriptions.

@@ -69,9 +69,6 @@ var (
 			refusing(domain.CodeNotFound, domain.CodeConflict).sending([]string{headerDisposition}, mediaNDJSON))
 	// GetAuditReads lists who read or exported the audit trail, newest first.
 	GetAuditReads = auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads))
-)
-
-var (
 	// Returns whether a user had access to a dashboard at a time, and which records decided it.
 	_ = auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access))
 	// Exports the history as a file, oldest change first. The last line of JSON Lines and the last

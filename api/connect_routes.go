@@ -61,15 +61,9 @@ var (
 	// service asks the platform to revoke the person's consent if no agency needs it any more. This
 	// operation is idempotent.
 	PostDisconnect = byClients(connectGroup, http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect).refusing(domain.CodeConflict))
-)
-
-var (
 	// Returns the progress and the outcome of a sign-in. The result is available for a day to every
 	// caller that may start such a sign-in, in any browser.
 	_ = byClients(connectGroup, http.MethodGet, "/api/connect/{attempt}", "getConnect", does(connecting.status))
-)
-
-var (
 	// Shows who requests a sign-in and for which account, with a link to the platform. The sign-in is
 	// bound to the first browser that opens this page.
 	_ = connectGroup.add(Operation{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)})

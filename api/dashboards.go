@@ -77,7 +77,7 @@ type Dashboard[D any] struct {
 
 func (Dashboard[D]) types() Answer { return Answer{Data: reflect.TypeFor[D]()} }
 
-func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil }
+func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil } //nolint:unparam // as of other outputs
 
 func (o Dashboard[D]) setHeader(header http.Header) {
 	header.Set(headerETag, etag(o.Version))

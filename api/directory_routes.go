@@ -43,9 +43,6 @@ var (
 	// matches the email address; if there is no provider, with a sign-in link from the agency; or with
 	// a token. The client's dashboard determines what client users see.
 	PostUsers = route(directoryGroup, http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite).refusing(domain.CodeConflict, domain.CodeUnprocessable))
-)
-
-var (
 	// Imports entities, erasures and published posts from a main application, as JSON Lines. The body
 	// has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is
 	// {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure is

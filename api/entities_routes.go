@@ -56,9 +56,6 @@ var (
 	// GetStats returns followers, follower change, posts, engagement, engagement rate, impressions,
 	// reach and demographics of each platform, by day, week or month.
 	GetStats = byClients(entitiesGroup, http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
-)
-
-var (
 	// Lists the members of the caller's accounts, by name.
 	_ = byClients(entitiesGroup, http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members))
 	// Lists the categories of posts, by name.

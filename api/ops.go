@@ -57,7 +57,7 @@ var (
 	// reason. On dashboards, each stops the stream of its agency.
 	GetOpsDeadLetters = opsAt(http.MethodGet, "dead-letters", "getOpsDeadLetters", does(operators.deadLetters))
 	// Returns a dead letter, without its record.
-	getOpsDeadLetter = opsAt(http.MethodGet, "dead-letters/{letter}", "getOpsDeadLetter", does(operators.deadLetter))
+	_ = opsAt(http.MethodGet, "dead-letters/{letter}", "getOpsDeadLetter", does(operators.deadLetter))
 	// PostOpsDeadLetterShow returns a dead letter with its headers and payload. The access is
 	// recorded.
 	PostOpsDeadLetterShow = opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter))
@@ -102,9 +102,6 @@ var (
 	GetOpsActions = opsAt(http.MethodGet, "actions", "getOpsActions", does(operators.actions))
 	// GetOpsLog lists the topics of the log, with partitions, in-sync replicas, offsets and settings.
 	GetOpsLog = opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics))
-)
-
-var (
 	// Builds the tables of this program version before an upgrade, while the current tables stay in
 	// use. Readers do not switch. A process of this version with the role projector builds the tables.
 	// If they exist already, nothing is done, and the response says so.

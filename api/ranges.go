@@ -38,7 +38,7 @@ func (p *Period) check(d *decoder) {
 }
 
 // Dates is a [Period] with other names.
-type Dates struct {
+type Dates struct { //nolint:recvcheck // only decoding changes it
 	// Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or
 	// milliseconds. A range has at most 1,096 days.
 	From Time `param:"fromDate" default:"30 days before the end" example:"2026-01-01"`
