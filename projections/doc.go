@@ -42,6 +42,9 @@
 //   - A live fold cannot take out an import that is withdrawn: windows and days keep only their newest
 //     value. It marks its generation, and the engine builds another one without the import (outdated).
 //   - After its commit, a batch wakes the waiters of its own process. Others get the NOTIFY.
+//   - A stream that is folded again is folded from its start, but only the rows that ended at or after
+//     its stop are replaced. Of 100,000 records, replacing all rows took four times as long, and ten
+//     times as long under the lock.
 //   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
 //   - On a compacted topic, the next record of a key removes the dead letter of that key. If the last
 //     record of a key is a dead letter, the tables keep the row of the record before it; a rebuild

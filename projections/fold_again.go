@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -50,6 +51,7 @@ func (f *session) foldDueAgain(ctx context.Context) (time.Duration, error) {
 type dueStream struct {
 	Key       string
 	Partition int32
+	StoppedAt int64 // 0: it has not stopped
 }
 
 func (f *session) dueStreams(ctx context.Context) ([]dueStream, error) {
@@ -60,7 +62,7 @@ func (f *session) dueStreams(ctx context.Context) ([]dueStream, error) {
 		}
 	})
 	return pg.List(ctx, f.pool, "read streams to fold again", pgx.RowToStructByPos[dueStream], `
-		select stream_key, partition from streams
+		select stream_key, partition, coalesce(stopped_at, 0) from streams
 		where projection = $1 and generation = $2 and fold_again and partition = any($3)`,
 		f.projector.Name, f.number, partitions)
 }
@@ -87,7 +89,8 @@ func (f *session) foldAgain(ctx context.Context, s dueStream) error {
 	return failed
 }
 
-// replaceStream folds a stream in memory, and then replaces its rows in one transaction. The rows
+// replaceStream folds a stream in memory, and then replaces its rows in one transaction, except those
+// that ended before the first version that is folded differently: they are stored. The rows
 // that are final are written first, because no other fold writes rows of a stopped stream. For the
 // rest, the transaction holds the checkpoint of the partition, for whose streams no event can be
 // folded meanwhile. It refuses the events after version last. A trial is rolled back. It returns the
@@ -105,16 +108,17 @@ func (f *session) replaceStream(
 	err = again.findSkips(func(handle func(eventlog.Record) error) error {
 		return f.scan(ctx, at.TopicID, read, s.Key, eventlog.ByRecord(handle))
 	})
+	from := s.StoppedAt
 	if err == nil {
-		err = again.readStream(ctx, at.TopicID, read, s.Key)
+		from, err = again.readStream(ctx, at.TopicID, read, s)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", s.Key, err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		due, err := f.lockStream(ctx, tx, s.Key)
+		due, err := f.lockStream(ctx, tx, s)
 		if err == nil && due {
-			err = f.replaceFinalRows(ctx, tx, s.Key, again)
+			err = f.replaceFinalRows(ctx, tx, s.Key, again, from)
 		}
 		if err != nil || !due {
 			return err
@@ -124,11 +128,11 @@ func (f *session) replaceStream(
 			return err
 		}
 		if since.Start < since.End {
-			if err := again.readStream(ctx, at.TopicID, since, s.Key); err != nil {
+			if _, err := again.readStream(ctx, at.TopicID, since, s); err != nil {
 				return err
 			}
 		}
-		if err := f.writeRest(ctx, tx, s.Key, again); err != nil || !trial {
+		if err := f.writeRest(ctx, tx, s.Key, again, from); err != nil || !trial {
 			return err
 		}
 		return errTrial
@@ -141,50 +145,69 @@ func (f *session) replaceStream(
 
 var errTrial = errors.New("rolled back after a trial")
 
-// readStream folds a range of one stream, without writing rows.
-func (s *shard) readStream(ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string) error {
-	return s.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
+// readStream folds a range of one stream, without writing rows. It returns the first version whose
+// rows may differ from those that are stored: where the stream has stopped, or an event that a later
+// record skips.
+func (s *shard) readStream(
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, due dueStream,
+) (from int64, err error) {
+	from = due.StoppedAt
+	err = s.scan(ctx, id, r, due.Key, func(_ context.Context, run eventlog.Run) error {
 		events, _ := s.eventsOf(run)
 		for _, ev := range events {
 			s.addEvent(ev)
+			if skip, ok := ev.Data.(domain.EventSkipped); ok && s.streams.of(ev.Raw).head.Version >= due.StoppedAt {
+				from = min(from, skip.Version)
+			}
 		}
 		return nil
 	})
+	return from, err
 }
 
-// writeRows writes rows of a stream: those that are final, or all that are left.
-func (s *shard) writeRows(ctx context.Context, tx pgx.Tx, last bool) error {
-	return write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) error { return s.fold.Write(into, last) })
+// writeRows writes rows of a stream that ended at a version or later: those that are final, or all
+// that are left.
+func (s *shard) writeRows(ctx context.Context, tx pgx.Tx, from int64, statements *pgx.Batch, last bool) error {
+	return write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) error {
+		into.(*write.Copies).Since(from, s.projector.Ends, statements) //nolint:forcetypeassert // Copy passes it
+		return s.fold.Write(into, last)
+	})
 }
 
 func unobserved(int64) {}
 
 // lockStream waits for other processes that fold a stream again, and reports whether it must still
-// be.
-func (f *session) lockStream(ctx context.Context, tx pgx.Tx, key string) (due bool, err error) {
+// be, and has stopped at the same version.
+func (f *session) lockStream(ctx context.Context, tx pgx.Tx, s dueStream) (due bool, err error) {
 	err = pg.Exec(ctx, tx, "lock stream", `select pg_advisory_xact_lock(hashtext($1))`,
-		"ledgerboard stream "+generationName(f.projector.Name, f.number)+" "+key)
+		"ledgerboard stream "+generationName(f.projector.Name, f.number)+" "+s.Key)
 	if err != nil {
 		return false, err
 	}
 	return pg.QueryBool(ctx, tx, "look whether a stream is due", `
 		select exists (
-			select from streams where projection = $1 and generation = $2 and stream_key = $3 and fold_again)`,
-		f.projector.Name, f.number, key)
+			select from streams where projection = $1 and generation = $2 and stream_key = $3 and fold_again
+			  and coalesce(stopped_at, 0) = $4)`,
+		f.projector.Name, f.number, s.Key, s.StoppedAt)
 }
 
-// replaceFinalRows deletes all rows of a stream and writes those that no later event changes.
-func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *shard) error {
+// replaceFinalRows deletes the rows of a stream that ended at a version or later, and writes those
+// that no later event changes.
+func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
 	var first pgx.Batch
 	for _, table := range f.projector.Tables {
-		first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
+		if end := f.projector.Ends[table]; end != "" {
+			first.Queue("delete from "+table+" where "+tenantColumn+" = $1 and "+end+" >= $2", key, from)
+		} else {
+			first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
+		}
 	}
 	first.Queue(`delete from dead_letters where projection = $1 and generation = $2 and stream_key = $3`,
 		f.projector.Name, f.number, key)
 	if err := write.Send(ctx, tx, &first); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
-	return again.writeRows(ctx, tx, false)
+	return again.writeRows(ctx, tx, from, nil, false)
 }
 
 // lockCheckpoint locks the checkpoint of a partition and returns it.
@@ -199,9 +222,9 @@ func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, partition int32
 	return next, err
 }
 
-func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *shard) error {
+func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
 	var last pgx.Batch
-	if err := again.writeRows(ctx, tx, true); err != nil {
+	if err := again.writeRows(ctx, tx, from, &last, true); err != nil {
 		return err
 	}
 	last.Queue(commitSynchronously)

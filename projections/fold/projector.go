@@ -23,7 +23,10 @@ type Projector struct {
 	Types []string
 	// Tables are written only by this projector. If the topic has hash chains, each has the key of
 	// the stream in column parent_account, and no row depends on two streams.
-	Tables     []string
+	Tables []string
+	// Ends names the column with the last version of a row's stream that the row depends on, by table.
+	// Later versions do not change the row.
+	Ends       map[string]string
 	Definition ddl.Definition // of the tables
 	// Begin returns the empty state of one batch of the given generation.
 	Begin func(generation int) Fold

@@ -20,6 +20,10 @@ var Dashboards = fold.Projector{
 		"dashboard_preferences", "dashboard_history", "dashboard_listed", "dashboard_allowed", "dashboard_commands",
 		"access_notices",
 	},
+	Ends: map[string]string{
+		"dashboard_history": "version", "dashboard_listed": "to_version", "dashboard_allowed": "to_version",
+		"dashboard_commands": "version", "access_notices": "version",
+	},
 	Begin: func(int) fold.Fold {
 		return &dashboardsFold{
 			streams: map[string]*stream{}, commands: map[commandScope]commandRow{}, access: newAccessSpans(),

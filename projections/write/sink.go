@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,10 @@ func (t Table[R]) write(into Sink, rows []R, areNew bool) {
 	case *Copies:
 		copied := into.table(t.Name, t.Columns)
 		for i := 0; i < len(rows) && into.err == nil; i++ {
-			into.add(copied, t.copied(rows[i]))
+			values := t.copied(rows[i])
+			if end := copied.end; end < 0 || values[end].(int64) >= into.from {
+				into.add(copied, values)
+			}
 		}
 	}
 }
@@ -132,11 +136,22 @@ type Copies struct {
 	sent    []byte     // what is being sent
 	spare   []byte     // a buffer to use again
 	err     error
+
+	from       int64             // rows that ended before are stored already
+	ends       map[string]string // columns with the ends of rows, by table
+	statements *pgx.Batch        // nil: the tables are empty
+}
+
+// Since makes the sink ignore rows that ended before a version, because they are stored. ends names
+// the columns with the ends of rows, by table. What changes stored rows is added to statements.
+func (c *Copies) Since(from int64, ends map[string]string, statements *pgx.Batch) {
+	c.from, c.ends, c.statements = from, ends, statements
 }
 
 // tableCopy contains the rows of a table that are to be sent.
 type tableCopy struct {
 	name string
+	end  int // index of the column with the end of a row; -1: it has none
 	*encoder
 	rows []byte
 }
@@ -160,7 +175,11 @@ func Copy(ctx context.Context, conn *pgx.Conn, shared *sync.Mutex, fold func(Sin
 func (c *Copies) Context() context.Context { return c.ctx }
 
 // Exec implements [Sink].
-func (*Copies) Exec(string, ...any) {}
+func (c *Copies) Exec(sql string, args ...any) {
+	if c.statements != nil {
+		c.statements.Queue(sql, args...)
+	}
+}
 
 // Err implements [Sink].
 func (c *Copies) Err() error { return c.err }
@@ -169,7 +188,7 @@ func (c *Copies) table(name string, columns []string) *tableCopy {
 	if t := c.tables[name]; t != nil {
 		return t
 	}
-	t := &tableCopy{name: name, rows: []byte(binaryHeader)}
+	t := &tableCopy{name: name, end: slices.Index(columns, c.ends[name]), rows: []byte(binaryHeader)}
 	if c.wait(); c.err == nil {
 		c.shared.Lock()
 		t.encoder, c.err = newEncoder(c.ctx, c.Conn, name, columns)

@@ -72,12 +72,12 @@ func (b *bench) foldingAgain(ctx context.Context, print func(result) error) erro
 	)
 }
 
-// foldAgain stops a stream at its first version. It returns how long it takes until the stream is folded again, and how
+// foldAgain stops a stream at its last version, as commands that are refused leave it. It returns how long it takes until the stream is folded again, and how
 // long the checkpoint of its partition is locked at most.
 func foldAgain(
 	ctx context.Context, engine *projections.Engine, pool *pgxpool.Pool, stream string,
 ) (whole, locked time.Duration, err error) {
-	if _, err := pool.Exec(ctx, "update streams set stopped_at = 1 where stream_key = $1", stream); err != nil {
+	if _, err := pool.Exec(ctx, "update streams set stopped_at = version where stream_key = $1", stream); err != nil {
 		return 0, 0, fmt.Errorf("stop the stream: %w", err)
 	}
 	done := make(chan struct{})
