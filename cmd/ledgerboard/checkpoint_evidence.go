@@ -80,10 +80,3 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	known, err := proof.ParseVerifiers(stored...)
 	return known, wrapError("read "+app.PublicKeyFile, err)
 }
-
-func wrapError(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}

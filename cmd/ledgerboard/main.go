@@ -71,6 +71,13 @@ rebuild, backup, restore); 131 aborted by a second Ctrl-C or SIGTERM.`
 // usageError reports wrong arguments or configuration.
 type usageError struct{ error }
 
+func wrapError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
 func main() {
 	if os.Getenv("GOGC") == "" {
 		// Decoding the log allocates a lot and retains little: with the default, garbage collection

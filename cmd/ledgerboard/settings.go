@@ -58,14 +58,10 @@ func (s settings) validate(addr string) error {
 	wrong := s.Faults()
 	_, _, err := net.SplitHostPort(addr)
 	wrong.Unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
-	return usage(wrong.Err())
-}
-
-func usage(err error) error {
-	if err == nil {
-		return nil
+	if err := wrong.Err(); err != nil {
+		return usageError{err}
 	}
-	return usageError{err}
+	return nil
 }
 
 // socketDir is where processes with the role api listen for commands.

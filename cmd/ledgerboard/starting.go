@@ -36,7 +36,7 @@ type door struct {
 func (s settings) openFront(ctx context.Context, addr string, logger *slog.Logger) (_ *front, err error) {
 	f := &front{}
 	f.waitFor("")
-	starting, err := api.Starting(s.HTTP, api.Health{Checks: []api.Check{
+	starting, err := api.Starting(api.Config{CORSOrigins: s.HTTP.CORSOrigins, Headers: s.HTTP.Headers}, api.Health{Checks: []api.Check{
 		{Name: "process", Probe: func(context.Context) []operator.HealthReason {
 			return []operator.HealthReason{operator.NewHealthReason(operator.HealthStarting, "wait", *f.waits.Load())}
 		}},

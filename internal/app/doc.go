@@ -3,6 +3,10 @@
 // of operators ([Operators]). The service, the subcommands, the soak test, and api/mount in a main
 // application use it.
 //
+// [Config] is the one configuration. Each setting is a field, whose tags are its variable, default and
+// help: the command line, an environment and a main application fill the same struct, and
+// [Config.Validate] reports every error at once. A new setting is a field and the line that uses it.
+//
 // # Invariants
 //
 //   - [Parts] opens each part on first use and closes all parts in reverse order. No other package
