@@ -85,14 +85,11 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 
 // Forget deletes the pictures of erased posts.
 func (p *Pictures) Forget(ctx context.Context, posts []domain.PostRef) error {
-	agencies, accounts, ids := make([]string, len(posts)), make([]int64, len(posts)), make([]string, len(posts))
-	for i, post := range posts {
-		agencies[i], accounts[i], ids[i] = post.ParentAccount, post.SocialAccount, post.ExternalID
-	}
 	return pg.Exec(ctx, p.pool, fmt.Sprintf("delete %d pictures", len(posts)), `
-		delete from pictures k using unnest($1::text[], $2::bigint[], $3::text[]) as gone (agency, account, post)
-		where k.parent_account = gone.agency and k.social_account_id = gone.account and k.external_id = gone.post`,
-		agencies, accounts, ids)
+		delete from pictures k
+		using jsonb_to_recordset($1) as gone (parent_account text, social_account_id bigint, external_id text)
+		where (k.parent_account, k.social_account_id, k.external_id)
+		  = (gone.parent_account, gone.social_account_id, gone.external_id)`, notNil(posts))
 }
 
 // ForgetOld deletes pictures whose last download attempt was more than 400 days ago.

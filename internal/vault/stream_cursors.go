@@ -1,11 +1,9 @@
 package vault
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,33 +29,15 @@ func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error
 	if len(cursors) == 0 {
 		return nil
 	}
-	rows := highest(cursors)
-	parents, users, versions := make([]string, len(rows)), make([]string, len(rows)), make([]int64, len(rows))
-	for i, row := range rows {
-		parents[i], users[i], versions[i] = row.ParentAccount, row.UserID, row.Version
-	}
-	// The order of the arrays is the order in which rows are locked.
-	return pg.Exec(ctx, c.Pool, fmt.Sprintf("save %d notice cursors", len(rows)), `
+	// The order is that in which rows are locked.
+	return pg.Exec(ctx, c.Pool, fmt.Sprintf("save %d notice cursors", len(cursors)), `
 		insert into notice_cursors as present (parent_account, user_id, version, updated_at)
-		select parent_account, user_id, version, now()
-		from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality
-		     as moved (parent_account, user_id, version, place)
-		order by place
+		select moved."ParentAccount", moved."UserID", max(moved."Version"), now()
+		from jsonb_to_recordset($1) as moved ("ParentAccount" text, "UserID" text, "Version" bigint)
+		group by 1, 2 order by 1, 2
 		on conflict (parent_account, user_id)
 		do update set version = excluded.version, updated_at = excluded.updated_at
-		where present.version < excluded.version`, parents, users, versions)
-}
-
-// highest returns one cursor per user, in an order that all writers share.
-func highest(cursors []stream.Cursor) []stream.Cursor {
-	sorted := slices.SortedFunc(slices.Values(cursors), func(a, b stream.Cursor) int {
-		return cmp.Or(
-			cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.UserID, b.UserID),
-			cmp.Compare(b.Version, a.Version))
-	})
-	return slices.CompactFunc(sorted, func(a, b stream.Cursor) bool {
-		return a.ParentAccount == b.ParentAccount && a.UserID == b.UserID
-	})
+		where present.version < excluded.version`, cursors)
 }
 
 // ResetAfterRestore resets the state that belongs to a log after the log was restored. It deletes
@@ -65,15 +45,9 @@ func highest(cursors []stream.Cursor) []stream.Cursor {
 // lowers notice cursors to the last version of their agency. The transaction may use any search
 // path.
 func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[string]int64) error {
-	parents, last := make([]string, 0, len(versions)), make([]int64, 0, len(versions))
-	for parent, version := range versions {
-		parents, last = append(parents, parent), append(last, version)
-	}
 	_, err := tx.Exec(ctx, `
 		update `+Schema+`.notice_cursors c set version = least(c.version, coalesce(
-			(select v.version from unnest($1::text[], $2::bigint[]) as v(parent_account, version)
-			 where v.parent_account = c.parent_account), 0))`,
-		parents, last)
+			(select v.value::bigint from jsonb_each_text($1) v where v.key = c.parent_account), 0))`, versions)
 	if err == nil {
 		_, err = tx.Exec(ctx, `delete from `+Schema+`.fetch_state where updated_at > $1`, backup)
 	}
