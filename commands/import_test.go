@@ -2,14 +2,13 @@ package commands_test
 
 import (
 	"bytes"
-	"encoding/base64"
-	"image"
-	"image/png"
-
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"

@@ -14,8 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// connections is the part of the read side that collecting needs. Claim and Backlog omit accounts that are not read: those without an active subscription, those whose
-// connection waits for a sign-in, and those whose connection an operator has paused.
+// connections is the part of the read side that collecting needs. Claim and Backlog omit accounts
+// that are not read: those without an active subscription, those whose connection waits for a
+// sign-in, and those whose connection an operator has paused.
 type connections interface {
 	// Paused returns the connections that an operator has paused.
 	Paused(ctx context.Context) (map[int64]bool, error)

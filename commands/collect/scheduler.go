@@ -273,8 +273,8 @@ const (
 	outcomeNotChecked  outcome = "not_checked" // what is due is not known, or how much
 )
 
-// claimFor returns how long a claim of a queue lasts that is checked at an interval. After a crash, its connections are due again
-// when this time has passed.
+// claimFor returns how long a claim of a queue lasts that is checked at an interval. After a crash, its
+// connections are due again when this time has passed.
 func claimFor(every time.Duration) time.Duration {
 	return min(max(10*every, time.Minute), 5*time.Minute)
 }

@@ -148,7 +148,8 @@ func (b Budgets) Return(ctx context.Context, calls int, to []domain.Budget) erro
 		rowsOf(to), calls)
 }
 
-// Hold closes a budget until the given time, unless it is already closed for longer. A new budget starts empty.
+// Hold closes a budget until the given time, unless it is already closed for longer. A new budget
+// starts empty.
 func (b Budgets) Hold(ctx context.Context, name string, until time.Time) error {
 	return pg.Exec(ctx, b.Pool, "hold budget "+name, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)
