@@ -255,13 +255,14 @@ var rangeNames = []string{"start", "end", "from", "to"}
 // add parameters of their own, but refuse another spelling of a declared one: without its cursor, a
 // stream would start at the newest event.
 func (d *decoder) checkUnknown(given url.Values, op Operation, ignored []string) {
-	spelling := func(name string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name)) }
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		like := slices.IndexFunc(op.Parameters, func(p Parameter) bool { return p.In != InHeader && spelling(p.Name) == spelling(name) })
 		switch {
-		case op.declares(name), slices.Contains(ignored, name), isStream(op.Pattern) && (like < 0 || stream.IsCursor(name)):
+		case op.declares(name), slices.Contains(ignored, name):
 		case isStream(op.Pattern):
-			d.bad.Addf(clip(name), "is an unknown parameter; did you mean %s?", op.Parameters[like].Name)
+			like := slices.IndexFunc(op.Parameters, func(p Parameter) bool { return p.In != InHeader && spelling(p.Name) == spelling(name) })
+			if like >= 0 && !stream.IsCursor(name) {
+				d.bad.Addf(clip(name), "is an unknown parameter; did you mean %s?", op.Parameters[like].Name)
+			}
 		case strings.HasPrefix(op.Pattern, "/api/"):
 			d.bad.Addf(clip(name), "is an unknown parameter: remove it; /openapi.json lists the parameters of this path")
 		case slices.Contains(rangeNames, name):
@@ -278,6 +279,11 @@ func (d *decoder) checkUnknown(given url.Values, op Operation, ignored []string)
 		}
 	}
 }
+
+var separators = strings.NewReplacer("_", "", "-", "")
+
+// spelling returns what is equal in all spellings of a name.
+func spelling(name string) string { return strings.ToLower(separators.Replace(name)) }
 
 // refuse keeps an error with a message of its own: it is the whole error unless others are found.
 func (d *decoder) refuse(err error, name, wrong string) {
