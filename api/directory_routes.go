@@ -38,6 +38,11 @@ var (
 	// the main application sends `time_zone` with the account.
 	PutTimeZone = route(directoryGroup, http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
 		[]Role{RoleAgency}, does(directoryWriter.setTimeZone).refusing(domain.CodeConflict, domain.CodeUnprocessable))
+	// PutBrand sets the color and the logo that the agency's clients see on boards and reports. A member
+	// that is absent stays as it is, and an empty one is removed. Requires LEDGERBOARD_DIRECTORY=local;
+	// otherwise the response is 409, and the main application sends them with the account.
+	PutBrand = route(directoryGroup, http.MethodPut, "/api/brand", "putBrand",
+		[]Role{RoleAgency}, does(directoryWriter.setBrand).refusing(domain.CodeConflict, domain.CodeUnprocessable))
 	// PostUsers invites a colleague or a client user. Requires LEDGERBOARD_DIRECTORY=local; otherwise
 	// the response is 409. The person can sign in immediately: through the identity provider, which
 	// matches the email address; if there is no provider, with a sign-in link from the agency; or with
@@ -162,6 +167,29 @@ type TimeZoneInput struct {
 func (d directoryWriter) setTimeZone(ctx context.Context, c Caller, in TimeZoneInput) (madeAccount, error) {
 	a, err := d.deps.Directory.Local.SetTimeZone(ctx, c.in(RoleAgency), string(in.Account), in.Body.TimeZone)
 	return madeAccountOf(a), err
+}
+
+// brandBody is the color and the logo of the agency.
+type brandBody struct {
+	Color *string `json:"colour,omitempty" example:"#17587f"` // # and six hexadecimal digits
+	// A PNG or JPEG as a data URI in base64, at most 64 KiB and 1200 pixels wide and high.
+	Logo *string `json:"logo,omitempty" example:"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR42mMQj6iHIwZkDgBdigdxnbz6RAAAAABJRU5ErkJggg=="`
+}
+
+// BrandInput is the input of a change of the color and the logo of the agency.
+type BrandInput struct {
+	Body brandBody `body:"required"`
+}
+
+// Brand is the color and the logo of an agency.
+type Brand struct {
+	Color domain.OptionalText `json:"colour"` // #rrggbb; null if there is none
+	Logo  bool                `json:"logo"`   // whether the agency has a logo: /api/logo
+}
+
+func (d directoryWriter) setBrand(ctx context.Context, c Caller, in BrandInput) (Brand, error) {
+	a, err := d.deps.Directory.Local.SetBrand(ctx, c.in(RoleAgency), in.Body.Color, in.Body.Logo)
+	return Brand{domain.OptionalText(a.Color), a.Logo != ""}, err
 }
 
 // newUserBody is a person to invite.

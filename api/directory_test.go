@@ -441,6 +441,25 @@ func TestLocalDirectory(t *testing.T) {
 	zoneOf(otherClient, "Asia/Tokyo", http.StatusNotFound)
 	zoneOf(id, "", http.StatusOK)
 
+	brand := func(body string, status int, want ...string) {
+		t.Helper()
+		before := len(b.facts.Records(domain.TopicDirectory))
+		a := b.ask(http.MethodPut, "/api/brand", body, "Authorization: Bearer "+b.token(agency, "agency"), "Content-Type: application/json")
+		require.Equal(t, status, a.Status, "%s: %s", body, a.Body)
+		for _, text := range want {
+			require.Contains(t, a.Body, text)
+		}
+		if status != http.StatusOK {
+			require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+		}
+	}
+	brand(`{"colour":"#17587f","logo":"`+logoURI+`"}`, http.StatusOK, `{"colour":"#17587f","logo":true}`)
+	b.get("/api/logo", b.token(agency, "agency")).Says(t, http.StatusOK)
+	brand(`{"colour":"red","logo":"https://example.org/logo.png"}`, http.StatusBadRequest, `"field":"colour"`, `"field":"logo"`)
+	brand(`{"colour":""}`, http.StatusOK, `{"colour":null,"logo":true}`)
+	brand(`{"logo":""}`, http.StatusOK, `{"colour":null,"logo":false}`)
+	b.get("/api/logo", b.token(agency, "agency")).Says(t, http.StatusNotFound)
+
 	fed := b.feed("",
 		`{"type":"directory.account.v1","data":{"id":"`+client1+`","row_id":11,"parent_account":"`+agency+`","name":"x","active":true}}`,
 		`{"type":"directory.user.v1","id":"`+alice+`","erase":true}`,

@@ -176,7 +176,7 @@ func foreign(t *testing.T, text, where string, components map[string]any) {
 }
 
 // wordsOfTheDocument look like names of Go but are not.
-var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI", "MiB"}
+var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI", "MiB", "KiB"}
 
 // Each error has an example that is one, and each operation a request that the server takes.
 func TestExamplesAreTaken(t *testing.T) {

@@ -101,20 +101,49 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 
 // SetTimeZone sets the time zone of the caller's agency or of one of its clients; "" removes it.
 // Errors: those of AddClient, and not found.
-func (d LocalDirectory) SetTimeZone(
-	ctx context.Context, c Caller, id, zone string,
+func (d LocalDirectory) SetTimeZone(ctx context.Context, c Caller, id, zone string) (domain.DirectoryAccount, error) {
+	var bad domain.FieldErrors
+	checkTimeZone(&bad, zone)
+	return d.changeAccount(ctx, c, id, bad.Err(), func(a *domain.DirectoryAccount) { a.TimeZone = zone })
+}
+
+// SetBrand sets the color (#rrggbb) and the logo (a data URI) of the caller's agency. Nil leaves one as
+// it is, "" removes it. Errors: those of AddClient.
+func (d LocalDirectory) SetBrand(ctx context.Context, c Caller, color, logo *string) (domain.DirectoryAccount, error) {
+	var bad domain.FieldErrors
+	if color != nil {
+		if err := domain.CheckColor(*color); err != nil {
+			bad.Addf("colour", "%s", err.Error())
+		}
+	}
+	if logo != nil && *logo != "" {
+		if err := checkLogo(*logo); err != nil {
+			bad.Addf("logo", "%s", err.Error())
+		}
+	}
+	return d.changeAccount(ctx, c, c.ParentAccount, bad.Err(), func(a *domain.DirectoryAccount) {
+		if color != nil {
+			a.Color = *color
+		}
+		if logo != nil {
+			a.Logo = *logo
+		}
+	})
+}
+
+// changeAccount appends an account of the caller's agency as change leaves it, unless invalid is set.
+func (d LocalDirectory) changeAccount(
+	ctx context.Context, c Caller, id string, invalid error, change func(*domain.DirectoryAccount),
 ) (account domain.DirectoryAccount, err error) {
 	if !d.Local {
 		return account, ErrDirectoryElsewhere
 	}
-	var bad domain.FieldErrors
-	checkTimeZone(&bad, zone)
-	if err := bad.Err(); err != nil {
-		return domain.DirectoryAccount{}, err
+	if invalid != nil {
+		return account, invalid
 	}
 	if d.Gate != nil {
 		if err := d.Gate(); err != nil {
-			return domain.DirectoryAccount{}, err
+			return account, err
 		}
 	}
 	switch ours, err := d.Tables.HasAccount(ctx, c.ParentAccount, id); {
@@ -125,14 +154,15 @@ func (d LocalDirectory) SetTimeZone(
 	}
 	key := domain.DirectoryKey(domain.KindAccount, id)
 	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
-	account, known := entities[key].Entity.(domain.DirectoryAccount)
-	switch {
-	case err == nil && !known: // erased since
+	stored, known := entities[key].Entity.(domain.DirectoryAccount)
+	if err == nil && !known { // erased since
 		return account, errNoSuchAccount
-	case err != nil, account.TimeZone == zone:
+	}
+	account = stored
+	change(&account)
+	if err != nil || account == stored {
 		return account, err
 	}
-	account.TimeZone = zone
 	draft := EntityDraft(account, d.Now())
 	c.sign(&draft.Envelope)
 	return account, d.append(ctx, draft)

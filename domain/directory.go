@@ -181,9 +181,17 @@ type DirectoryCategory struct {
 	Name string `json:"name"` // name, as in the directory
 }
 
+// inField names the field of an error; nil stays nil.
+func inField(name string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s %w", name, err)
+	}
+	return err
+}
+
 // Validate checks what a fold depends on.
 func (e DirectoryAccount) Validate() error {
-	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColor(e.Color), checkLogo(e.Logo))
+	return errors.Join(checkLengths(e.ID, e.ParentAccount), inField("colour", CheckColor(e.Color)), inField("logo", checkLogo(e.Logo)))
 }
 
 // Validate checks what a fold depends on.

@@ -87,12 +87,12 @@ func checkLengths(texts ...string) error {
 
 var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
-// checkColor accepts only #rrggbb, because pages write the color into their markup.
-func checkColor(color string) error {
+// CheckColor accepts only #rrggbb, because pages write the color into their markup; "" is none.
+func CheckColor(color string) error {
 	if color == "" || colorForm.MatchString(color) {
 		return nil
 	}
-	return fmt.Errorf("colour %.20q is not # and six hexadecimal digits; write it like #17587f, or omit it", color)
+	return fmt.Errorf("%.20q is not # and six hexadecimal digits; write it like #17587f, or omit it", color)
 }
 
 // Storable returns text in a form that PostgreSQL accepts: valid UTF-8 without NUL, cut between two

@@ -29,8 +29,6 @@ func checkLogo(uri string) error {
 	if uri == "" {
 		return nil
 	}
-	if _, _, err := SplitLogo(uri); err != nil {
-		return fmt.Errorf("logo %w", err)
-	}
-	return nil
+	_, _, err := SplitLogo(uri)
+	return err
 }

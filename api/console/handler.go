@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -219,7 +220,11 @@ func (v *visit) open() (view, error) {
 	}
 	if v.r.Method == http.MethodPost {
 		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-		if v.r.ParseForm() != nil {
+		err := v.r.ParseMultipartForm(maxForm) // in memory
+		if errors.Is(err, http.ErrNotMultipart) {
+			err = v.r.ParseForm()
+		}
+		if err != nil {
 			return nil, errForm
 		}
 		v.form = v.r.PostForm

@@ -242,6 +242,7 @@ var rolesGet = map[string]map[string]gets{
 	"GET /console/colleagues":                                      {"agency": shown},
 	"GET /console/connect":                                         {"agency": shown, "client": denied},
 	"GET /console/connect/links":                                   {"agency": shown, "client": denied},
+	"GET /console/brand":                                           {"agency": shown},
 	"GET /console/zone":                                            {"agency": shown, "client": shown},
 	"GET /console/pictures/{id}":                                   {"agency": shown, "client": shown},   // a letter
 	"GET /console/logo":                                            {"agency": absent, "client": absent}, // the agency has none
@@ -271,7 +272,8 @@ var rolesGet = map[string]map[string]gets{
 	"POST /console/connect/links":                                  {"agency": shown, "client": denied},
 	"POST /console/connect/links/{link}/revoke":                    {"agency": absent, "client": absent},
 	"POST /console/zone":                                           {"agency": leads, "client": leads}, // the browser's own
-	"POST /console/colleagues":                                     {"agency": shown},                  // the form is wrong
+	"POST /console/brand":                                          {"agency": leads},
+	"POST /console/colleagues":                                     {"agency": shown}, // the form is wrong
 	"POST /console/people/{id}/sign-in":                            {"agency": byID},
 	"POST /console/people/{id}/sign-in/end":                        {"agency": {http.StatusSeeOther, http.StatusNotFound}},
 	"POST /console/ops/do/{act}/{of...}":                           {"operator": shown}, // no reason

@@ -128,6 +128,8 @@ func (c *Console) allPages() []page {
 		row("GET /connect/links", customers, openConnecting, connectView{}), // for a reload of the POST response
 		row("POST /connect/links", customers, makeLink, connectLinkMadeView{}, connectView{}),
 		row("POST /connect/links/{link}/revoke", customers, revokeLink),
+		row("GET /brand", staff, openBrand, brandView{}),
+		row("POST /brand", staff, saveBrand, brandView{}),
 		row("GET /zone", customers, openZone, zoneView{}),
 		row("POST /zone", customers, chooseZone, zoneView{}),
 		row("GET /pictures/{id}", customers, openPicture),

@@ -324,6 +324,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/brand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets the color and the logo that the agency's clients see on boards and reports.
+         * @description A member that is absent stays as it is, and an empty one is removed. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409, and the main application sends them with the account.
+         */
+        put: operations["putBrand"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/categories": {
         parameters: {
             query?: never;
@@ -2735,6 +2755,20 @@ export interface components {
             sub_account_ids: string[];
             /** @description User on the lists of the dashboards: 24 hex digits. */
             user_id: string;
+        };
+        /** @description The color and the logo of an agency. */
+        Brand: {
+            /** @description #rrggbb; null if there is none. */
+            colour: string | null;
+            /** @description Whether the agency has a logo: /api/logo. */
+            logo: boolean;
+        };
+        /** @description The color and the logo of the agency. */
+        BrandBody: {
+            /** @description # and six hexadecimal digits. */
+            colour?: string | null;
+            /** @description A PNG or JPEG as a data URI in base64, at most 64 KiB and 1200 pixels wide and high. */
+            logo?: string | null;
         };
         /** @description Classifies posts by subject. Categories come from the main application and are the same for all agencies. */
         Category: {
@@ -9335,6 +9369,53 @@ export interface operations {
                     };
                 };
             };
+            default: components["responses"]["Refused"];
+        };
+    };
+    putBrand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "colour": "#17587f",
+                 *       "logo": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR42mMQj6iHIwZkDgBdigdxnbz6RAAAAABJRU5ErkJggg=="
+                 *     }
+                 */
+                "application/json": components["schemas"]["BrandBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "colour": "#17587f",
+                     *         "logo": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Success"] & {
+                        data: components["schemas"]["Brand"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
             default: components["responses"]["Refused"];
         };
     };

@@ -47,6 +47,7 @@ var consolePages = []struct {
 		{"/clients/CLIENT/report", "report"},
 		{"/clients/CLIENT/report?month=May", ""},
 		{"/sessions", ""},
+		{"/brand", "brand"},
 	}, map[string]int{
 		"/clients/000000000000000000000000/figures": http.StatusNotFound,
 		"/ops": http.StatusForbidden,
