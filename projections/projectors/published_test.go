@@ -27,7 +27,7 @@ func TestTablesUnderAPublicationForAllTables(t *testing.T) {
 		require.NoError(t, err)
 		if p.Name == projectors.Operations.Name {
 			_, err := admin.Exec(t.Context(), `insert into connection_states
-				select 1, 0, 'a', 1, null, to_timestamp(n), to_timestamp(n), 'e' || n from generate_series(1, 2) n`)
+				select 1, 0, 'a', 1, null, at, at, 'e' || n from generate_series(1, 2) n, to_timestamp(n) at`)
 			require.NoError(t, err)
 		}
 		for _, keys := range p.Definition.KeysByTable() {
