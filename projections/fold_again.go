@@ -146,8 +146,8 @@ func (f *session) replaceStream(
 var errTrial = errors.New("rolled back after a trial")
 
 // readStream folds a range of one stream, without writing rows. It returns the first version whose
-// rows may differ from those that are stored: where the stream has stopped, or an event that a later
-// record skips.
+// rows may differ from those that are stored: where the stream had stopped or stops now, or an event
+// that a later record skips.
 func (s *shard) readStream(
 	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, due dueStream,
 ) (from int64, err error) {
@@ -162,14 +162,17 @@ func (s *shard) readStream(
 		}
 		return nil
 	})
+	if st := s.streams.known[due.Key]; st != nil && st.stoppedAt > 0 {
+		from = min(from, st.stoppedAt)
+	}
 	return from, err
 }
 
 // writeRows writes rows of a stream that ended at a version or later: those that are final, or all
 // that are left.
-func (s *shard) writeRows(ctx context.Context, tx pgx.Tx, from int64, statements *pgx.Batch, last bool) error {
+func (s *shard) writeRows(ctx context.Context, tx pgx.Tx, from int64, last bool) error {
 	return write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) error {
-		into.(*write.Copies).Since(from, s.projector.Ends, statements) //nolint:forcetypeassert // Copy passes it
+		into.(*write.Copies).Since(from, s.projector.Ends) //nolint:forcetypeassert // Copy passes it
 		return s.fold.Write(into, last)
 	})
 }
@@ -207,7 +210,7 @@ func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, a
 	if err := write.Send(ctx, tx, &first); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
-	return again.writeRows(ctx, tx, from, nil, false)
+	return again.writeRows(ctx, tx, from, false)
 }
 
 // lockCheckpoint locks the checkpoint of a partition and returns it.
@@ -223,10 +226,10 @@ func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, partition int32
 }
 
 func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
-	var last pgx.Batch
-	if err := again.writeRows(ctx, tx, from, &last, true); err != nil {
+	if err := again.writeRows(ctx, tx, from, true); err != nil {
 		return err
 	}
+	var last pgx.Batch
 	last.Queue(commitSynchronously)
 	last.Queue(`update streams set fold_again = false where projection = $1 and generation = $2 and stream_key = $3`,
 		f.projector.Name, f.number, key)

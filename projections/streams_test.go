@@ -259,6 +259,39 @@ func TestRefusedRowsOfAStream(t *testing.T) {
 	l.sameFromZero(dashboards)
 }
 
+// A stream that stops earlier than before keeps no row that ended after its new stop: the trials that
+// look for the first refused version do not meet rows of earlier folds.
+func TestAStreamStopsEarlierThanBefore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var accepted atomic.Bool
+	p := copies(dashboards, func(_ context.Context, f folded) error {
+		for _, ev := range f.events {
+			if ev.Head.Version >= 5 && !accepted.Load() {
+				return &pgconn.PgError{Code: "22003", TableName: "dashboard_history"}
+			}
+		}
+		return f.next()
+	})
+	l := live{b, b.chain(agencyA), b.startEngine(p)}
+	for _, user := range []string{"u1", "u2", "u3", "u4", "u5", "u6"} {
+		l.set(user) // each ends the span of the one before
+	}
+	l.put(l.spoilt(`{`))
+	require.Equal(t, "7 undecodable", l.stop())
+	for range 2 {
+		require.NoError(t, l.engine.FoldAgain(t.Context(), agencyA))
+		require.Equal(t, "5 write", l.stop())
+		require.Equal(t, []string{"u4"}, l.users())
+	}
+	accepted.Store(true)
+	require.NoError(t, l.engine.FoldAgain(t.Context(), agencyA))
+	require.Equal(t, "7 undecodable", l.stop())
+	require.Equal(t, []string{"u6"}, l.users())
+	l.skip(7)
+	l.sameFromZero(dashboards)
+}
+
 // The steps at which a process is killed that folds a stream again. The next process finishes, and
 // the tables, with their notices, are those of a fold from zero.
 func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {

@@ -22,7 +22,7 @@ var Dashboards = fold.Projector{
 	},
 	Ends: map[string]string{
 		"dashboard_history": "version", "dashboard_listed": "to_version", "dashboard_allowed": "to_version",
-		"dashboard_commands": "version", "access_notices": "version",
+		"access_notices": "version", // not dashboard_commands: later events forget them
 	},
 	Begin: func(int) fold.Fold {
 		return &dashboardsFold{

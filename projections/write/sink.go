@@ -137,16 +137,13 @@ type Copies struct {
 	spare   []byte     // a buffer to use again
 	err     error
 
-	from       int64             // rows that ended before are stored already
-	ends       map[string]string // columns with the ends of rows, by table
-	statements *pgx.Batch        // nil: the tables are empty
+	from int64             // rows that ended before are stored already
+	ends map[string]string // columns with the ends of rows, by table
 }
 
 // Since makes the sink ignore rows that ended before a version, because they are stored. ends names
-// the columns with the ends of rows, by table. What changes stored rows is added to statements.
-func (c *Copies) Since(from int64, ends map[string]string, statements *pgx.Batch) {
-	c.from, c.ends, c.statements = from, ends, statements
-}
+// the columns with the ends of rows, by table.
+func (c *Copies) Since(from int64, ends map[string]string) { c.from, c.ends = from, ends }
 
 // tableCopy contains the rows of a table that are to be sent.
 type tableCopy struct {
@@ -175,11 +172,7 @@ func Copy(ctx context.Context, conn *pgx.Conn, shared *sync.Mutex, fold func(Sin
 func (c *Copies) Context() context.Context { return c.ctx }
 
 // Exec implements [Sink].
-func (c *Copies) Exec(sql string, args ...any) {
-	if c.statements != nil {
-		c.statements.Queue(sql, args...)
-	}
-}
+func (*Copies) Exec(string, ...any) {}
 
 // Err implements [Sink].
 func (c *Copies) Err() error { return c.err }
