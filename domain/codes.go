@@ -29,7 +29,7 @@ const (
 const (
 	StatusRefused      StatusCode = "refused"       // the platform does not accept the token
 	StatusExpired      StatusCode = "expired"       // the token has expired and cannot be renewed
-	StatusRenewalLost  StatusCode = "renewal_lost"  // the token was renewed, and the new token was lost before it was stored
+	StatusRenewalLost  StatusCode = "renewal_lost"  // the token was renewed, and the new token was lost before it was stored, unless a newer one is stored by now
 	StatusRoleLost     StatusCode = "role_lost"     // the person no longer has a role on the page
 	StatusNoToken      StatusCode = "no_token"      // no token is stored
 	StatusBrokenToken  StatusCode = "broken_token"  // the stored token cannot be sent

@@ -26,7 +26,9 @@ const (
 	SignInReason = `case when ` + connectionWaits + ` then st.reason else own.reason end`
 	SignInSince  = `case when ` + connectionWaits + ` then st.since else own.since end`
 
-	connectionWaits = `st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at)`
+	// A renewed token that was lost may be stored late, see [domain.StatusRenewalLost].
+	connectionWaits = `st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at)
+	  and not (st.reason ->> 'code' = '` + string(domain.StatusRenewalLost) + `' and coalesce(k.updated_at > st.at, false))`
 	// SubscriptionsParam is a session setting of the readers. Its value is [SubscriptionsNone] if
 	// accounts are read without a subscription, see [NoneNeeded].
 	SubscriptionsParam = "ledgerboard.subscriptions"

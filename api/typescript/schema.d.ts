@@ -6017,7 +6017,7 @@ export interface components {
          *     - `moved_away`: it was connected for another account
          *     - `refused`: the platform does not accept the token
          *     - `expired`: the token has expired and cannot be renewed
-         *     - `renewal_lost`: the token was renewed, and the new token was lost before it was stored
+         *     - `renewal_lost`: the token was renewed, and the new token was lost before it was stored, unless a newer one is stored by now
          *     - `role_lost`: the person no longer has a role on the page
          *     - `no_token`: no token is stored
          *     - `broken_token`: the stored token cannot be sent

@@ -223,21 +223,44 @@ func (c *tokens) store(ctx context.Context, r *renewal) (stored bool, err error)
 	return true, nil
 }
 
-// storeKept stores a renewed token that could not be stored when it was renewed. Another process may
-// have tried the old token meanwhile, so it records that the connection works.
+// storeKept stores a renewed token that could not be stored when it was renewed. Its time is now: if
+// another process has tried the old token meanwhile and recorded that the new one is lost, for
+// whichever connection, that ends.
 func (c *tokens) storeKept(ctx context.Context, r *renewal) error {
-	stored, err := c.store(ctx, r)
+	late := *r
+	late.times.Taken = c.clock()
+	stored, err := c.store(ctx, &late)
+	if err == nil && !stored {
+		stored, err = c.storeOver(ctx, &late)
+	}
 	if err != nil {
 		return err
 	}
 	c.kept.CompareAndDelete(r.SecretRef, r)
-	if stored {
-		ctx, cancel := recording(ctx)
-		defer cancel()
-		err = c.changeState(ctx, r.FetchTask, domain.ConnectionStateChanged{At: c.clock()})
-		c.Logger.WarnContext(ctx, "renewed token stored late", "connection", r.ConnectionID, "state_error", err)
+	message := "renewed token stored late"
+	if !stored {
+		message = "renewed token not stored: it was stored already, or a person has signed in, or the connection has ended"
 	}
+	c.Logger.WarnContext(ctx, message, "connection", r.ConnectionID)
 	return nil
+}
+
+// storeOver stores a renewed token in place of the one that it renews if only what is known about that
+// one has changed.
+func (c *tokens) storeOver(ctx context.Context, r *renewal) (stored bool, err error) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
+	defer cancel()
+	current, raw, err := c.load(within, r.SecretRef)
+	if errors.Is(err, errNoToken) {
+		return false, nil
+	}
+	var old commands.StoredTokens
+	if err != nil || json.Unmarshal(r.old, &old) != nil ||
+		current.AccessToken != old.AccessToken || current.RefreshToken != old.RefreshToken {
+		return false, err
+	}
+	r.old = raw
+	return c.store(ctx, r)
 }
 
 func (c *tokens) storeAllKept(ctx context.Context) {
