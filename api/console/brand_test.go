@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +57,13 @@ func TestStaffSetTheLogoAndTheColor(t *testing.T) {
 	b.get("/console/brand").says(http.StatusOK, `src="/console/logo"`, `name="colour" value=""`)
 	b.upload(url.Values{"colour": {""}, "no_logo": {"on"}}, nil).leadsTo("/console/brand?saved")
 	b.get("/console/brand").says(http.StatusOK).lacks("/console/logo")
+
+	b.upload(url.Values{"colour": {""}}, make([]byte, 1<<20)).says(http.StatusBadRequest, "The form has more than 1 MiB")
+	form := url.Values{"tz": {strings.Repeat("x", 1<<20)}}
+	b.post("/console/zone", form).says(http.StatusBadRequest, "The form has more than 1 MiB")
+	b.send(http.MethodPost, "/console/zone", nil, func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Body = io.NopCloser(strings.NewReader("tz=UTC&x=%zz&drawn_for=" + b.drawnFor(r)))
+	}).says(http.StatusBadRequest, "The form could not be read")
 }

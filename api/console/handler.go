@@ -220,11 +220,14 @@ func (v *visit) open() (view, error) {
 	}
 	if v.r.Method == http.MethodPost {
 		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-		err := v.r.ParseMultipartForm(maxForm) // in memory
-		if errors.Is(err, http.ErrNotMultipart) {
-			err = v.r.ParseForm()
+		err := v.r.ParseForm()
+		if err == nil {
+			err = v.r.ParseMultipartForm(maxForm) // in memory
 		}
-		if err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return nil, errLargeForm
+		}
+		if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			return nil, errForm
 		}
 		v.form = v.r.PostForm

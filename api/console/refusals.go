@@ -37,6 +37,8 @@ var (
 		"Your agency shows no figures on this board. If you expected figures, ask your agency.")
 	errForm = domain.NewError(domain.CodeInvalid,
 		"The form could not be read. Go back and submit it again.")
+	errLargeForm = domain.NewError(domain.CodeInvalid,
+		"The form has more than 1 MiB, so nothing was saved. Go back and choose a smaller file.")
 )
 
 type errorView struct {
