@@ -183,7 +183,7 @@ type BrandInput struct {
 
 // Brand is the color and the logo of an agency.
 type Brand struct {
-	Color domain.OptionalText `json:"colour"` // #rrggbb; null if there is none
+	Color domain.OptionalText `json:"colour"` // #rrggbb; null if the agency has no color
 	Logo  bool                `json:"logo"`   // whether the agency has a logo: /api/logo
 }
 

@@ -87,7 +87,7 @@ func checkLengths(texts ...string) error {
 
 var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
-// CheckColor accepts only #rrggbb, because pages write the color into their markup; "" is none.
+// CheckColor accepts only #rrggbb, because pages write the color into their markup. "" stands for no color.
 func CheckColor(color string) error {
 	if color == "" || colorForm.MatchString(color) {
 		return nil

@@ -2758,7 +2758,7 @@ export interface components {
         };
         /** @description The color and the logo of an agency. */
         Brand: {
-            /** @description #rrggbb; null if there is none. */
+            /** @description #rrggbb; null if the agency has no color. */
             colour: string | null;
             /** @description Whether the agency has a logo: /api/logo. */
             logo: boolean;

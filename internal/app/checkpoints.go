@@ -30,8 +30,8 @@ func StoredKeys(dir string) ([]string, error) {
 }
 
 // CheckpointVerifiers returns the configured public keys of checkpoints and those in the data
-// directory, or nil if there are none: then no proofs are served. It reads them each time, because
-// the signer may publish its key later.
+// directory. It returns nil if it finds no key, and no proofs are served then. It reads them each
+// time, because the signer may publish its key later.
 func (c Config) CheckpointVerifiers() (note.Verifiers, error) {
 	keys, err := proof.ReadKeys(c.CheckpointPublicKeys)
 	if err != nil {

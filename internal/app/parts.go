@@ -313,7 +313,7 @@ func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	return secrets, err
 }
 
-// keyring returns the keys that encrypt tokens; nil if there are none.
+// keyring returns the keys that encrypt tokens, or nil without a configured key.
 func (p *Parts) keyring() (vault.Keyring, error) {
 	return p.keys.get(func() (vault.Keyring, error) {
 		if p.config.SecretsKey == "" {

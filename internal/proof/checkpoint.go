@@ -238,8 +238,8 @@ func ParseKey(setting string) (signer note.Signer, public string, err error) {
 	return signer, public, nil
 }
 
-// ReadKeys returns public keys of checkpoints, of which each argument is one or the name of a file
-// with some.
+// ReadKeys returns public keys of checkpoints. Each argument is a key or the name of a file with
+// keys.
 func ReadKeys(keysOrFiles []string) ([]string, error) {
 	var keys []string
 	for _, key := range keysOrFiles {

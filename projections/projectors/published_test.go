@@ -27,7 +27,7 @@ func TestTablesUnderAPublicationForAllTables(t *testing.T) {
 		require.NoError(t, err)
 		if p.Name == projectors.Operations.Name {
 			_, err := admin.Exec(t.Context(), `insert into connection_states
-				select 1, 0, 'a', 1, null, at, at, 'e' || n from generate_series(1, 2) n, to_timestamp(n) at`)
+				select 1, 0, 'a', 1, null, at, since, 'e' || n from generate_series(1, 2) n, to_timestamp(n) at, to_timestamp(n) since`)
 			require.NoError(t, err)
 		}
 		for _, keys := range p.Definition.KeysByTable() {
