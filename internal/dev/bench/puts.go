@@ -145,8 +145,8 @@ func putsUser(agency, n int) string    { return fmt.Sprintf("%020x%04x", 0xd000+
 func fillAgencies(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 	account := func(id string, parent *string) error {
 		_, err := pool.Exec(ctx, `insert into accounts (id, row_id, parent_account, name, email, phone, address, custom_domain,
-				white_label_url, colour, time_zone, active, told_at)
-			values ($1, 1, $2, 'n', '', '', '', '', '', '', '', true, now())`, id, parent)
+				white_label_url, colour, logo, time_zone, active, told_at)
+			values ($1, 1, $2, 'n', '', '', '', '', '', '', '', '', true, now())`, id, parent)
 		return err
 	}
 	for agency := range agencies {
