@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,7 +27,10 @@ func StoredKeys(dir string) ([]string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return strings.Fields(string(raw)), named("read public key", err)
+	if err != nil {
+		return nil, fmt.Errorf("read public key: %w", err)
+	}
+	return strings.Fields(string(raw)), nil
 }
 
 // CheckpointVerifiers returns the configured public keys of checkpoints and those in the data

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -38,7 +39,7 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 	}
 	withdrawn, err := api.OpenWithdrawnSubjects(c.Withdrawn, c.Logger)
 	if err != nil {
-		return nil, nil, named(c.setting("Withdrawn"), err)
+		return nil, nil, fmt.Errorf("%s: %w", c.setting("Withdrawn"), err)
 	}
 	keys, err := s.keyring()
 	if err != nil {

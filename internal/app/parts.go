@@ -320,7 +320,10 @@ func (p *Parts) keyring() (vault.Keyring, error) {
 			return nil, nil
 		}
 		keys, err := vault.OpenKeyring(p.config.SecretsKey, p.config.Logger)
-		return keys, named(p.config.setting("SecretsKey"), err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.config.setting("SecretsKey"), err)
+		}
+		return keys, nil
 	})
 }
 

@@ -61,16 +61,18 @@ func (s Storage) checkTLS(setting func(field string) string) (f Faults) {
 
 func (s Storage) readTLS(setting func(field string) string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	var errs [2]error
+	var f Faults
 	if s.KafkaCA != "" {
-		config.RootCAs, errs[0] = readAuthorities(s.KafkaCA, setting("KafkaCert"))
+		roots, err := readAuthorities(s.KafkaCA, setting("KafkaCert"))
+		f.AddTo(setting("KafkaCA"), err)
+		config.RootCAs = roots
 	}
 	if s.KafkaCert != "" {
-		var pair tls.Certificate
-		pair, errs[1] = tls.LoadX509KeyPair(s.KafkaCert, cmp.Or(s.KafkaKey, s.KafkaCert))
+		pair, err := tls.LoadX509KeyPair(s.KafkaCert, cmp.Or(s.KafkaKey, s.KafkaCert))
+		f.AddTo(setting("KafkaCert"), err)
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return config, errors.Join(named(setting("KafkaCA"), errs[0]), named(setting("KafkaCert"), errs[1]))
+	return config, errors.Join(f...)
 }
 
 func readAuthorities(path, certSetting string) (*x509.CertPool, error) {

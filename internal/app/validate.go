@@ -39,6 +39,13 @@ func (f *Faults) Add(err error) {
 	}
 }
 
+// AddTo adds an error of a setting; nil adds nothing.
+func (f *Faults) AddTo(setting string, err error) {
+	if err != nil {
+		*f = append(*f, fmt.Errorf("%s: %w", setting, err))
+	}
+}
+
 // Unlessf adds an error unless ok is true.
 func (f *Faults) Unlessf(ok bool, format string, args ...any) {
 	if !ok {
@@ -87,7 +94,7 @@ func (c Config) Faults() Faults {
 		c.setting("ManagedSubscriptions"))
 	if c.usesTokens() {
 		_, err := vault.OpenKeyring(c.SecretsKey, nil)
-		f.Add(named(c.setting("SecretsKey"), err))
+		f.AddTo(c.setting("SecretsKey"), err)
 	}
 	return f
 }
@@ -130,22 +137,22 @@ func (s Storage) faults(setting func(field string) string) (f Faults) {
 	f.Unlessf(s.KafkaUser == "" || s.KafkaPassword != "", "%s is set, but %s is not", user, password)
 	f.Unlessf(s.KafkaUser != "" || s.KafkaPassword == "", "%s is set, but %s is not", password, user)
 	_, err := secret.Read(s.KafkaPassword)
-	f.Add(named(password, err))
+	f.AddTo(password, err)
 	f = append(f, s.checkTLS(setting)...)
 	f.Unlessf(topicPrefixForm.MatchString(s.TopicPrefix), "%s is %q; use up to 200 letters, digits, '.', '_' and '-'",
 		setting("TopicPrefix"), s.TopicPrefix)
 	if s.DatabaseURL != "" {
 		// The error contains no password: pgx removes it.
-		f.Add(named(setting("DatabaseURL"), pg.CheckURL(s.DatabaseURL)))
+		f.AddTo(setting("DatabaseURL"), pg.CheckURL(s.DatabaseURL))
 	}
 	return f
 }
 
 // checkServing checks what the HTTP layer needs.
 func (c Config) checkServing() (f Faults) {
-	f.Add(named(c.setting("PublicURL"), c.checkPublicURL()))
+	f.AddTo(c.setting("PublicURL"), c.checkPublicURL())
 	_, err := api.OpenWithdrawnSubjects(c.Withdrawn, nil)
-	f.Add(named(c.setting("Withdrawn"), err))
+	f.AddTo(c.setting("Withdrawn"), err)
 	for _, origin := range c.HTTP.CORSOrigins {
 		f.Unlessf(isOrigin(origin), "%s names %q; use https://host, https://host:port, http://localhost:* or *",
 			c.setting("HTTP.CORSOrigins"), origin)
@@ -163,7 +170,7 @@ func (c Config) checkCallers() (f Faults) {
 	if c.mounted() {
 		f.Unlessf(c.Authenticator != nil, "%s is not set; it authenticates callers", c.setting("Authenticator"))
 		_, err := c.application()
-		f.Add(named(c.setting("ConsoleSignIn"), err))
+		f.AddTo(c.setting("ConsoleSignIn"), err)
 		return f
 	}
 	f.Unlessf(c.Directory != "", "%s is not set: use %s if agencies add their clients and users here, "+
@@ -173,7 +180,7 @@ func (c Config) checkCallers() (f Faults) {
 		f.Unlessf(false, "set either %s (at least 32 bytes) or %s", key, keys)
 	} else {
 		_, err := bearer.New(context.Background(), c.bearer())
-		f.Add(named(key+", "+keys, err))
+		f.AddTo(key+", "+keys, err)
 	}
 	return append(f, c.checkSignIn()...)
 }
@@ -181,16 +188,16 @@ func (c Config) checkCallers() (f Faults) {
 func (c Config) checkSignIn() (f Faults) {
 	issuer := c.setting("OIDCIssuer")
 	staff, err := identity.ParseStaff(c.OIDCStaff)
-	f.Add(named(c.setting("OIDCStaff"), err))
+	f.AddTo(c.setting("OIDCStaff"), err)
 	if c.OIDCIssuer == "" {
 		f.Unlessf(c.OIDCClientID == "" && c.OIDCClientSecret == "" && staff.Empty() && !c.OIDCTrustEmail,
 			"%s is not set, but another LEDGERBOARD_OIDC_… setting is: "+
 				"set the issuer of the identity provider, or unset all of these settings", issuer)
 		return f
 	}
-	f.Add(named(issuer, identity.CheckIssuer(c.OIDCIssuer)))
+	f.AddTo(issuer, identity.CheckIssuer(c.OIDCIssuer))
 	if c.OIDCTrustEmail {
-		f.Add(named(c.setting("OIDCTrustEmail"), identity.CheckTrust(c.OIDCIssuer)))
+		f.AddTo(c.setting("OIDCTrustEmail"), identity.CheckTrust(c.OIDCIssuer))
 	}
 	f.Unlessf(c.OIDCClientID != "" && c.OIDCClientSecret != "", "%s requires %s and %s",
 		issuer, c.setting("OIDCClientID"), c.setting("OIDCClientSecret"))
@@ -209,13 +216,13 @@ func (c Config) checkCheckpoints() (f Faults) {
 		"%s is not set: a process with only the role signer needs a key ('ledgerboard keygen' generates one)", key)
 	f.Unlessf(c.CheckpointEvery >= time.Second, "--checkpoint-every is %s; use 1s or more", c.CheckpointEvery)
 	_, err := proof.ReadKeys(c.CheckpointPublicKeys)
-	f.Add(named(c.setting("CheckpointPublicKeys"), err))
+	f.AddTo(c.setting("CheckpointPublicKeys"), err)
 	return f
 }
 
 func (c Config) checkPlatforms() (f Faults) {
 	_, err := domain.ParseQuotas(c.Quotas)
-	f.Add(named(c.setting("Quotas"), err))
+	f.AddTo(c.setting("Quotas"), err)
 	f.Unlessf(c.AccountInsightsInterval >= 0, "%s is %s; use 0 or more", c.setting("AccountInsightsInterval"), c.AccountInsightsInterval)
 	f.Unlessf(c.PostInsightsInterval > 0, "%s is %s; use more than 0", c.setting("PostInsightsInterval"), c.PostInsightsInterval)
 	f.Unlessf(c.GrowthWindow > 0, "%s is %s; use more than 0", c.setting("GrowthWindow"), c.GrowthWindow)
@@ -233,20 +240,13 @@ func (c Config) checkPlatforms() (f Faults) {
 		f.Unlessf(pair[1] == "" || pair[3] != "", "%s is set, but %s is not; signing in requires both",
 			c.setting(pair[0]), c.setting(pair[2]))
 	}
-	f.Add(named(c.setting("GraphVersion"), platforms.CheckGraphVersion(c.GraphVersion)))
-	f.Add(named(c.setting("LinkedInVersion"), platforms.CheckLinkedInVersion(c.LinkedInVersion)))
+	f.AddTo(c.setting("GraphVersion"), platforms.CheckGraphVersion(c.GraphVersion))
+	f.AddTo(c.setting("LinkedInVersion"), platforms.CheckLinkedInVersion(c.LinkedInVersion))
 	if c.PlatformsURL != "" {
 		u, err := url.Parse(c.PlatformsURL)
 		f.Unlessf(err == nil && u.Host != "", "%s %q is not a URL", c.setting("PlatformsURL"), c.PlatformsURL)
 	}
 	return f
-}
-
-func named(setting string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", setting, err)
 }
 
 func isOrigin(origin string) bool {
