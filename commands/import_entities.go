@@ -96,8 +96,8 @@ func erasureLine(eventType, id string, registry *domain.Registry, at time.Time) 
 }
 
 // checkTexts refuses texts of an entity that would mislead readers: any text with a control
-// character of text direction, a name that shows nothing, an unknown time zone, and a logo that is no picture. An empty name is
-// unknown.
+// character of text direction, a name that shows nothing, an unknown time zone, and a logo that is no
+// picture. An empty name is unknown.
 func checkTexts(entity domain.DirectoryEntity) error {
 	for field, value := range reflect.ValueOf(entity).Fields() {
 		if value.Kind() != reflect.String {
@@ -107,7 +107,7 @@ func checkTexts(entity domain.DirectoryEntity) error {
 		if field.Name == "TimeZone" && value.String() != "" {
 			_, err = domain.LoadTimeZone(value.String())
 		}
-		if field.Name == "Logo" && value.String() != "" {
+		if field.Name == "Logo" {
 			err = checkLogo(value.String())
 		}
 		if err == nil && field.Name == "Name" && value.String() != "" && !domain.Visible(value.String()) {

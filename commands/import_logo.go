@@ -14,9 +14,12 @@ import (
 // maxLogoSide is the greatest width and height of a logo in pixels.
 const maxLogoSide = 1200
 
-// checkLogo checks that browsers can draw a logo. A [domain.DirectoryAccount] checks only its form: a
+// checkLogo checks that browsers can draw a logo; "" is valid. A [domain.DirectoryAccount] checks only its form: a
 // decoder may change, and what is in the log must fold the same way for ever.
 func checkLogo(uri string) error {
+	if uri == "" {
+		return nil
+	}
 	mediaType, encoded, err := domain.SplitLogo(uri)
 	if err != nil {
 		return err

@@ -116,7 +116,7 @@ func (d LocalDirectory) SetBrand(ctx context.Context, c Caller, color, logo *str
 			bad.Addf("colour", "%s", err.Error())
 		}
 	}
-	if logo != nil && *logo != "" {
+	if logo != nil {
 		if err := checkLogo(*logo); err != nil {
 			bad.Addf("logo", "%s", err.Error())
 		}
@@ -154,14 +154,16 @@ func (d LocalDirectory) changeAccount(
 	}
 	key := domain.DirectoryKey(domain.KindAccount, id)
 	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
+	if err != nil {
+		return account, err
+	}
 	stored, known := entities[key].Entity.(domain.DirectoryAccount)
-	if err == nil && !known { // erased since
+	if !known { // erased since
 		return account, errNoSuchAccount
 	}
 	account = stored
-	change(&account)
-	if err != nil || account == stored {
-		return account, err
+	if change(&account); account == stored {
+		return account, nil
 	}
 	draft := EntityDraft(account, d.Now())
 	c.sign(&draft.Envelope)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -83,16 +82,6 @@ func checkLengths(texts ...string) error {
 		}
 	}
 	return nil
-}
-
-var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
-
-// CheckColor accepts only #rrggbb, because pages write the color into their markup. "" stands for no color.
-func CheckColor(color string) error {
-	if color == "" || colorForm.MatchString(color) {
-		return nil
-	}
-	return fmt.Errorf("%.20q is not # and six hexadecimal digits; write it like #17587f, or omit it", color)
 }
 
 // Storable returns text in a form that PostgreSQL accepts: valid UTF-8 without NUL, cut between two

@@ -6,6 +6,16 @@ import (
 	"regexp"
 )
 
+var colorForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// CheckColor accepts only #rrggbb, because pages write the color into their markup. "" stands for no color.
+func CheckColor(color string) error {
+	if color == "" || colorForm.MatchString(color) {
+		return nil
+	}
+	return fmt.Errorf("%.20q is not # and six hexadecimal digits; write it like #17587f, or omit it", color)
+}
+
 // MaxLogo is the maximum size of a logo in bytes, before base64.
 const MaxLogo = 64 << 10
 
