@@ -108,7 +108,7 @@ func (f *session) replaceStream(
 	err = again.findSkips(func(handle func(eventlog.Record) error) error {
 		return f.scan(ctx, at.TopicID, read, s.Key, eventlog.ByRecord(handle))
 	})
-	from := s.StoppedAt
+	var from int64
 	if err == nil {
 		from, err = again.readStream(ctx, at.TopicID, read, s)
 	}

@@ -5,8 +5,7 @@ import "github.com/ledgerboard/ledgerboard/domain"
 var entityKinds = []entityKind{
 	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text,
 		address text, custom_domain text, white_label_url text, colour text, logo text,
-		time_zone text,
-		active boolean`,
+		time_zone text, active boolean`,
 		func(r domain.DirectoryAccount) []any {
 			return []any{
 				r.ID, r.RowID, nullIfZero(r.ParentAccount), r.Name, r.Email, r.Phone, r.Address,

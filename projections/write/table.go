@@ -155,6 +155,8 @@ func literal(list any) string {
 		for _, n := range list {
 			elements = append(elements, strconv.FormatInt(n, 10))
 		}
+	default: // an empty list would be a wrong row
+		panic(fmt.Sprintf("write: a column has lists of type %T", list))
 	}
 	return "{" + strings.Join(elements, ",") + "}"
 }
