@@ -16,6 +16,7 @@ import (
 
 const (
 	maxMessageBytes = 64 << 10         // clients send only tokens and heartbeats
+	maxUnreadBytes  = 256 << 10        // of a message that is too long, as net/http reads it
 	authTimeout     = 10 * time.Second // default of Config.AuthTimeout
 	pingInterval    = 25 * time.Second
 	pingTimeout     = 20 * time.Second

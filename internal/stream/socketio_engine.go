@@ -20,16 +20,23 @@ import (
 
 // serveEngine lets the engine (v3.0.6) answer a request. The Engine.IO protocol demands that an
 // invalid payload is refused with 400 and closes the session. The engine answers "ok" to payloads
-// that it cannot decode, and 429 if a packet makes Socket.IO close the session.
+// that it cannot decode, and 429 if a packet makes Socket.IO close the session. It does not read one that
+// is too long.
 func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	sid := r.URL.Query().Get("sid")
-	if r.Method == http.MethodPost && sid != "" && r.ContentLength <= maxMessageBytes { // the engine refuses longer ones
+	if r.Method == http.MethodPost && sid != "" {
 		payload, err := io.ReadAll(io.LimitReader(r.Body, maxMessageBytes+1))
-		if err != nil || !validPayload(r.Header, payload) {
+		if err != nil || len(payload) > maxMessageBytes || !validPayload(r.Header, payload) {
 			if conn, ok := s.server.Engine().Clients().Load(sid); ok {
 				conn.Close(true)
 			}
-			http.Error(w, "The body is not a valid Engine.IO 4 payload. The session is closed.", http.StatusBadRequest)
+			if len(payload) > maxMessageBytes {
+				// a client whose body is left unread may get a reset before it reads the answer
+				_, _ = io.CopyN(io.Discard, r.Body, maxUnreadBytes)
+				http.Error(w, "The body is too long. The session is closed.", http.StatusRequestEntityTooLarge)
+			} else {
+				http.Error(w, "The body is not a valid Engine.IO 4 payload. The session is closed.", http.StatusBadRequest)
+			}
 			return
 		}
 		r.Body, w = io.NopCloser(bytes.NewReader(payload)), badRequestWriter{w}
@@ -50,7 +57,7 @@ func (w badRequestWriter) WriteHeader(status int) {
 // validPayload reports whether all packets can be decoded and may be sent by a client. Only the
 // server sends pings.
 func validPayload(header http.Header, payload []byte) bool {
-	if len(payload) > maxMessageBytes || header.Get("Content-Type") == "application/octet-stream" {
+	if header.Get("Content-Type") == "application/octet-stream" {
 		return false
 	}
 	packets, err := parser.Parserv4().DecodePayload(types.NewStringBuffer(slices.Clone(payload)))

@@ -24,6 +24,17 @@ func closes(poll ledgertest.Answer) bool {
 	return poll.Status == http.StatusOK && strings.HasSuffix("\x1e"+poll.Body, "\x1e1")
 }
 
+// requireEnded requires that a session is refused. The engine may answer CLOSE a moment before it
+// forgets the session; a poll of that moment gets a NOOP, and no other.
+func requireEnded(t *testing.T, session string) {
+	t.Helper()
+	answer := <-send(http.MethodGet, session, "", "")
+	if answer.Status == http.StatusOK && answer.Body == "6" {
+		answer = <-send(http.MethodGet, session, "", "")
+	}
+	answer.Says(t, http.StatusBadRequest)
+}
+
 // patientWithSilence keeps unauthenticated sessions longer than a test takes, so that only the test
 // ends them.
 var patientWithSilence = stream.Config{AuthTimeout: time.Hour}
@@ -67,7 +78,7 @@ func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 		late := answer.Status == http.StatusBadRequest && tries < 100
 		require.True(t, closes(answer) || late, "%v", answer)
 	}
-	(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
+	requireEnded(t, session)
 }
 
 // Of two concurrent polls the second is refused, and the first is answered with the end of the
@@ -82,7 +93,7 @@ func TestOverlappingPollsEndTheSession(t *testing.T) {
 	}
 	require.True(t, closes(answers[0]), "%v", answers[0])
 	require.Equal(t, http.StatusBadRequest, answers[1].Status)
-	(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
+	requireEnded(t, session)
 }
 
 // A payload that cannot be decoded is refused and ends the session at once.
@@ -107,12 +118,12 @@ func TestInvalidPacketsEndTheSession(t *testing.T) {
 			refused := <-send(http.MethodPost, session, packet.contentType, packet.body)
 			if name == "longer than allowed" {
 				refused.Says(t, http.StatusRequestEntityTooLarge)
-				return
+			} else {
+				refused.Says(t, http.StatusBadRequest)
 			}
-			refused.Says(t, http.StatusBadRequest)
 			answer := <-poll // it may arrive before or after the packet
 			require.True(t, closes(answer) || answer.Status == http.StatusBadRequest, "%v", answer)
-			(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
+			requireEnded(t, session)
 		})
 	}
 }
