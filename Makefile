@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build sbom image release charts govulncheck lint unreachable generate size
-.PHONY: environments e2e freezes soak gains worlds mutate kafka chaos bench ways bench-against words
+.PHONY: help demo test build sbom image release charts govulncheck lint unreachable generate
+.PHONY: environments e2e freezes soak gains worlds mutate kafka chaos bench bench-against words
 
 # The version that `ledgerboard version` prints if the go command does not record it.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -49,9 +49,6 @@ unreachable: ## list functions that the program cannot reach, except those named
 generate: ## regenerate the generated files; CI fails if that changes a file
 	go generate ./...
 
-size: ## print the size of each package, and the numbers of tests, settings, commands and API operations
-	@go run ./internal/dev/size
-
 # internal/dev/pgtest/environments.go explains the properties. PG=17 or PG=18 selects that version of PostgreSQL,
 # which .ci/postgres downloads; otherwise the newest installed one is tested.
 environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer,timeouts
@@ -97,10 +94,6 @@ chaos: ## inject faults into processes, brokers, PostgreSQL and the network for 
 # Prints JSON lines, and at the end a table on stderr; see internal/dev/bench.
 bench: ## measure performance (10 minutes) next to what Kafka and PostgreSQL alone achieve; RUN=REGEXP selects
 	go run ./internal/dev/bench $(if $(RUN),-run '$(RUN)')
-
-# LIST=1 lists the functions.
-ways: ## count the functions of this module that run for a GET, a PUT and a reading
-	go run ./internal/dev/ways $(if $(LIST),-list)
 
 # Example: make bench-against OLD=c95822c RUN=puts_10_agencies PAIRS=5
 bench-against: ## run benchmarks alternately at an older commit and here: OLD=COMMIT [RUN=REGEXP] [PAIRS=1]
