@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,11 +24,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// How often each endpoint is asked, and its SQL run, for one figure: of wall time, if -requests does not say, and of processor time.
-const (
-	figureRequests    = 500
-	figureCPURequests = 50
-)
+// figureRequests is how often each endpoint is asked, and its SQL run, if -requests does not say.
+const figureRequests = 500
 
 // paths are the 22 endpoints for the staff of one agency: the last days in a time zone, limit=50.
 func (w figureWorld) paths() []string {
@@ -75,25 +71,69 @@ func (w figureWorld) names() []string {
 	return names
 }
 
-// figures measures the analytics over HTTP beside their bare SQL, in a database of few agencies and
-// again in one with more: what one agency's answer costs must not grow with the others.
-func (b *bench) figures(ctx context.Context, w figureWorld, sizes []int, asked func(name string) bool, print func(result) error) error {
-	fewer := 0
-	before := map[string]figureCost{}
+// figures measures the analytics over HTTP next to their bare SQL, in a database of so many agencies: p50 and p99 of
+// each endpoint, and finally the slowest p50 next to that of the median endpoint.
+func (b *bench) figures(ctx context.Context, w figureWorld, agencies int, asked func(name string) bool, print func(result) error) error {
 	if w.agencies > 0 {
-		sizes = []int{w.agencies}
+		agencies = w.agencies
 	}
-	for _, agencies := range sizes {
-		url, err := b.filled(ctx, w, fewer, agencies)
+	url, err := b.filled(ctx, w, agencies)
+	if err != nil {
+		return err
+	}
+	server, statements, stop, err := figureServer(ctx, url, w.now)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	conn, err := connectTables(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	size := fmt.Sprintf("%.1fm", float64(agencies*w.readings())/1_000_000)
+	var medians []float64
+	for i, path := range w.paths() {
+		if !asked(w.names()[i]) {
+			continue
+		}
+		name := w.names()[i] + "_" + size
+		statements.begin()
+		if err := get(ctx, server, path); err != nil {
+			return err
+		}
+		overHTTP, bare, err := b.inTurns(ctx, server, path, conn, statements.end())
 		if err != nil {
 			return err
 		}
-		if err := b.askFigures(ctx, url, w, agencies, asked, before, print); err != nil {
-			return err
+		for _, p := range []float64{0.50, 0.99} {
+			if err := print(against(fmt.Sprintf("%s_p%.0f", name, p*100), "ms", percentile(overHTTP, p), percentile(bare, p))); err != nil {
+				return err
+			}
 		}
-		fewer = agencies
+		medians = append(medians, percentile(overHTTP, 0.50))
 	}
-	return nil
+	if len(medians) == 0 {
+		return nil
+	}
+	return print(against(w.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians)))
+}
+
+// filled makes a database with the readings of so many agencies and returns its URL.
+func (b *bench) filled(ctx context.Context, w figureWorld, agencies int) (string, error) {
+	pool, err := b.database(ctx, 8)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	if err := w.fill(ctx, pool, agencies); err != nil {
+		return "", err
+	}
+	// What a checkpoint would write meanwhile is written before anything is measured.
+	if _, err := pool.Exec(ctx, "checkpoint"); err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	return pool.Config().ConnString(), nil
 }
 
 // connectTables connects to a database whose tables are found by their names alone.
@@ -116,69 +156,6 @@ func tablesConfig(url string) (*pgx.ConnConfig, error) {
 	}
 	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
 	return config, nil
-}
-
-// figureCost is what an endpoint cost: milliseconds, and pages of PostgreSQL's cache that its SQL touched,
-// which no load of the machine changes.
-type figureCost struct{ p50, pages float64 }
-
-// askFigures prints for each endpoint p50 and p99 over HTTP next to those of its SQL, and p50 and pages
-// next to those of the smaller database; finally the slowest p50 next to that of the median endpoint.
-func (b *bench) askFigures(
-	ctx context.Context, url string, w figureWorld, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
-) error {
-	size := fmt.Sprintf("%.1fm", float64(agencies*w.readings())/1_000_000)
-	small := agencies < 5 // a table whose rows are mostly needed is scanned for good reason
-	server, statements, stop, err := figureServer(ctx, url, w.now)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	conn, err := connectTables(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	var medians []float64
-	for i, path := range w.paths() {
-		if !asked(w.names()[i]) {
-			continue
-		}
-		name := w.names()[i] + "_" + size
-		statements.begin()
-		if err := get(ctx, server, path); err != nil {
-			return err
-		}
-		sent := statements.end()
-		pages, err := explain(ctx, conn, name, sent, !small)
-		if err != nil {
-			return err
-		}
-		overHTTP, bare, err := b.inTurns(ctx, server, path, conn, sent)
-		if err != nil {
-			return err
-		}
-		p50, p99 := percentile(overHTTP, 0.50), percentile(overHTTP, 0.99)
-		if err := errors.Join(
-			print(against(name+"_p50", "ms", p50, percentile(bare, 0.50))), print(against(name+"_p99", "ms", p99, percentile(bare, 0.99))),
-		); err != nil {
-			return err
-		}
-		medians = append(medians, p50)
-		if smaller, ok := before[path]; ok {
-			err := errors.Join(
-				print(against(name+"_p50_vs_smaller", "ms", p50, smaller.p50)), print(against(name+"_pages_vs_smaller", "pages", pages, smaller.pages)),
-			)
-			if err != nil {
-				return err
-			}
-		}
-		before[path] = figureCost{p50, pages}
-	}
-	if len(medians) == 0 {
-		return nil
-	}
-	return print(against(w.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians)))
 }
 
 // inTurns asks over HTTP and with the bare statements, so that what else the machine does hits both, and says how long each took.
@@ -326,62 +303,4 @@ func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Durat
 		}
 	}
 	return time.Since(began), nil
-}
-
-// readingTables hold a row for each reading, or for each day of what is read.
-var readingTables = []string{"account_readings", "account_days", "account_quarters", "day_figures", "post_readings", "post_weeks", "post_days", "post_quarters"}
-
-// explain returns the pages that the statements touch; with strict it fails when a plan reads one of the
-// reading tables from end to end.
-func explain(ctx context.Context, conn *pgx.Conn, name string, asked []statement, strict bool) (pages float64, err error) {
-	for _, s := range asked {
-		if !strings.Contains(s.sql, "select") {
-			continue // begin, commit
-		}
-		var raw []byte
-		if err := conn.QueryRow(ctx, "explain (analyze, buffers, format json) "+s.sql, s.args...).Scan(&raw); err != nil {
-			return 0, fmt.Errorf("explain a statement of %s: %w", name, err)
-		}
-		var plans []struct {
-			Plan map[string]any `json:"Plan"`
-		}
-		if err := json.Unmarshal(raw, &plans); err != nil {
-			return 0, fmt.Errorf("read plan: %w", err)
-		}
-		for _, p := range plans {
-			for _, kind := range []string{"Shared Hit Blocks", "Shared Read Blocks"} {
-				n, _ := p.Plan[kind].(float64)
-				pages += n
-			}
-			if table := scanned(p.Plan); strict && table != "" {
-				return 0, fmt.Errorf("%s scans all of %s: %s\n%s", name, table, s.sql, raw)
-			}
-		}
-	}
-	return pages, nil
-}
-
-// scanned is a reading table that a plan reads from end to end; "" if no plan does.
-func scanned(plan any) string {
-	switch node := plan.(type) {
-	case []any:
-		for _, child := range node {
-			if table := scanned(child); table != "" {
-				return table
-			}
-		}
-	case map[string]any:
-		relation, _ := node["Relation Name"].(string)
-		for _, table := range readingTables {
-			if node["Node Type"] == "Seq Scan" && strings.HasPrefix(relation, table) {
-				return relation
-			}
-		}
-		for _, child := range node {
-			if table := scanned(child); table != "" {
-				return table
-			}
-		}
-	}
-	return ""
 }

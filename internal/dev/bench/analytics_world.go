@@ -137,14 +137,13 @@ func figureTenant(n, social int) domain.Tenant {
 	}
 }
 
-// fill folds agencies from first up to (not including) end with the projectors' own folds, slot by
-// slot, as the fetchers' readings come.
-func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, first, end int) error {
+// fill folds so many agencies with the projectors' own folds, slot by slot, as the fetchers' readings come.
+func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 	const workers = 2
 	var group errgroup.Group
 	for worker := range workers {
 		var mine []int
-		for n := first + worker; n < end; n += workers {
+		for n := worker; n < agencies; n += workers {
 			mine = append(mine, n)
 		}
 		group.Go(func() error { return w.fold(ctx, pool, mine, worker == 0) })

@@ -10,24 +10,17 @@
 //   - append to readable: the time until a plain consumer of the same log has the record.
 //   - verify: a plain consumer that reads the same records.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
-//     A statement that reads a reading table from end to end fails the run. Three worlds: each post read
-//     every 12 hours for 50 days, an agency's year with the fetcher's intervals, and 100,000 posts.
-//     -days 365 -tz Asia/Kolkata asks for other ranges.
-//     -run '^analytics$' -agencies 5 measures a million readings, -run 'analytics_0[178]' three endpoints.
-//     With -keep DIR the filled databases stay in DIR.
+//     Three worlds: each post read every 12 hours for 50 days, an agency's year with the fetcher's
+//     intervals, and 100,000 posts. -days 365 -tz Asia/Kolkata asks for other ranges.
+//     -run '^analytics$' measures a million readings, -run 'analytics_0[178]' three endpoints,
+//     -agencies 50 ten million.
 //   - questions: the SQL of docs/sql.md at a million readings of posts and half a million of accounts, of 50
 //     agencies, of one, and of one client, next to the processor time of the database.
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many
 //     connections as the rebuild uses, then the same keys, indexes and VACUUM ANALYZE.
 //     -run '^rebuild_' -rebuild-scale 1 rebuilds two million readings.
-//   - live projection: the rows that it copies and the batched upserts that it sends, prepared
-//     beforehand and sent again on a connection for each partition.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
 //     and its indexes for readings whose values change all the time, with the rate at which they are folded.
-//   - idle_listeners: what 10,000 streams of notices cost while nothing happens, without a limit. The
-//     program is built from the directory in which the bench runs: run it in two checkouts to compare.
-//   - a stream that is folded again: a plain consumer of its records. The time for which its
-//     partition is locked has no limit.
 //
 // All writers, ours and the limits', commit asynchronously, as the projections do. Garbage is collected
 // as often as in the program, unless GOGC is set. The broker fsyncs every append, as in demo.

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -47,8 +46,7 @@ func run(ctx context.Context) (err error) {
 	only := flag.String("run", "", "regular expression: measure what it matches instead of the core")
 	before := flag.String("before", "", "directory of an older checkout: each measurement runs there too, just before")
 	pairs := flag.Int("pairs", 1, "how often each measurement runs; the table has the medians")
-	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
-	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it reuses them")
+	agencies := flag.Int("agencies", 5, "agencies in the analytics' database, each of about 200,000 post readings")
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	days := flag.Int("days", 30, "days of the ranges that the analytics are asked for; most answers compare them with as many before")
 	zone := flag.String("tz", "UTC", "time zone of these days")
@@ -59,11 +57,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
 	}
-	sizes, err := parseSizes(*agencies)
-	if err != nil {
-		return fmt.Errorf("-agencies: %w", err)
-	}
-	b, err := newBench(ctx, *rounds, *keep)
+	b, err := newBench(ctx, *rounds)
 	if err != nil {
 		return err
 	}
@@ -82,11 +76,7 @@ func run(ctx context.Context) (err error) {
 		{name: "append_to_readable_500ps", core: true, run: b.readable},
 		{name: "verify_records", core: true, run: b.verifying},
 		{name: "rebuild_post_insights", core: true, run: b.rebuilds(*scale)},
-		{name: "live_post_insights_1p", core: true, run: b.live(1)},
-		{name: "live_post_insights_4p", core: true, run: b.live(4)},
-		{name: "fold_again", core: true, run: b.foldingAgain},
 		{name: "size_log", run: b.logSizes},
-		{name: "idle_listeners", run: b.listening},
 		{name: "questions", run: b.questions},
 	}
 	for _, w := range sizeWorlds() {
@@ -97,7 +87,7 @@ func run(ctx context.Context) (err error) {
 		measurements = append(measurements, measurement{
 			name: w.name, parts: w.names(),
 			run: func(ctx context.Context, print func(result) error) error {
-				return b.figures(ctx, w, sizes, asked, print)
+				return b.figures(ctx, w, *agencies, asked, print)
 			},
 		})
 	}
@@ -120,17 +110,4 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	return nil
-}
-
-// parseSizes reads growing numbers.
-func parseSizes(text string) ([]int, error) {
-	var sizes []int
-	for part := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 1 || len(sizes) > 0 && n <= sizes[len(sizes)-1] {
-			return nil, fmt.Errorf("%q are not growing numbers, like 5,50", text)
-		}
-		sizes = append(sizes, n)
-	}
-	return sizes, nil
 }

@@ -70,10 +70,7 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 	if err != nil {
 		return err
 	}
-	chains := newChains(proofAgencies)
-	for _, c := range chains.list {
-		c.began = clock
-	}
+	chains := newChains(proofAgencies, clock)
 	for range proofCheckpoints {
 		if err := chains.append(ctx, log, proofRecords/proofCheckpoints); err != nil {
 			return err

@@ -17,26 +17,20 @@ type chain struct {
 	dashboards map[string]domain.Dashboard
 }
 
-func newChain(key string) *chain {
-	return &chain{key: key, began: firstReading, dashboards: map[string]domain.Dashboard{}}
-}
-
 // chains make changes of many agencies in turn, as commands would.
 type chains struct {
 	list []*chain
 	n    int
 }
 
-func newChains(agencies int) *chains {
+func newChains(agencies int, began time.Time) *chains {
 	c := &chains{}
 	for i := range agencies {
-		c.list = append(c.list, newChain(agencyID(i)))
+		key := fmt.Sprintf("%024x", 0xa0000000+i*7919)
+		c.list = append(c.list, &chain{key: key, began: began, dashboards: map[string]domain.Dashboard{}})
 	}
 	return c
 }
-
-// agencyID is the id of the agency of a number.
-func agencyID(number int) string { return fmt.Sprintf("%024x", 0xa0000000+number*7919) }
 
 // append appends n changes.
 func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
@@ -58,25 +52,19 @@ func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
 	return nil
 }
 
-// next changes the list of users of three linked clients.
+// next changes the list of users of three linked clients; the first change of an agency creates their dashboards. The head is
+// that of the record as the log tags it.
 func (c *chain) next(log *eventlog.Log) (domain.Draft, error) {
-	version := c.head.Version + 1
+	version, prev := c.head.Version+1, c.head.Hash
+	at := c.began.Add(time.Duration(version) * time.Second)
 	accounts := []string{"c10000000000000000000001", "c10000000000000000000002", "c10000000000000000000003"}
 	users := []string{"d10000000000000000000001", "d10000000000000000000002", fmt.Sprintf("d2%022x", version)}
-	return c.change(log, c.began.Add(time.Duration(version)*time.Second), accounts, users, nil)
-}
-
-// change gives linked clients a list of users and says who lost access; the first change of an agency creates their dashboards. The head is
-// that of the record as the log tags it.
-func (c *chain) change(log *eventlog.Log, at time.Time, accounts, users, lost []string) (domain.Draft, error) {
-	version := c.head.Version + 1
-	prev := c.head.Hash
 	if version == 1 {
 		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
 	}
 	change := domain.DashboardChange{
 		Primary: accounts[0], Linked: accounts, AllowClientDashboard: true, Scopes: []string{"analytics", "posts", "reports"},
-		Users: users, LostAccess: lost, MainPOC: map[string][]string{},
+		Users: users, MainPOC: map[string][]string{},
 	}
 	for _, id := range accounts {
 		change.MainPOC[id] = []string{}

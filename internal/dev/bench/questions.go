@@ -36,7 +36,7 @@ func (b *bench) questions(ctx context.Context, print func(result) error) error {
 	if err != nil {
 		return fmt.Errorf("read the questions: %w", err)
 	}
-	url, err := b.filled(ctx, questionWorld, 0, questionWorld.agencies)
+	url, err := b.filled(ctx, questionWorld, questionWorld.agencies)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (b *bench) questions(ctx context.Context, print func(result) error) error {
 	return nil
 }
 
-// askQuestions asks in a transaction that is rolled back, so that a kept database stays as it is.
+// askQuestions asks in a transaction that is rolled back, so that each shape begins with the same owners.
 func (b *bench) askQuestions(ctx context.Context, conn *pgx.Conn, shape, columns, document string, spent *time.Duration, print func(result) error) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // What the program must be given changes: nobody runs the bench each time.
 func TestTheProgramRunsAsItIsMeasured(t *testing.T) {
-	b, err := newBench(t.Context(), 1, "")
+	b, err := newBench(t.Context(), 1)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.close()) }()
 	_, _, stopLog, err := b.eventLog(t.Context())

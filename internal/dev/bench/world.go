@@ -37,14 +37,14 @@ type bench struct {
 	external []string // addresses of brokers to use instead
 }
 
-// newBench starts the server of databases; keep is the directory in which they stay, "" for one that goes with the bench.
-func newBench(ctx context.Context, rounds int, keep string) (*bench, error) {
+// newBench starts the server of databases.
+func newBench(ctx context.Context, rounds int) (*bench, error) {
 	dir, err := os.MkdirTemp("", "ledgerboard-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make working directory: %w", err)
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	postgres, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: keep, Logger: logger})
+	postgres, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -139,20 +139,13 @@ func (b *bench) emptyDatabase(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("connect: %w", err)
 	}
 	defer admin.Close(ctx)
-	for _, statement := range []string{"drop database if exists " + name, "create database " + name} { // a run before may have left it in -keep
-		if _, err := admin.Exec(ctx, statement); err != nil {
-			return "", fmt.Errorf("%s: %w", statement, err)
-		}
+	if _, err := admin.Exec(ctx, "create database "+name); err != nil {
+		return "", fmt.Errorf("create database: %w", err)
 	}
-	return b.urlOf(name)
-}
-
-// urlOf is that of a database of the bench's server.
-func (b *bench) urlOf(database string) (string, error) {
 	u, err := url.Parse(b.postgres.URL())
 	if err != nil {
 		return "", fmt.Errorf("parse URL: %w", err)
 	}
-	u.Path = "/" + database
+	u.Path = "/" + name
 	return u.String(), nil
 }
