@@ -17,10 +17,5 @@ func (c *Clock) Now() time.Time {
 	return c.base.Add(time.Duration(float64(time.Since(c.from)) * c.speed)).UTC()
 }
 
-// At is the compressed time of a moment on the wall.
-func (c *Clock) At(wall time.Time) time.Time {
-	return c.base.Add(time.Duration(float64(wall.Sub(c.from)) * c.speed)).UTC()
-}
-
 // Wall is how long so much compressed time takes.
 func (c *Clock) Wall(d time.Duration) time.Duration { return time.Duration(float64(d) / c.speed) }

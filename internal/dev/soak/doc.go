@@ -1,6 +1,6 @@
 // Package soak runs the ingestion as a whole, for hours of compressed time: the real scheduler and
 // PostgreSQL, the real clients over HTTP against the simulator, the real log and projections, with faults
-// on; and judges afterwards what the log holds. internal/dev/bench measures with the same parts.
+// on; and judges afterwards what the log holds.
 //
 // # Invariants
 //
@@ -10,7 +10,7 @@
 //   - Judgements are made from the log itself, the simulator's own counts and the recorded states, never
 //     from what the fetchers say of themselves.
 //
-// It is imported by its tests and by internal/dev/bench only.
+// It is imported by its tests and by internal/dev/e2e only.
 //
 // # How to run it
 //

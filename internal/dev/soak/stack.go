@@ -34,7 +34,6 @@ type Config struct {
 	Clock       *Clock
 	Sim         *simulator.Server
 	World       *World
-	PlatformURL string // of a server that stands in for the simulator's own; empty: none does
 	Logger      *slog.Logger
 
 	Quotas      []domain.Quota
@@ -43,7 +42,6 @@ type Config struct {
 	Collect     collect.Config           // its limits; the parts are filled in
 	Every       map[string]time.Duration // real time
 	Fetchers    int                      // processes that fetch; 0: one
-	Projectors  []string                 // nil: all
 }
 
 // Stack is the ingestion put together as the program does, by its parts.
@@ -51,7 +49,6 @@ type Stack struct {
 	Log     *eventlog.Log
 	Pool    *pgxpool.Pool // read models
 	Secrets *vault.Secrets
-	Fetcher *app.Fetcher           // the first
 	Counts  []*prometheus.Registry // of each process that fetches
 
 	Brokers    []string
@@ -122,7 +119,7 @@ func (s *Stack) openLog(ctx context.Context) (err error) {
 	if s.Log, err = s.parts.Log(ctx); err != nil {
 		return err
 	}
-	s.engines, err = s.parts.Engines(ctx, s.cfg.Projectors...)
+	s.engines, err = s.parts.Engines(ctx)
 	return err
 }
 
@@ -143,7 +140,6 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		}
 		s.fetchers = append(s.fetchers, fetcher)
 	}
-	s.Fetcher = s.fetchers[0]
 	return nil
 }
 
@@ -166,11 +162,8 @@ func (s *Stack) newFetcher(ctx context.Context, parts *app.Parts, base string) (
 	})
 }
 
-// serveSimulator serves the simulator over HTTP, unless another platform stands in for it.
+// serveSimulator serves the simulator over HTTP.
 func (s *Stack) serveSimulator(ctx context.Context) (base string, err error) {
-	if s.cfg.PlatformURL != "" {
-		return s.cfg.PlatformURL, nil
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
