@@ -8,6 +8,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// ReadTwice lets a replay keep the records of a first run at most.
+func (c ReplayConfig) ReadTwice() ReplayConfig {
+	c.keptBytes = 1
+	return c
+}
+
 // Heads gives a benchmark the tree of heads.
 type Heads struct{ heads }
 

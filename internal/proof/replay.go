@@ -1,17 +1,19 @@
 package proof
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -26,6 +28,8 @@ type ReplayConfig struct {
 	// Yield receives each change in log order, and every skip, every record that a skip leaves out and
 	// every record that cannot be folded, of any dashboard. Its error ends the replay.
 	Yield func(Change) error
+
+	keptBytes int // default maxKeptBytes
 }
 
 // Change is the effect of a record on a dashboard, or a record that changed none: an operator's
@@ -86,11 +90,23 @@ type replayer struct {
 
 	partitions int32
 	decode     decoder
+	decoding   *errgroup.Group
 	skips      domain.Skips
+	onlySkips  bool                        // the other records are read again
+	ended      bool                        // the bounds were passed, or the chain is broken
 	judged     domain.StreamHead           // of the last effective record in the chain
 	head       domain.StreamHead           // of the last record folded
 	dashboards map[string]domain.Dashboard // by sub-account
 	done       Replayed
+}
+
+func newReplayer(cfg ReplayConfig, partitions int, decode decoder) *replayer {
+	p := &replayer{
+		ReplayConfig: cfg, partitions: int32(partitions), decode: decode, decoding: new(errgroup.Group),
+		skips: domain.Skips{}, dashboards: map[string]domain.Dashboard{}, done: Replayed{Agency: cfg.Parent},
+	}
+	p.decoding.SetLimit(runtime.GOMAXPROCS(0))
+	return p
 }
 
 // Replay folds one agency's stream directly from the log, without the records that skips leave out,
@@ -142,26 +158,55 @@ func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cf
 	})
 }
 
-// replay folds the records that scan passes to its argument, in each of its calls. The first one only
-// looks for skips, because a skip counts from the version that it names.
+// maxKeptBytes limits the payloads of the records that a replay keeps. Decoded they take about three
+// times as much.
+const maxKeptBytes = 64 << 20
+
+// judged is an effective record. It is decoded when the replayer's decoding is done.
+type judged struct {
+	domain.Recorded
+
+	err    error // of decoding
+	head   domain.StreamHead
+	beyond bool // the bounds, or the break of the chain: it counts only as a skip
+}
+
+// replay folds the records that scan passes to its argument, in each of its calls. A skip counts from
+// the version that it names, so the records are kept until all were read; those of a stream that is too
+// long to be kept are read a second time.
 func replay(cfg ReplayConfig, partitions int, decode decoder, scan func(takeRun) error) (Replayed, error) {
-	p := &replayer{
-		ReplayConfig: cfg, partitions: int32(partitions), decode: decode,
-		dashboards: map[string]domain.Dashboard{}, done: Replayed{Agency: cfg.Parent},
-	}
-	skips, err := eventlog.FindSkips(func(take func(eventlog.Record) error) error {
-		return scan(func(run []eventlog.Record) error {
+	p := newReplayer(cfg, partitions, decode)
+	var kept [][]judged
+	size := 0
+	err := scan(func(run []eventlog.Record) error {
+		if !p.ended {
 			for _, r := range run {
-				if err := take(r); err != nil {
-					return err
-				}
+				size += len(r.Value)
 			}
-			return nil
+		}
+		if size > cmp.Or(cfg.keptBytes, maxKeptBytes) && !p.onlySkips {
+			p.addSkips(kept)
+			p.onlySkips, kept = true, nil
+		}
+		kept = append(kept, p.judge(run))
+		return nil
+	})
+	p.addSkips(kept)
+	if p.onlySkips && err == nil {
+		kept = nil
+		again := newReplayer(cfg, partitions, decode)
+		again.skips, p = p.skips, again
+		err = scan(func(run []eventlog.Record) error {
+			if err := p.takeAll(p.judge(run)); err != nil || !p.ended {
+				return err
+			}
+			return errEnough
 		})
-	}, decode, p.partitions)
-	if err == nil {
-		p.skips = skips[cfg.Parent]
-		err = scan(p.takeRun)
+	}
+	for _, list := range kept {
+		if err == nil {
+			err = p.takeAll(list)
+		}
 	}
 	if err != nil && !errors.Is(err, errEnough) {
 		return p.done, err
@@ -169,91 +214,92 @@ func replay(cfg ReplayConfig, partitions int, decode decoder, scan func(takeRun)
 	return p.end(), nil
 }
 
-// takeRun decodes a run beside the check of its chain, and folds its records.
-func (p *replayer) takeRun(run []eventlog.Record) error {
-	decoded := make([]decodedRecord, len(run))
-	var decoding sync.WaitGroup
-	const part = 64
-	for from := 0; from < len(run); from += part {
-		decoding.Go(func() {
-			for i := from; i < min(from+part, len(run)); i++ {
-				decoded[i].Recorded, decoded[i].err = p.decode(run[i])
-			}
-		})
-	}
-	judged := p.judge(run)
-	decoding.Wait()
-	for i, next := range judged {
-		if next.Version == 0 {
-			continue
-		}
-		if err := p.take(next, decoded[i]); err != nil {
-			return err
+// addSkips adds the skips among records.
+func (p *replayer) addSkips(kept [][]judged) {
+	_ = p.decoding.Wait() // each record has its own error
+	for _, list := range kept {
+		for i := range list {
+			p.skips.Add(list[i].head.Version, list[i].Data)
 		}
 	}
-	if len(judged) < len(run) {
-		return errEnough
-	}
-	return nil
 }
 
-type decodedRecord struct {
-	domain.Recorded
-
-	err error
-}
-
-// judge returns the head after each record, zero for records that are skipped. The list ends before
-// the first record that breaks the chain or is not within the bounds; neither are later ones.
-func (p *replayer) judge(run []eventlog.Record) (heads []domain.StreamHead) {
+// judge returns the effective records of a run, and begins to decode them.
+func (p *replayer) judge(run []eventlog.Record) []judged {
+	list, records := make([]judged, 0, len(run)), make([]eventlog.Record, 0, len(run))
 	for _, r := range run {
 		verdict, next, reason := eventlog.Judge(p.judged, r, p.partitions)
+		if verdict == eventlog.Effective { // times increase along a chain
+			p.ended = p.ended || p.Version > 0 && next.Version > p.Version || !p.Until.IsZero() && next.Time.After(p.Until)
+		}
+		p.judged = next
 		switch {
+		case verdict == eventlog.Effective:
+			if !p.ended && !p.onlySkips || r.Header("ce_type") == (domain.EventSkipped{}).EventType() {
+				list, records = append(list, judged{head: next, beyond: p.ended}), append(records, r)
+			}
+		case p.ended:
 		case verdict == eventlog.Stale:
 			p.done.Stale++
-			next = domain.StreamHead{}
 		case verdict == eventlog.Invalid:
 			p.done.Invalid++
-			next = domain.StreamHead{}
-		case verdict != eventlog.Effective:
+		default:
+			p.ended = true
 			p.done.Broken = fmt.Sprintf("after version %d: %s", p.judged.Version, reason)
 			if r.Offset >= 0 {
 				p.done.Broken += fmt.Sprintf(" (partition %d offset %d)", r.Partition, r.Offset)
 			}
-			return heads
-		case p.Version > 0 && next.Version > p.Version, !p.Until.IsZero() && next.Time.After(p.Until):
-			return heads // times increase along a chain
-		default:
-			p.judged = next
 		}
-		heads = append(heads, next)
 	}
-	return heads
+	const part = 64
+	for from := 0; from < len(list); from += part {
+		p.decoding.Go(func() error {
+			for i := from; i < min(from+part, len(list)); i++ {
+				list[i].Recorded, list[i].err = p.decode(records[i])
+			}
+			return nil
+		})
+	}
+	return list
+}
+
+// takeAll folds the records within the bounds.
+func (p *replayer) takeAll(list []judged) error {
+	_ = p.decoding.Wait() // each record has its own error
+	for i := range list {
+		if list[i].beyond {
+			continue
+		}
+		if err := p.take(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take folds a record and yields its changes.
-func (p *replayer) take(next domain.StreamHead, recorded decodedRecord) error {
-	p.head = next
-	p.done.Version, p.done.Time = next.Version, next.Time
-	e, err := &recorded.Envelope, recorded.err
+func (p *replayer) take(r *judged) error {
+	p.head = r.head
+	p.done.Version, p.done.Time = p.head.Version, p.head.Time
+	e, err := &r.Envelope, r.err
 	base := Change{
 		Version: p.head.Version, Time: p.head.Time, Event: e.Type,
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
 		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
 	}
-	if base.Skipped = p.skips.LeaveOut(next.Version, recorded.Data); base.Skipped {
+	if base.Skipped = p.skips.LeaveOut(p.head.Version, r.Data); base.Skipped {
 		return p.Yield(base)
 	}
 	var revisions []domain.DashboardRevision
 	if err == nil {
-		revisions, err = p.fold(recorded.Data, &base)
+		revisions, err = p.fold(r.Data, &base)
 	}
 	if err != nil {
 		base.LostAccess, base.Problem = nil, err.Error()
 		p.done.Changes++
 		return p.Yield(base)
 	}
-	if skip, ok := recorded.Data.(domain.EventSkipped); ok {
+	if skip, ok := r.Data.(domain.EventSkipped); ok {
 		base.Skip = &skip
 		return p.Yield(base)
 	}

@@ -51,6 +51,11 @@ func TestReplay(t *testing.T) {
 			if c.cfg.Dashboard == "" && len(changes) > 0 {
 				require.Equal(t, changes[len(changes)-1].Hash, done.Hash, "the head, which the next record names")
 			}
+			twice, sameChanges := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) {
+				return proof.Replay(t.Context(), w, cfg.ReadTwice())
+			})
+			require.Equal(t, done, twice)
+			require.Equal(t, changes, sameChanges)
 			again, bundled := read(func(cfg proof.ReplayConfig) (proof.Replayed, error) {
 				return proof.ReplayBundle(bytes.NewReader(w.export(t, a)), w.verifiers, w.Decode, cfg)
 			})
@@ -104,8 +109,12 @@ func TestReplayOfATamperedLog(t *testing.T) {
 	a := agencies[0]
 	replay := func() (proof.Replayed, proof.Change) {
 		var last proof.Change
-		done, err := proof.Replay(t.Context(), w, proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error { last = c; return nil }})
+		cfg := proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error { last = c; return nil }}
+		done, err := proof.Replay(t.Context(), w, cfg)
 		require.NoError(t, err)
+		twice, err := proof.Replay(t.Context(), w, cfg.ReadTwice())
+		require.NoError(t, err)
+		require.Equal(t, done, twice)
 		return done, last
 	}
 	p, i := w.find(a, 5)
@@ -193,10 +202,17 @@ func TestReplayLeavesOutSkippedRecords(t *testing.T) {
 		return done.State[0].Users
 	}
 	inLog := func(cfg proof.ReplayConfig) (proof.Replayed, error) { return proof.Replay(t.Context(), w, cfg) }
-	require.Equal(t, []string{userOf(a, 2)}, users(inLog, 0))
-	require.Equal(t, []string{userOf(a, 2)}, users(inLog, 3), "the skip comes later")
+	readTwice := func(cfg proof.ReplayConfig) (proof.Replayed, error) {
+		return proof.Replay(t.Context(), w, cfg.ReadTwice())
+	}
+	for _, replay := range []func(proof.ReplayConfig) (proof.Replayed, error){inLog, readTwice} {
+		require.Equal(t, []string{userOf(a, 2)}, users(replay, 0))
+		require.Equal(t, []string{userOf(a, 2)}, users(replay, 3), "the skip comes later")
+	}
 	w.change(t, a)
-	require.Equal(t, []string{userOf(a, 7)}, users(inLog, 0), "a skip of a later record skips nothing")
+	for _, replay := range []func(proof.ReplayConfig) (proof.Replayed, error){inLog, readTwice} {
+		require.Equal(t, []string{userOf(a, 7)}, users(replay, 0), "a skip of a later record skips nothing")
+	}
 	w.sign(t, w.signer(t))
 	bundle := bytes.NewReader(w.export(t, a))
 	require.Equal(t, []string{userOf(a, 2)}, users(func(cfg proof.ReplayConfig) (proof.Replayed, error) {

@@ -8,7 +8,7 @@
 //
 //   - PUTs: the same records appended by as many callers; nothing loaded, decided, projected or awaited.
 //   - append to readable: the time until a plain consumer of the same log has the record.
-//   - verify: a plain consumer that reads the same records.
+//   - verify, replay: a plain consumer that reads the same records.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
 //     Three worlds: each post read every 12 hours for 50 days, an agency's year with the fetcher's
 //     intervals, and 100,000 posts. -days 365 -tz Asia/Kolkata asks for other ranges.

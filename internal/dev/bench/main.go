@@ -75,6 +75,7 @@ func run(ctx context.Context) (err error) {
 		{name: "puts_100_agencies", core: true, run: putsOver(100)},
 		{name: "append_to_readable_500ps", core: true, run: b.readable},
 		{name: "verify_records", core: true, run: b.verifying},
+		{name: "replay_records", core: true, run: b.replaying},
 		{name: "rebuild_post_insights", core: true, run: b.rebuilds(*scale)},
 		{name: "size_log", run: b.logSizes},
 		{name: "questions", run: b.questions},

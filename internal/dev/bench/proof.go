@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/app"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -17,6 +20,7 @@ const (
 	proofAgencies    = 240
 	proofRecords     = 300_000 // of all agencies
 	proofCheckpoints = 10
+	replayedRecords  = 100_000 // of one partition
 )
 
 // signing makes checkpoints with a key of its own.
@@ -94,6 +98,53 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 		consumed = append(consumed, rate)
 	}
 	return print(against("verify_records_vs_raw_consume", "records/s", median(verified), median(consumed)))
+}
+
+// replaying measures the replay of an agency out of those that share its partition, next to kgo consuming the partition.
+func (b *bench) replaying(ctx context.Context, print func(result) error) error {
+	for _, agencies := range []int{1, 100} {
+		if err := b.replay(ctx, agencies, print); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) replay(ctx context.Context, agencies int, print func(result) error) error {
+	log, topics, stop, err := b.eventLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop() //nolint:errcheck // a temporary broker
+	partitions := app.PartitionsOf(topics, domain.TopicDashboards)
+	chains := newChains(agencies*int(partitions)*2, time.Now().UTC().Truncate(time.Second))
+	chains.list = slices.DeleteFunc(chains.list, func(c *chain) bool {
+		return eventlog.PartitionOf([]byte(c.key), partitions) != 0
+	})[:agencies]
+	if err := chains.append(ctx, log, replayedRecords); err != nil {
+		return err
+	}
+	var replayed, consumed []float64
+	for range b.rounds {
+		began := time.Now()
+		done, err := proof.Replay(ctx, log, proof.ReplayConfig{
+			Parent: chains.list[0].key, Yield: func(proof.Change) error { return nil },
+		})
+		if err != nil {
+			return err
+		}
+		if done.Version != chains.list[0].head.Version || done.Broken != "" {
+			return fmt.Errorf("replayed up to version %d: %s", done.Version, done.Broken)
+		}
+		replayed = append(replayed, replayedRecords/time.Since(began).Seconds())
+		rate, err := consume(ctx, b.brokers, replayedRecords)
+		if err != nil {
+			return err
+		}
+		consumed = append(consumed, rate)
+	}
+	name := fmt.Sprintf("replay_1_agency_of_%d_vs_raw_consume", agencies)
+	return print(against(name, "records/s", median(replayed), median(consumed)))
 }
 
 // consume reads so many records of `dashboards` with a plain client.
