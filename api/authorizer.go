@@ -11,14 +11,13 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // PeopleDirectory looks up users, their accounts, and whether they are active.
 type PeopleDirectory interface {
 	// UserStatus returns the state of a user and of the account that the user claims. An unknown
 	// user is not an error.
-	UserStatus(ctx context.Context, user, account string) (directory.UserStatus, error)
+	UserStatus(ctx context.Context, user, account string) (domain.UserStatus, error)
 }
 
 // Limits of the cache of statuses. A stream checks its caller every 8 s ([stream.Config.Recheck]).
@@ -36,7 +35,7 @@ var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ende
 // whyRefused is the only rule for refusing a verified caller; every request, stream and socket uses
 // it. It returns the reason, or "" if the caller has access. Auditors and operators need not be in
 // the directory: only their token and the list of withdrawn subjects count.
-func whyRefused(p Principal, withdrawn bool, s directory.UserStatus, unknownAllowed bool) string {
+func whyRefused(p Principal, withdrawn bool, s domain.UserStatus, unknownAllowed bool) string {
 	switch {
 	case withdrawn:
 		return "withdrawn"
@@ -79,7 +78,7 @@ type authorizer struct {
 }
 
 type cachedStatus struct {
-	directory.UserStatus
+	domain.UserStatus
 
 	at time.Time
 }
@@ -95,7 +94,7 @@ func newAuthorizer(d Deps) *authorizer {
 // cannot be determined.
 func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	withdrawn := k.deps.Withdrawn.Has(p.UserID) || k.deps.Withdrawn.Has(p.KnownAs...)
-	var status directory.UserStatus
+	var status domain.UserStatus
 	if p.isPerson() && !withdrawn {
 		var err error
 		if status, err = k.status(ctx, p.UserID, p.AccountID); err != nil {
@@ -112,7 +111,7 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 
 // status returns the status of a user. It queries the directory at most once per statusMaxAge for
 // each user, even if requests are concurrent.
-func (k *authorizer) status(ctx context.Context, user, account string) (directory.UserStatus, error) {
+func (k *authorizer) status(ctx context.Context, user, account string) (domain.UserStatus, error) {
 	key := user + "/" + account
 	last, known := k.cached(key)
 	if known && time.Since(last.at) < statusMaxAge {
@@ -134,7 +133,7 @@ func (k *authorizer) status(ctx context.Context, user, account string) (director
 	})
 	switch {
 	case err == nil:
-		status, _ := result.(directory.UserStatus)
+		status, _ := result.(domain.UserStatus)
 		return status, nil
 	case known && time.Since(last.at) < statusMaxStale:
 		k.mu.Lock()
@@ -142,7 +141,7 @@ func (k *authorizer) status(ctx context.Context, user, account string) (director
 		k.mu.Unlock()
 		return last.UserStatus, nil
 	default:
-		return directory.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
+		return domain.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
 	}
 }
 

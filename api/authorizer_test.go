@@ -25,25 +25,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // people is a directory with the users that a test sets; the zero value is empty.
 type people struct {
 	mu     sync.Mutex
-	status directory.UserStatus
+	status domain.UserStatus
 	err    error
 	asked  int
 	gate   chan struct{} // nil: nobody waits
 }
 
-func (p *people) set(s directory.UserStatus, err error) {
+func (p *people) set(s domain.UserStatus, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status, p.err = s, err
 }
 
-func (p *people) UserStatus(context.Context, string, string) (directory.UserStatus, error) {
+func (p *people) UserStatus(context.Context, string, string) (domain.UserStatus, error) {
 	p.mu.Lock()
 	p.asked++
 	gate := p.gate
@@ -61,8 +60,8 @@ const accessEnded = "Your access has ended. Ask your agency."
 func TestWhyRefused(t *testing.T) {
 	t.Parallel()
 	staff, ofClient := statusIn(agency), statusIn(client1)
-	change := func(s directory.UserStatus, f func(*directory.UserStatus)) directory.UserStatus { f(&s); return s }
-	nobody := directory.UserStatus{AccountKnown: true, AccountActive: true}
+	change := func(s domain.UserStatus, f func(*domain.UserStatus)) domain.UserStatus { f(&s); return s }
+	nobody := domain.UserStatus{AccountKnown: true, AccountActive: true}
 	as := func(account string, roles ...api.Role) api.Principal {
 		return api.Principal{UserID: alice, AccountID: account, Roles: roles}
 	}
@@ -70,7 +69,7 @@ func TestWhyRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		who       api.Principal
 		withdrawn bool
-		status    directory.UserStatus
+		status    domain.UserStatus
 		// whether the caller may come in where all must be known, and where unknown users are
 		// allowed
 		known, allowed bool
@@ -79,21 +78,21 @@ func TestWhyRefused(t *testing.T) {
 		"a client's user":                {who: byClient, status: ofClient, known: true, allowed: true},
 		"staff who audits too":           {who: as(agency, api.RoleAuditor, api.RoleAgency), status: staff, known: true, allowed: true},
 		"withdrawn":                      {who: byAgency, withdrawn: true, status: staff},
-		"inactive":                       {who: byAgency, status: change(staff, func(s *directory.UserStatus) { s.Active = false })},
-		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), status: change(staff, func(s *directory.UserStatus) { s.Active = false })},
-		"a client's, inactive":           {who: byClient, status: change(ofClient, func(s *directory.UserStatus) { s.Active = false })},
-		"moved":                          {who: byClient, status: change(ofClient, func(s *directory.UserStatus) { s.Account = client2 })},
-		"account inactive":               {who: byClient, status: change(ofClient, func(s *directory.UserStatus) { s.AccountActive = false })},
+		"inactive":                       {who: byAgency, status: change(staff, func(s *domain.UserStatus) { s.Active = false })},
+		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), status: change(staff, func(s *domain.UserStatus) { s.Active = false })},
+		"a client's, inactive":           {who: byClient, status: change(ofClient, func(s *domain.UserStatus) { s.Active = false })},
+		"moved":                          {who: byClient, status: change(ofClient, func(s *domain.UserStatus) { s.Account = client2 })},
+		"account inactive":               {who: byClient, status: change(ofClient, func(s *domain.UserStatus) { s.AccountActive = false })},
 		"agency with a client's account": {who: as(client1, api.RoleAgency), status: ofClient},
 		"client with an agency's":        {who: as(agency, api.RoleClient), status: staff},
 		"both, with an agency's":         {who: as(agency, api.RoleAgency, api.RoleClient), status: staff},
-		"erased":                         {who: byAgency, status: change(nobody, func(s *directory.UserStatus) { s.Erased = true })},
+		"erased":                         {who: byAgency, status: change(nobody, func(s *domain.UserStatus) { s.Erased = true })},
 		"erased, and there again":        {who: byAgency, status: staff, known: true, allowed: true},
 		"unknown":                        {who: byAgency, status: nobody, allowed: true},
-		"unknown, account inactive":      {who: byAgency, status: change(nobody, func(s *directory.UserStatus) { s.AccountActive = false })},
-		"unknown, demoted":               {who: as(client1, api.RoleAgency), status: change(nobody, func(s *directory.UserStatus) { s.SubAccount = true })},
+		"unknown, account inactive":      {who: byAgency, status: change(nobody, func(s *domain.UserStatus) { s.AccountActive = false })},
+		"unknown, demoted":               {who: as(client1, api.RoleAgency), status: change(nobody, func(s *domain.UserStatus) { s.SubAccount = true })},
 		"nothing is known":               {who: byClient, allowed: true},
-		"account unknown":                {who: byAgency, status: change(staff, func(s *directory.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
+		"account unknown":                {who: byAgency, status: change(staff, func(s *domain.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
 		"an auditor need not be known":   {who: as(agency, api.RoleAuditor), known: true, allowed: true},
 		"an operator need not be known":  {who: as("", api.RoleOperator), known: true, allowed: true},
 		"nor a main application":         {who: as("", api.RoleMainApp), known: true, allowed: true},
@@ -128,7 +127,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 		burst.Wait()
 		require.Equal(t, 1, known.asked)
 
-		known.set(directory.UserStatus{}, nil)
+		known.set(domain.UserStatus{}, nil)
 		time.Sleep(999 * time.Millisecond)
 		require.NoError(t, admit(t.Context(), staff), "what was answered a moment ago")
 		time.Sleep(time.Millisecond)
@@ -139,7 +138,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 		known.set(statusIn(agency), nil)
 		time.Sleep(time.Second)
 		require.NoError(t, admit(t.Context(), staff))
-		known.set(directory.UserStatus{}, away)
+		known.set(domain.UserStatus{}, away)
 		time.Sleep(59 * time.Second)
 		require.NoError(t, admit(t.Context(), staff), "the last answer holds")
 		other := staff
@@ -316,7 +315,7 @@ func TestRefusedCallersAreLogged(t *testing.T) {
 		require.Contains(t, get(foreign, http.StatusUnauthorized), "refusals=6")
 		require.Empty(t, get("", http.StatusUnauthorized), "no token")
 		require.Empty(t, get(b.agencyToken(), http.StatusOK))
-		known.set(directory.UserStatus{Known: true}, nil)
+		known.set(domain.UserStatus{Known: true}, nil)
 		time.Sleep(2 * time.Second)
 		require.Contains(t, get(b.agencyToken(), http.StatusForbidden), `why="not active"`)
 		app = other
@@ -350,7 +349,7 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 				}()
 				time.Sleep(leaves)
 				require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).Status, "the answer that is remembered is fresh")
-				known.set(directory.UserStatus{}, nil)
+				known.set(domain.UserStatus{}, nil)
 				left := time.Now()
 				<-ended
 				latest = max(latest, time.Since(left))
@@ -520,7 +519,7 @@ func TestOutdatedAccessListsAreShown(t *testing.T) {
 		withdrawn, err := api.OpenWithdrawnSubjects(file, ledgertest.Quiet)
 		require.NoError(t, err)
 		known, registry := &people{}, prometheus.NewRegistry()
-		active := directory.UserStatus{Known: true, Active: true, Account: agency, AccountKnown: true, AccountActive: true}
+		active := domain.UserStatus{Known: true, Active: true, Account: agency, AccountKnown: true, AccountActive: true}
 		known.set(active, nil)
 		b := setup(t, func(d *api.Deps) { d.People, d.Withdrawn, d.Registerer = known, withdrawn, registry })
 		b.views[agency+"/"+client1] = view(client1, 3)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -97,7 +98,7 @@ type Deps struct {
 	Entities  *directory.Entities // users, platforms, activities and stats
 	Audit     *AuditDeps          // the audit trail
 	Directory *DirectoryDeps      // directory imports by a main application; clients and people added by staff
-	SignIns   SignIns             // sign-in links and console sessions; requires Entities
+	SignIns   *signin.Agency      // sign-in links and console sessions; requires Entities and Operators
 	MainApp   *MainAppDeps        // pages and tokens from a main application
 	Operators OperatorService
 	Connect   *connect.Connect // connecting pages and profiles

@@ -147,7 +147,7 @@ type countedPeople struct {
 	asked map[string]int
 }
 
-func (p *countedPeople) UserStatus(ctx context.Context, user, account string) (directory.UserStatus, error) {
+func (p *countedPeople) UserStatus(ctx context.Context, user, account string) (domain.UserStatus, error) {
 	p.mu.Lock()
 	p.asked[user]++
 	p.mu.Unlock()

@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -111,13 +110,13 @@ func (b *bundle) logged() string { return b.log.String() }
 // everybody is a directory in which every user belongs to the account that the token names.
 type everybody struct{}
 
-func (everybody) UserStatus(_ context.Context, _, account string) (directory.UserStatus, error) {
+func (everybody) UserStatus(_ context.Context, _, account string) (domain.UserStatus, error) {
 	return statusIn(account), nil
 }
 
 // statusIn returns the status of an active user of an account.
-func statusIn(account string) directory.UserStatus {
-	return directory.UserStatus{
+func statusIn(account string) domain.UserStatus {
+	return domain.UserStatus{
 		Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true,
 		SubAccount: account != agency && account != otherAgency,
 	}

@@ -6,25 +6,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
-
-// SignIns creates sign-in links for the console and ends console sessions. Users are those of the
-// caller's agency and its clients.
-type SignIns interface {
-	// MakeLink creates a one-time link for a user and records who created it. It replaces an
-	// earlier link of the same user. Errors: conflict (links are disabled here, or a colleague has
-	// signed in before), unprocessable (the user may not sign in), not_found (the user has left the
-	// account).
-	MakeLink(ctx context.Context, c commands.Caller, user directory.User, validFor time.Duration) (SignInLink, error)
-	// Sessions returns the sessions of a user, newest first.
-	Sessions(ctx context.Context, user directory.User) ([]SignInSession, error)
-	// EndSession ends a session of a user. It is not an error if the session does not exist.
-	EndSession(ctx context.Context, user directory.User, id string) error
-}
 
 // SignInSession is a browser in which a user is signed in to the console.
 type SignInSession struct {
@@ -34,6 +20,11 @@ type SignInSession struct {
 	SignedInAt time.Time `json:"signed_in_at"` // Time of the sign-in, UTC.
 	SeenAt     time.Time `json:"seen_at"`      // Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
 	EndsAt     time.Time `json:"ends_at"`      // When the session expires, regardless of activity, UTC.
+}
+
+// NewSignInSession returns what people see of a session.
+func NewSignInSession(s identity.Session) SignInSession {
+	return SignInSession{ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt}
 }
 
 type signIns struct{ *Server }
@@ -73,7 +64,15 @@ func (s signIns) sessions(ctx context.Context, c Caller, in UserID) ([]SignInSes
 	if err != nil {
 		return nil, err
 	}
-	return s.deps.SignIns.Sessions(ctx, user)
+	return s.sessionsOf(ctx, user)
+}
+
+func (s signIns) sessionsOf(ctx context.Context, user directory.User) (list []SignInSession, err error) {
+	sessions, err := s.deps.SignIns.Sessions(ctx, user.ID, user.AccountID)
+	for _, session := range sessions {
+		list = append(list, NewSignInSession(session))
+	}
+	return list, err
 }
 
 type endSessionInput struct {
@@ -86,12 +85,12 @@ type endSessionInput struct {
 func (s signIns) endSession(ctx context.Context, c Caller, in endSessionInput) ([]SignInSession, error) {
 	user, err := s.userOfAgency(ctx, c, in.User)
 	if err == nil {
-		err = s.deps.SignIns.EndSession(ctx, user, in.Session)
+		err = s.deps.SignIns.EndSession(ctx, user.ID, user.AccountID, in.Session)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.deps.SignIns.Sessions(ctx, user)
+	return s.sessionsOf(ctx, user)
 }
 
 // SignInLinkFor is the default lifetime of a [SignInLink].
@@ -144,5 +143,8 @@ func (s signIns) makeLink(ctx context.Context, c Caller, in SignInLinkInput) (ma
 	if err != nil {
 		return made, domain.InvalidField("valid_for", err.Error())
 	}
-	return s.deps.SignIns.MakeLink(ctx, c.in(RoleAgency), user, validFor)
+	if err := s.deps.SignIns.MayInvite(ctx, user.ID, user.AccountID); err != nil {
+		return made, err
+	}
+	return s.deps.Operators.SignInLink(ctx, c.in(RoleAgency), user.ID, validFor, domain.Reason{Code: domain.ReasonCustomerRequest})
 }

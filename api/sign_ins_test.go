@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,52 +13,44 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
-
-// signIns is a stub in which every user has one session.
-type signIns struct {
-	mu    sync.Mutex
-	made  []commands.Caller
-	ended []string // user and session
-	err   error
-}
 
 var signedInAt = time.Date(2026, 7, 15, 9, 0, 0, 0, time.UTC)
 
-func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of directory.User, validFor time.Duration) (api.SignInLink, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return api.SignInLink{}, s.err
+// beginSessions signs in alice and a user of the other agency.
+func beginSessions(t *testing.T, kept *vault.Sessions) {
+	t.Helper()
+	for i, p := range []identity.Person{{UserID: alice, AccountID: client1, Role: "client"}, {UserID: otherUser, AccountID: otherClient, Role: "client"}} {
+		require.NoError(t, kept.Begin(t.Context(), identity.Session{
+			Person: p, ID: "S-" + p.UserID, Way: "link", BegunAt: signedInAt, SeenAt: signedInAt, ExpiresAt: time.Now().Add(time.Hour),
+		}, slices.Repeat([]byte{byte(i)}, 32), nil, nil))
 	}
-	s.made = append(s.made, c)
-	return api.SignInLink{UserID: of.ID, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt.Add(validFor)}, nil
 }
 
-func (s *signIns) Sessions(_ context.Context, of directory.User) ([]api.SignInSession, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id := "S-" + of.ID
-	if slices.Contains(s.ended, of.ID+" "+id) {
-		return nil, s.err
-	}
-	return []api.SignInSession{{ID: id, Way: "link", SignedInAt: signedInAt, SeenAt: signedInAt, EndsAt: signedInAt.Add(12 * time.Hour)}}, s.err
+// links creates links, and keeps who asked for them.
+type links struct {
+	fakeOperators
+
+	made []commands.Caller
 }
 
-func (s *signIns) EndSession(_ context.Context, of directory.User, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = append(s.ended, of.ID+" "+id)
-	return s.err
+func (l *links) SignInLink(
+	_ context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+) (api.SignInLink, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.made, l.reason = append(l.made, c), reason
+	return api.SignInLink{UserID: user, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt.Add(validFor)}, nil
 }
 
 // An agency creates links for its users and those of its clients, and ends their sessions. Other
 // users give a 404.
 func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 	t.Parallel()
-	in := &signIns{}
-	b := setupTenants(t, func(d *api.Deps) { d.SignIns = in })
+	var in links
+	b := setupTenants(t, func(d *api.Deps) { d.Operators = &in })
 	const colleague = "5a0000000000000000000001"
 	b.facts.Put(t, domain.DirectoryUser{ID: colleague, AccountID: agency, Name: "Stella", Active: true})
 	staff := "Authorization: Bearer " + b.agencyToken()
@@ -88,17 +79,20 @@ func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 		require.NotEmpty(t, c.RequestID)
 	}
 
+	require.Equal(t, domain.Reason{Code: domain.ReasonCustomerRequest}, in.reason)
+
 	b.get("/api/users/"+alice+"/sessions", b.agencyToken()).Says(t, http.StatusOK, `"id":"S-`+alice+`","way":"link","signed_in_at":"2026-07-15T09:00:00Z"`)
 	b.ask(http.MethodPost, "/api/users/"+alice+"/sessions/S-"+alice+"/end", "", staff).Says(t, http.StatusOK, `"data":[]`)
-	require.Equal(t, []string{alice + " S-" + alice}, in.ended)
 
-	for _, path := range []string{"/sign-in-link", "/sessions/S1/end"} {
+	for _, path := range []string{"/sign-in-link", "/sessions/S-" + otherUser + "/end"} {
 		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/users/"+otherUser+path, "", staff).Status)
 		require.Equal(t, http.StatusForbidden, b.ask(http.MethodPost, "/api/users/"+alice+path, "", "Authorization: Bearer "+b.token(client1, "client")).Status)
 	}
 	require.Len(t, in.made, 4)
-	require.Len(t, in.ended, 1)
-	in.err = domain.NewError(domain.CodeConflict, "This colleague has signed in before.")
+	still, err := b.facts.SignIns(t).Kept.Of(t.Context(), otherUser, time.Now())
+	require.NoError(t, err)
+	require.Len(t, still, 1)
+	b.facts.Put(t, domain.DirectorySession{ID: "S1", UserID: colleague, LoginAt: signedInAt})
 	refused := b.ask(http.MethodPost, "/api/users/"+colleague+"/sign-in-link", "", staff).Says(t, http.StatusConflict)
 	require.Contains(t, refused.Failure(t).Message, "has signed in before")
 }

@@ -223,7 +223,7 @@ type matrix struct {
 const leftUser = "1ef700000000000000000000"
 
 // UserStatus implements [api.PeopleDirectory].
-func (m *matrix) UserStatus(_ context.Context, user, account string) (directory.UserStatus, error) {
+func (m *matrix) UserStatus(_ context.Context, user, account string) (domain.UserStatus, error) {
 	status := statusIn(account)
 	status.Active = user != leftUser
 	return status, nil
@@ -519,7 +519,8 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Audit = &api.AuditDeps{History: audited, Records: audit, Proofs: fakeProver{}}
 		d.Operators = &fakeOperators{}
 		d.Picture = keptPictures{}.Picture
-		d.SignIns = &signIns{}
+		d.SignIns = log.SignIns(t)
+		beginSessions(t, d.SignIns.Kept)
 		d.Directory = directoryDeps(log, true)
 		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)
 		d.Streams = quietHub(t)

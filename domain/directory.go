@@ -88,6 +88,19 @@ type DirectoryUser struct {
 	UpdatedAt    time.Time `json:"updated_at,omitzero"`    // when it was last changed, UTC
 }
 
+// UserStatus is the status of a user, and of the account that the user claims, for authorization.
+type UserStatus struct {
+	Known   bool   // the user is in the directory
+	Active  bool   // the user is active; a pending password reset does not matter
+	Account string // the user's account in the directory
+	Email   string // may be empty
+	Erased  bool   // the user is not in the directory, because an operator erased the person
+
+	AccountKnown  bool // the claimed account is in the directory
+	AccountActive bool // the claimed account is active
+	SubAccount    bool // the claimed account belongs to a client, not to an agency
+}
+
 // DirectoryOrder is a client's order with its agency. It determines the points of contact.
 type DirectoryOrder struct {
 	ID            string   `json:"id"`             // any text

@@ -27,7 +27,7 @@ func createFirstAgency(v *visit) (view, error) {
 		return nil, errNoPage
 	}
 	entered := firstAgencyForm{Agency: v.form.Get("agency"), Name: v.form.Get("name"), Email: v.form.Get("email")}
-	person, err := v.deps.CreateFirst(v.r.Context(), v.form.Get("code"), entered.Agency,
+	user, err := v.deps.CreateFirst(v.r.Context(), v.form.Get("code"), entered.Agency,
 		commands.NewPerson{Name: entered.Name, Email: entered.Email})
 	if err != nil {
 		faults, inForm := faultsOf(err, firstAgencyWords)
@@ -40,5 +40,7 @@ func createFirstAgency(v *visit) (view, error) {
 	if v.deps.Provider != nil {
 		return redirect(signInPath + "?" + url.Values{"to": {root}}.Encode()), nil
 	}
-	return redirect(root), signIn(v, identity.Session{Person: person, Way: wayFirst}, nil)
+	return redirect(root), signIn(v, identity.Session{
+		Person: identity.Person{UserID: user.ID, AccountID: user.AccountID, Role: identity.RoleAgency}, Way: wayFirst,
+	}, nil)
 }

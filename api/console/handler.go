@@ -42,7 +42,7 @@ type Deps struct {
 	// them in. With an application, Sessions, Tokens, Provider, Identities and Demo are ignored.
 	Application *Application
 	// Refused is called for each refused sign-in.
-	Refused func(context.Context, RefusalError)
+	Refused func(context.Context, identity.RefusalError)
 	// NoPublicURL means that the public URL of the service is not set, so agencies cannot create
 	// sign-in links.
 	NoPublicURL bool
@@ -54,7 +54,7 @@ type Deps struct {
 	Empty func(ctx context.Context) (bool, error)
 	// CreateFirst checks the code from the log, creates the first agency and returns its first
 	// user. Errors: invalid, conflict (an agency already exists) and unavailable.
-	CreateFirst func(ctx context.Context, code, agency string, first commands.NewPerson) (identity.Person, error)
+	CreateFirst func(ctx context.Context, code, agency string, first commands.NewPerson) (domain.DirectoryUser, error)
 	// Demo lists the people whom anyone on this machine may sign in as; nil outside a demo.
 	Demo []identity.Person
 

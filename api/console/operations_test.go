@@ -132,7 +132,7 @@ func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) 
 		Audit:     &api.AuditDeps{History: audited, Records: r.audit, Proofs: noProofs{}},
 		Directory: &api.DirectoryDeps{Entities: told, Local: commands.LocalDirectory{Log: log, Tables: told, Local: true, Now: time.Now}},
 		Connect:   desk(t, log, now),
-		Operators: &operators{projections: []operator.Projection{{Projection: "dashboards"}}}, SignIns: &invites{sessions: map[string][]api.SignInSession{}}, Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
+		Operators: &operators{projections: []operator.Projection{{Projection: "dashboards"}}}, SignIns: log.SignIns(t), Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
 		IsTemporary: pg.IsTemporary, Logger: ledgertest.Quiet, Now: now,
 	}
 	for _, c := range change {

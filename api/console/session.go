@@ -170,7 +170,7 @@ func beginSession(v *visit, s identity.Session, link []byte) (begunSession, erro
 	judged := &visit{Console: v.Console, r: v.r, who: principalOf(s)}
 	if _, err := ask(judged, api.GetMe, nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
-			v.deps.Refused(v.r.Context(), RefusalError{Way: s.Way, Why: RefusalEnded, User: s.UserID})
+			v.deps.Refused(v.r.Context(), identity.RefusalError{Way: s.Way, Why: identity.RefusalEnded, User: s.UserID})
 		}
 		return begunSession{}, err
 	}

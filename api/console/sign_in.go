@@ -104,9 +104,9 @@ func useToken(v *visit) (view, error) {
 	p, err := v.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
 		v.log(slog.LevelWarn, "console: a token was refused", err)
-		v.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: refusalToken})
+		v.deps.Refused(v.r.Context(), identity.RefusalError{Way: wayToken, Why: identity.RefusalToken})
 		return showSignIn(v, signInView{
-			To: v.form.Get("to"), TokenFault: signInRefusals[refusalToken].Message,
+			To: v.form.Get("to"), TokenFault: signInRefusals[identity.RefusalToken].Message,
 		})
 	}
 	if err != nil {
@@ -154,7 +154,7 @@ type linkFollowView struct {
 
 func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
 	if v.deps.Provider != nil {
-		return identity.Person{}, refuseSignIn(v, RefusalError{Way: wayLink, Why: refusalProvider})
+		return identity.Person{}, refuseSignIn(v, identity.RefusalError{Way: wayLink, Why: identity.RefusalProvider})
 	}
 	return v.deps.Sessions.Link(v.r.Context(), digest, v.deps.Now())
 }
@@ -195,89 +195,57 @@ func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
-	return refuseSignIn(v, RefusalError{Way: wayLink, Why: refusalLink})
+	return refuseSignIn(v, identity.RefusalError{Way: wayLink, Why: identity.RefusalLink})
 }
 
 // LinkPath returns the path of a one-time link. Only the [Digest] of its secret is stored.
 func LinkPath(secret string) string { return linkPath + secret }
 
-// RefusalError is a refused sign-in.
-type RefusalError struct {
-	Way  string
-	Why  string // reason, such as [RefusalEnded]
-	User string // id of the person who would have been signed in; "": unknown
-	// Subject is the provider's ID of the person, with which an operator can link the person; "": not
-	// a sign-in at the provider.
-	Subject string
-}
-
-// Error implements error.
-func (r *RefusalError) Error() string { return "sign-in refused: " + r.Why }
-
-// Reasons for refusing a sign-in.
-const (
-	refusalLink            = "link"
-	refusalToken           = "token"
-	RefusalEnded           = "ended" // the person no longer has any rights
-	refusalProvider        = "provider_set"
-	refusalNotBegun        = "not_begun"
-	refusalDenied          = "denied"
-	refusalInteraction     = "interaction" // the person must do something at the provider
-	refusalSetup           = "setup"       // the provider does not accept this service as it is configured
-	refusalCode            = "code"
-	refusalClaims          = "claims"
-	RefusalUnverified      = "email"   // the provider has not verified the person's address
-	RefusalUnknownPerson   = "nobody"  // the directory contains no active user with the address
-	RefusalAmbiguous       = "several" // the directory contains several users with the address
-	RefusalLinkedElsewhere = "linked"  // the user is linked to another subject of the provider
-	refusalNarrowed        = "narrowed"
-)
-
 var signInRefusals = map[string]*domain.Error{
-	refusalLink: domain.NewError(domain.CodeNotFound,
+	identity.RefusalLink: domain.NewError(domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, "+
 			"or was not copied completely. Ask the person who sent it for a new one."),
-	refusalToken: domain.NewError(domain.CodeUnprocessable,
+	identity.RefusalToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. "+
 			"Ask the person who gave it to you for a new one."),
-	RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
-	refusalProvider: domain.NewError(domain.CodeForbidden,
+	identity.RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
+	identity.RefusalProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
-	refusalNotBegun: domain.NewError(domain.CodeForbidden,
+	identity.RefusalNotBegun: domain.NewError(domain.CodeForbidden,
 		"This sign-in was not started in this browser, has already been used, or took longer than 10 minutes. "+
 			"Start again on the sign-in page."),
-	refusalDenied: domain.NewError(domain.CodeForbidden,
+	identity.RefusalDenied: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in failed: it was canceled or denied there. "+
 			"Start again, or ask your organization's administrators."),
-	refusalInteraction: domain.NewError(domain.CodeForbidden,
+	identity.RefusalInteraction: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in asks you for something that was not completed, such as a second factor or your "+
 			"consent. Start again, and complete each step there."),
-	refusalSetup: domain.NewError(domain.CodeForbidden,
+	identity.RefusalSetup: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in and this service are not configured for each other, so no one can sign in this way. "+
 			"Report this to the operator of this service, whose log contains the reason."),
-	refusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
-	refusalClaims: domain.NewError(domain.CodeForbidden,
+	identity.RefusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
+	identity.RefusalClaims: domain.NewError(domain.CodeForbidden,
 		"The identity provider's response is not for this sign-in or not for this service. "+
 			"Start again; if this persists, report it to the operator."),
-	RefusalUnverified: domain.NewError(domain.CodeForbidden,
+	identity.RefusalUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in has not verified your email address, "+
 			"and your sign-in is not linked to a user here yet. Have your address verified there, or ask the operator of "+
 			"this service to link you. Then sign in again."),
-	RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
+	identity.RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
 		"No one with your email address has access here. "+
 			"Ask your agency to invite you with the address that you sign in with. "+
 			"If you have another account, start again: you can choose it then."),
-	RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
+	identity.RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
-	RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
+	identity.RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
 		"The person with your email address is linked to another sign-in of your organization. "+
 			"If that sign-in was yours, ask the operator to remove the link."),
-	refusalNarrowed: domain.NewError(domain.CodeForbidden,
+	identity.RefusalNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in grants you no role here. Ask your organization's administrators."),
 }
 
 // refuseSignIn reports a refused sign-in and returns its error.
-func refuseSignIn(v *visit, refused RefusalError) error {
+func refuseSignIn(v *visit, refused identity.RefusalError) error {
 	v.deps.Refused(v.r.Context(), refused)
 	return signInRefusals[refused.Why]
 }

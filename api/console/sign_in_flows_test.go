@@ -77,7 +77,7 @@ func TestARefusedPersonCanChooseAnotherAccount(t *testing.T) {
 			return map[string]any{}, nil
 		}}, alice, "")
 		s, p := withProvider(t, at)
-		p.none = &console.RefusalError{Why: console.RefusalUnknownPerson}
+		p.none = &identity.RefusalError{Why: identity.RefusalUnknownPerson}
 		b := s.browser()
 		start := func(address string) (back, prompt string) {
 			to, err := url.Parse(b.get(address).Header().Get("Location"))

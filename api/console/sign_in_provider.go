@@ -42,7 +42,7 @@ const (
 type Identities interface {
 	// Person returns the person with an identity: an entry of the list of auditors and operators,
 	// or the user that the identity is linked to, or the only user that it can be linked to now. If
-	// no such person exists, the error is a [*RefusalError] without Way.
+	// no such person exists, the error is a [*identity.RefusalError] without Way.
 	Person(ctx context.Context, i identity.Identity) (identity.Person, error)
 	// Listed reports whether the list still gives a person these roles.
 	Listed(p identity.Person) bool
@@ -128,14 +128,14 @@ func comeFromProvider(v *visit) (view, error) {
 		if v.session.ID != "" && params.Get("error") == "" { // the sign-in has already succeeded
 			return returnAddress(params.Get("again")), nil
 		}
-		why := refusalNotBegun
+		why := identity.RefusalNotBegun
 		if params.Get("error") != "" { // some providers report errors without the state
-			reason, _ := errors.AsType[*RefusalError](refusalOf(v, params))
+			reason, _ := errors.AsType[*identity.RefusalError](refusalOf(v, params))
 			if reason != nil && params.Get("state") == "" {
 				why = reason.Why
 			}
 		}
-		return nil, refuseSignIn(v, RefusalError{Way: wayProvider, Why: why})
+		return nil, refuseSignIn(v, identity.RefusalError{Way: wayProvider, Why: why})
 	}
 	if params.Get("again") != "" && v.session.ID != "" && v.session.ID != params.Get("had") {
 		setCookie(v.w, cookie, "", -1)
@@ -177,13 +177,13 @@ func comeFromProvider(v *visit) (view, error) {
 // reportProvider reports the errors of a sign-in at the provider that are refusals, and logs what
 // the provider said.
 func reportProvider(v *visit, err error) error {
-	refused, ok := errors.AsType[*RefusalError](err)
+	refused, ok := errors.AsType[*identity.RefusalError](err)
 	for why, cause := range map[string]error{
-		refusalCode: identity.ErrCode, refusalClaims: identity.ErrToken, refusalSetup: identity.ErrSetup,
+		identity.RefusalCode: identity.ErrCode, identity.RefusalClaims: identity.ErrToken, identity.RefusalSetup: identity.ErrSetup,
 	} {
 		if !ok && errors.Is(err, cause) {
 			v.log(slog.LevelWarn, "console: the identity provider did not complete a sign-in", err)
-			refused = &RefusalError{Why: why}
+			refused = &identity.RefusalError{Why: why}
 		}
 	}
 	if refused == nil {
@@ -197,10 +197,10 @@ func reportProvider(v *visit, err error) error {
 // refuseProvider returns the error to show for an error of [reportProvider]. The browser's next
 // sign-in lets the person choose another account, if that can help.
 func refuseProvider(v *visit, err error) error {
-	refused, _ := errors.AsType[*RefusalError](err)
+	refused, _ := errors.AsType[*identity.RefusalError](err)
 	choose := refused != nil || domain.CodeOf(err) == domain.CodeForbidden
 	switch {
-	case choose && (refused == nil || refused.Why != refusalSetup):
+	case choose && (refused == nil || refused.Why != identity.RefusalSetup):
 		setCookie(v.w, chooseCookie, strconv.Itoa(max(choiceOf(v.r), 1)), int(flowFor.Seconds()))
 	case (choose || err == nil) && cookieOf(v.r, chooseCookie) != "": // some providers refuse the choice itself
 		setCookie(v.w, chooseCookie, "", -1)
@@ -214,8 +214,8 @@ func refuseProvider(v *visit, err error) error {
 // providerRefusals maps error codes of the provider (RFC 6749 §4.1.2.1, OpenID Connect Core
 // §3.1.2.6) to reasons. Other codes are faults of the configuration.
 var providerRefusals = map[string]string{
-	"access_denied": refusalDenied, "login_required": refusalInteraction, "interaction_required": refusalInteraction,
-	"account_selection_required": refusalInteraction, "consent_required": refusalInteraction,
+	"access_denied": identity.RefusalDenied, "login_required": identity.RefusalInteraction, "interaction_required": identity.RefusalInteraction,
+	"account_selection_required": identity.RefusalInteraction, "consent_required": identity.RefusalInteraction,
 }
 
 // choiceRefusals are the codes with which providers refuse to let a person choose an account.
@@ -229,7 +229,7 @@ func refusalOf(v *visit, params url.Values) error {
 	if code == "temporarily_unavailable" || code == "server_error" {
 		return identity.ErrAway
 	}
-	return &RefusalError{Why: cmp.Or(providerRefusals[code], refusalSetup)}
+	return &identity.RefusalError{Why: cmp.Or(providerRefusals[code], identity.RefusalSetup)}
 }
 
 func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSession, err error) {
@@ -241,7 +241,7 @@ func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSessi
 		return begun, err
 	}
 	p, err := v.deps.Identities.Person(v.r.Context(), who)
-	if refused, ok := errors.AsType[*RefusalError](err); ok {
+	if refused, ok := errors.AsType[*identity.RefusalError](err); ok {
 		refused.Subject = who.Subject
 	}
 	if err != nil {
@@ -249,7 +249,7 @@ func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSessi
 	}
 	roles := who.Narrowed(strings.Split(p.Role, ","))
 	if len(roles) == 0 {
-		return begun, &RefusalError{Why: refusalNarrowed, User: p.UserID, Subject: who.Subject}
+		return begun, &identity.RefusalError{Why: identity.RefusalNarrowed, User: p.UserID, Subject: who.Subject}
 	}
 	p.Role = strings.Join(roles, ",")
 	return beginSession(v, identity.Session{

@@ -145,24 +145,28 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 			_, err := p.Identity(b.t.Context(), identity.FlowOf(word), q.Get("code"), "")
 			require.NoError(b.t, err)
 		}, "code", "", "has expired"},
-		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
-		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.RefusalUnverified} }, console.RefusalUnverified, "", "not verified your email address"},
+		"another issuer": {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
+		"email unverified": {func(_ *browser, p *idp, _ url.Values) {
+			p.none = &identity.RefusalError{Why: identity.RefusalUnverified}
+		}, identity.RefusalUnverified, "", "not verified your email address"},
 		"nobody": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &console.RefusalError{Why: console.RefusalUnknownPerson}
-		}, console.RefusalUnknownPerson, "", "Ask your agency to invite you"},
-		"two users": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.RefusalAmbiguous} }, console.RefusalAmbiguous, "", "several people"},
+			p.none = &identity.RefusalError{Why: identity.RefusalUnknownPerson}
+		}, identity.RefusalUnknownPerson, "", "Ask your agency to invite you"},
+		"two users": {func(_ *browser, p *idp, _ url.Values) {
+			p.none = &identity.RefusalError{Why: identity.RefusalAmbiguous}
+		}, identity.RefusalAmbiguous, "", "several people"},
 		"linked to another": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: alice}
-		}, console.RefusalLinkedElsewhere, alice, "remove the link"},
+			p.none = &identity.RefusalError{Why: identity.RefusalLinkedElsewhere, User: alice}
+		}, identity.RefusalLinkedElsewhere, alice, "remove the link"},
 		"has left": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &console.RefusalError{Why: console.RefusalEnded, User: alice}
-		}, console.RefusalEnded, alice, "Your access has ended"},
+			p.none = &identity.RefusalError{Why: identity.RefusalEnded, User: alice}
+		}, identity.RefusalEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.at.Knows(alice, map[string]any{"ledgerboard_roles": "operator"})
 		}, "narrowed", alice, "grants you no role"},
 		"the API says no": {func(_ *browser, p *idp, _ url.Values) {
 			p.person = identity.Person{UserID: left, AccountID: bakery, Role: "client"}
-		}, console.RefusalEnded, left, "Your access has ended"},
+		}, identity.RefusalEnded, left, "Your access has ended"},
 	} {
 		s, p := withProvider(t, at)
 		b := s.browser()
@@ -183,7 +187,7 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		if p.none != nil || c.why == "narrowed" {
 			subject = alice // for 'ledgerboard sign-in-link --subject'
 		}
-		require.Equal(t, console.RefusalError{Way: "provider", Why: c.why, User: c.user, Subject: subject}, s.refused[0], name)
+		require.Equal(t, identity.RefusalError{Way: "provider", Why: c.why, User: c.user, Subject: subject}, s.refused[0], name)
 	}
 }
 
@@ -260,7 +264,7 @@ func TestErrorsWithoutAStateAreLogged(t *testing.T) {
 	b.get("/console/signin/callback?error=access_denied&state=of+another&error_description=not+assigned").
 		says(http.StatusForbidden, "was not started in this browser")
 	require.Contains(t, lines.String(), "not assigned")
-	require.Equal(t, []console.RefusalError{{Way: "provider", Why: "setup"}, {Way: "provider", Why: "not_begun"}}, s.refused)
+	require.Equal(t, []identity.RefusalError{{Way: "provider", Why: "setup"}, {Way: "provider", Why: "not_begun"}}, s.refused)
 	b.get(back).leadsTo("/console/sessions")
 }
 
@@ -349,10 +353,10 @@ func TestRefusalsAreReported(t *testing.T) {
 	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity)
 	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: left, AccountID: bakery, Role: "client"}
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Your access has ended")
-	require.Equal(t, []console.RefusalError{
+	require.Equal(t, []identity.RefusalError{
 		{Way: "link", Why: "link"},
 		{Way: "token", Why: "token"},
-		{Way: "link", Why: console.RefusalEnded, User: left},
+		{Way: "link", Why: identity.RefusalEnded, User: left},
 	}, s.refused)
 	notReady = domain.NewError(domain.CodeUnavailable, "Not now.")
 	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
@@ -365,10 +369,10 @@ func TestARefusalIsReportedAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	heard := 0
-	s.deps.Refused = func(context.Context, console.RefusalError) { heard++ }
+	s.deps.Refused = func(context.Context, identity.RefusalError) { heard++ }
 	s.open()
 	for _, gone := range []func(){
-		func() { p.none = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: alice} },
+		func() { p.none = &identity.RefusalError{Why: identity.RefusalLinkedElsewhere, User: alice} },
 		func() { p.none, p.person = nil, identity.Person{UserID: left, AccountID: bakery, Role: "client"} },
 	} {
 		b := s.browser()

@@ -252,12 +252,12 @@ type firstAgency struct{ agencies []string }
 
 func (f *firstAgency) wanted(context.Context) (bool, error) { return len(f.agencies) == 0, nil }
 
-func (f *firstAgency) create(_ context.Context, code, agency string, first commands.NewPerson) (identity.Person, error) {
+func (f *firstAgency) create(_ context.Context, code, agency string, first commands.NewPerson) (domain.DirectoryUser, error) {
 	if code != "CODE" {
-		return identity.Person{}, domain.InvalidField("code", "is wrong")
+		return domain.DirectoryUser{}, domain.InvalidField("code", "is wrong")
 	}
 	f.agencies = append(f.agencies, agency+" by "+first.Name+" "+first.Email)
-	return identity.Person{UserID: alice, AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Role: "agency"}, nil
+	return domain.DirectoryUser{ID: alice, AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa"}, nil
 }
 
 // While the directory is empty, the code creates the first agency and signs in its first user.

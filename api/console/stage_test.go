@@ -42,7 +42,7 @@ type stage struct {
 	sessions *memory
 	deps     console.Deps
 	now      time.Time
-	refused  []console.RefusalError
+	refused  []identity.RefusalError
 	rigged   *rigged
 }
 
@@ -65,7 +65,7 @@ func bareStage(t *testing.T) *stage {
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(), Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge), IsTemporary: func(error) bool { return false },
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
-		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
+		Refused: func(_ context.Context, r identity.RefusalError) { s.refused = append(s.refused, r) },
 		Demo: []identity.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
 			{UserID: adam, AccountID: agency, Role: "auditor"},

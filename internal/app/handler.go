@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -96,9 +97,8 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 	withdrawn.LookUp(known.Named, known.Unknown)
 	if !c.mounted() {
 		s.operators.PublicURL, s.operators.Issuer = c.PublicURL, known.Issuer
-		deps.SignIns = signin.Agency{
-			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool, keys), People: s.people(),
-			PublicURL: c.PublicURL, Provider: provider != nil,
+		deps.SignIns = &signin.Agency{
+			Kept: vault.NewSessions(s.KeptPool, keys), People: s.people(), PublicURL: c.PublicURL, Provider: provider != nil,
 		}
 	}
 	// Without keys, this process cannot decrypt pictures.
@@ -133,7 +133,9 @@ func (s *Service) console(served *api.Server, callers api.Authenticator, provide
 		return nil, err
 	}
 	deps.Tokens, deps.Demo, deps.NoPublicURL = callers, c.Demo, c.PublicURL == ""
-	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool, keys), Log: s.Log, People: s.people()}
+	deps.Sessions = signin.Sessions{
+		Sessions: vault.NewSessions(s.KeptPool, keys), People: s.people(), Record: s.recordSignIn,
+	}
 	if provider != nil {
 		deps.Provider, deps.Identities = provider, s.identities(provider)
 	}
@@ -146,6 +148,12 @@ func (s *Service) console(served *api.Server, callers api.Authenticator, provide
 	return console.Handler(deps), nil
 }
 
+func (s *Service) recordSignIn(ctx context.Context, session domain.DirectorySession, by domain.Audit) error {
+	draft := commands.EntityDraft(session, session.LoginAt)
+	draft.Envelope.Audit = by
+	return s.Log.Append(ctx, draft)
+}
+
 func (s *Service) entities() directory.Lookup {
 	return directory.Lookup{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 }
@@ -153,13 +161,13 @@ func (s *Service) entities() directory.Lookup {
 // firstAgency returns who creates the first agency of a local directory, or nil if there is a main
 // application, or no secret that all processes share: processes with the same secret accept the same
 // code.
-func (s *Service) firstAgency() *signin.FirstAgency {
+func (s *Service) firstAgency() *commands.FirstAgency {
 	shared, err := secret.Read(cmp.Or(s.config.SecretsKey, s.config.JWTSecret))
 	if s.config.Directory != DirectoryLocal || shared == "" || err != nil { // settings were validated
 		return nil
 	}
-	return &signin.FirstAgency{
-		Code:      signin.FirstAgencyCode([]byte(shared)),
+	return &commands.FirstAgency{
+		Code:      commands.FirstAgencyCode([]byte(shared)),
 		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now, Reserve: s.reserve},
 		Known: func() error {
 			if err := s.Monitor.MayWrite(projectors.Directory.Name); err != nil {
@@ -185,5 +193,5 @@ func (s *Service) reserve(ctx context.Context, key, id string) (bool, error) {
 }
 
 func (s *Service) people() signin.People {
-	return signin.People{People: directory.People{Pool: s.ReadPool}, Monitor: s.Monitor}
+	return signin.People{Directory: directory.People{Pool: s.ReadPool}, Monitor: s.Monitor}
 }

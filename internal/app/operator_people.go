@@ -87,9 +87,7 @@ func (o *Operators) Sessions(
 		Key:  func(s identity.Session) vault.SessionKey { return vault.SessionKey{BegunAt: s.BegunAt, ID: s.ID} },
 	}.Read(ctx, o.kept)
 	for _, s := range sessions {
-		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.SignInSession{
-			ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt,
-		}})
+		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.NewSignInSession(s)})
 	}
 	return all, meta, err
 }
@@ -136,23 +134,16 @@ func (o *Operators) SignInLink(
 	if err != nil {
 		return link, err
 	}
-	path, until, err := o.MakeSignInLink(ctx, c, person, validFor, reason)
-	return api.SignInLink{UserID: person.UserID, URL: o.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, err
-}
-
-// MakeSignInLink creates a sign-in link for a candidate and records who created it for whom. It
-// returns the path of the link and the time when it expires.
-func (o *Operators) MakeSignInLink(
-	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
-) (path string, until time.Time, err error) {
 	secret, now := rand.Text(), time.Now()
-	until = now.Add(validFor)
-	target := domain.OperatorTarget{User: candidate.UserID}
+	until := now.Add(validFor)
+	target := domain.OperatorTarget{User: user}
 	err = o.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
-		link := vault.SignInLink{Person: candidate, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
+		link := vault.SignInLink{Person: person, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
 		return vault.NewSessions(o.kept, nil).MakeLink(ctx, link, console.Digest(secret))
 	}))
-	return console.LinkPath(secret), until, err
+	return api.SignInLink{
+		UserID: user, URL: o.PublicURL + console.LinkPath(secret), WorksUntil: until.UTC().Truncate(time.Second),
+	}, err
 }
 
 var errNoProvider = domain.NewError(domain.CodeConflict,

@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -40,9 +39,9 @@ type Service struct {
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
-	Fetcher    *Fetcher            // nil without the role fetcher
-	Connect    *connect.Connect    // nil unless people connect accounts here
-	First      *signin.FirstAgency // creates the first agency in the console; nil: the console cannot create it
+	Fetcher    *Fetcher              // nil without the role fetcher
+	Connect    *connect.Connect      // nil unless people connect accounts here
+	First      *commands.FirstAgency // creates the first agency in the console; nil: the console cannot create it
 
 	stopping  atomic.Bool
 	topics    *topicsHealth

@@ -23,7 +23,7 @@ type Person struct {
 
 // IsUser reports whether the person is a user in the directory, not only an auditor or operator.
 func (p Person) IsUser() bool {
-	isUser := func(role string) bool { return role == "agency" || role == "client" }
+	isUser := func(role string) bool { return role == RoleAgency || role == RoleClient }
 	return slices.ContainsFunc(strings.Split(p.Role, ","), isUser)
 }
 
@@ -47,8 +47,10 @@ type Session struct {
 	Refresh string `db:"-"`
 }
 
-// The roles of [Staff].
+// The roles of people: those of users in the directory, and those of [Staff].
 const (
+	RoleAgency   = "agency"
+	RoleClient   = "client"
 	roleAuditor  = "auditor"
 	roleOperator = "operator"
 )

@@ -2,31 +2,16 @@ package signin
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base32"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// Agency lets an agency manage the sign-ins of its people. It implements [api.SignIns].
+// Agency decides what an agency may do about the sign-ins of its people.
 type Agency struct {
-	// Make creates a link that is valid for the given time, and records who created it for whom. It
-	// returns the path of the link's URL and when the link expires.
-	Make func(
-		ctx context.Context, c commands.Caller, forPerson identity.Person, validFor time.Duration, reason domain.Reason,
-	) (path string, until time.Time, err error)
-
 	Kept      *vault.Sessions
 	People    People
 	PublicURL string // where browsers reach the service; "": unknown
@@ -44,6 +29,8 @@ var (
 			"Ask its operator to set LEDGERBOARD_PUBLIC_URL.")
 	errMayNotSignIn = domain.NewError(domain.CodeUnprocessable,
 		"This person or their client is not active, so a sign-in link would not work.")
+	errOtherAccount = domain.NewError(domain.CodeNotFound,
+		"This user has moved to another account. Open the list of users again.")
 	errColleagueSignedIn = domain.NewError(domain.CodeConflict,
 		"This colleague has signed in before. An agency can create a link for a colleague only before the first "+
 			"sign-in. The operator can create one ('ledgerboard sign-in-link').")
@@ -62,31 +49,24 @@ func MayMakeLinks(publicURL string, provider bool) error {
 	}
 }
 
-// MakeLink implements [api.SignIns].
-func (a Agency) MakeLink(
-	ctx context.Context, c commands.Caller, user directory.User, validFor time.Duration,
-) (link api.SignInLink, err error) {
+// MayInvite returns nil if a sign-in link for a user of an account would work. Errors: conflict (links are
+// disabled here, or a colleague has signed in before), unprocessable (the user may not sign in), not_found
+// (the user has left the account).
+func (a Agency) MayInvite(ctx context.Context, user, account string) error {
 	if err := MayMakeLinks(a.PublicURL, a.Provider); err != nil {
-		return link, err
+		return err
 	}
-	p, active, err := ActiveUser(ctx, a.People.UserStatus, user.ID)
+	p, active, err := ActiveUser(ctx, a.People.UserStatus, user)
 	switch {
 	case err != nil:
-		return link, err
 	case !active:
-		return link, errMayNotSignIn
-	case p.AccountID != user.AccountID:
-		return link, directory.ErrNoUser
-	case p.Role == string(api.RoleAgency):
-		if err := a.firstInvitation(ctx, user.ID); err != nil {
-			return link, err
-		}
+		err = errMayNotSignIn
+	case p.AccountID != account:
+		err = errOtherAccount
+	case p.Role == identity.RoleAgency:
+		err = a.firstInvitation(ctx, user)
 	}
-	path, until, err := a.Make(ctx, c, p, validFor, domain.Reason{Code: domain.ReasonCustomerRequest})
-	if err != nil {
-		return link, err
-	}
-	return api.SignInLink{UserID: p.UserID, URL: a.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, nil
+	return err
 }
 
 // firstInvitation returns an error if a colleague has signed in before. It also checks the
@@ -104,73 +84,17 @@ func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	return err
 }
 
-// Sessions implements [api.SignIns]. It omits sessions of auditors and operators with the same ID.
-func (a Agency) Sessions(ctx context.Context, user directory.User) (list []api.SignInSession, err error) {
-	kept, err := a.Kept.Of(ctx, user.ID, time.Now())
-	for _, s := range kept {
-		if s.IsUser() && s.AccountID == user.AccountID {
-			list = append(list, api.SignInSession{
-				ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt,
-			})
-		}
-	}
-	return list, err
+// Sessions returns the sessions of a user of an account, newest first. It omits sessions of auditors and operators with the same ID.
+func (a Agency) Sessions(ctx context.Context, user, account string) ([]identity.Session, error) {
+	list, err := a.Kept.Of(ctx, user, time.Now())
+	return slices.DeleteFunc(list, func(s identity.Session) bool { return !s.IsUser() || s.AccountID != account }), err
 }
 
-// EndSession implements [api.SignIns].
-func (a Agency) EndSession(ctx context.Context, user directory.User, id string) error {
-	list, err := a.Sessions(ctx, user)
-	if err != nil || !slices.ContainsFunc(list, func(s api.SignInSession) bool { return s.ID == id }) {
+// EndSession ends a session of a user of an account. It is not an error if the session does not exist.
+func (a Agency) EndSession(ctx context.Context, user, account, id string) error {
+	list, err := a.Sessions(ctx, user, account)
+	if err != nil || !slices.ContainsFunc(list, func(s identity.Session) bool { return s.ID == id }) {
 		return err
 	}
-	return a.Kept.End(ctx, user.ID, id)
-}
-
-// FirstAgency lets a person create the first agency and its first user in the console. The person
-// needs the code that the service logs while its directory is empty. FirstAgency is safe for
-// concurrent use.
-type FirstAgency struct {
-	Code      string // from [FirstAgencyCode]
-	Directory commands.LocalDirectory
-	Known     func() error // returns an error unless the directory's tables show the whole log
-
-	creating sync.Mutex // a form that is sent twice creates one agency
-}
-
-// FirstAgencyCode returns the code for creating the first agency: 16 letters and digits, the same
-// in all processes with the same secret. The code can be used only once, because the directory is
-// not empty afterward.
-func FirstAgencyCode(secret []byte) string {
-	sum := hmac.New(sha256.New, secret)
-	sum.Write([]byte("ledgerboard first agency"))
-	return base32.StdEncoding.EncodeToString(sum.Sum(nil))[:16]
-}
-
-// Wanted reports whether the directory is empty. It returns false while this is unknown.
-func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	if known := f.Known() == nil; !known {
-		return false, nil
-	}
-	return f.Directory.Tables.Empty(ctx)
-}
-
-// Create creates the agency and returns its first user. Errors: invalid (the field code),
-// unavailable (the tables do not show the whole log yet), and those of
-// [commands.LocalDirectory.CreateFirst].
-func (f *FirstAgency) Create(
-	ctx context.Context, code, agency string, first commands.NewPerson,
-) (identity.Person, error) {
-	f.creating.Lock()
-	defer f.creating.Unlock()
-	if subtle.ConstantTimeCompare([]byte(strings.TrimSpace(code)), []byte(f.Code)) != 1 {
-		return identity.Person{}, domain.InvalidField("code", "is not the code in the log of this service")
-	}
-	if err := f.Known(); err != nil {
-		return identity.Person{}, err
-	}
-	user, err := f.Directory.CreateFirst(ctx, agency, first)
-	if err != nil {
-		return identity.Person{}, err
-	}
-	return identity.Person{UserID: user.ID, AccountID: user.AccountID, Role: string(api.RoleAgency)}, nil
+	return a.Kept.End(ctx, user, id)
 }

@@ -11,13 +11,13 @@
 //   - A sign-in through the provider is refused if more than one active person has the email
 //     address. The first sign-in of a person is also refused while it is unknown who has left.
 //
-// The package may not import internal/app or commands/collect: it
-// receives the vault, the log and the read models.
+// Of this module, the package may import only domain and internal packages: it receives the
+// directory and the function that records a sign-in.
 //
 // # Not obvious
 //
 //   - Auditors and operators are not in the directory: a list in the configuration names them
 //     ([identity.Staff]), and the directory does not record their sign-ins.
-//   - Package internal/app creates links, because it records every operator action. [Agency]
-//     receives the function that does this.
+//   - Package internal/app creates links, because it records every operator action. [Agency] only
+//     says for whom.
 package signin

@@ -8,10 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api/console"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -20,8 +17,9 @@ import (
 type Sessions struct {
 	*vault.Sessions
 
-	Log    *eventlog.Log
 	People People
+	// Record appends a sign-in to the log.
+	Record func(context.Context, domain.DirectorySession, domain.Audit) error
 }
 
 var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable,
@@ -37,9 +35,8 @@ func (c Sessions) Begin(ctx context.Context, session identity.Session, digest, l
 			return nil
 		}
 		entity := domain.DirectorySession{ID: session.ID, UserID: session.UserID, LoginAt: session.BegunAt}
-		draft := commands.EntityDraft(entity, session.BegunAt)
-		draft.Envelope.Audit = domain.Audit{Actor: session.UserID, Role: strings.Split(session.Role, ",")[0]}
-		if err := c.Log.Append(ctx, draft); err != nil {
+		role, _, _ := strings.Cut(session.Role, ",")
+		if err := c.Record(ctx, entity, domain.Audit{Actor: session.UserID, Role: role}); err != nil {
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
 		}
 		return nil
@@ -121,7 +118,7 @@ func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.P
 // link links an identity to the only active user with its verified email address.
 func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.Person, err error) {
 	if i.Email == "" {
-		return p, &console.RefusalError{Why: console.RefusalUnverified}
+		return p, &identity.RefusalError{Why: identity.RefusalUnverified}
 	}
 	user, err := c.People.onlyPersonWith(ctx, i.Email)
 	if err != nil {
@@ -132,7 +129,7 @@ func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.P
 	}
 	err = c.Federated.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
 	if errors.Is(err, vault.ErrLinkedElsewhere) {
-		err = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: p.UserID}
+		err = &identity.RefusalError{Why: identity.RefusalLinkedElsewhere, User: p.UserID}
 	}
 	return p, err
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
@@ -56,8 +55,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 	kept := vault.NewSessions(pool, nil)
 	session := identity.Session{ID: "S2", Person: identity.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
-	seen := readModels(0)
-	seen.Check(t.Context())
+	seen := ledgertest.Current(t, domain.TopicDirectory, domain.TopicOperations)
 
 	for name, c := range map[string]struct {
 		address  string
@@ -76,12 +74,12 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		"the person is not active":        {address, false, directory.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would not work"},
 		"the client is not active":        {address, false, directory.User{ID: lena, AccountID: left}, domain.CodeUnprocessable, "would not work"},
 		"unknown ID":                      {address, false, directory.User{ID: client, AccountID: client}, domain.CodeUnprocessable, "would not work"},
-		"the person has changed accounts": {address, false, directory.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "no such user"},
+		"the person has changed accounts": {address, false, directory.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "another account"},
 	} {
 		signIns := signin.Agency{
-			Kept: kept, People: signin.People{People: directory.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
+			Kept: kept, People: signin.People{Directory: directory.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
 		}
-		_, err := signIns.MakeLink(t.Context(), commands.Caller{}, c.of, time.Hour)
+		err := signIns.MayInvite(t.Context(), c.of.ID, c.of.AccountID)
 		require.Equal(t, c.code, domain.CodeOf(err), name)
 		require.ErrorContains(t, err, c.says, name)
 	}

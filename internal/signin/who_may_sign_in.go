@@ -10,42 +10,51 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
+
+// Directory looks people up in the tables of the directory.
+type Directory interface {
+	// UserStatus returns the status of a user and of the account that the user claims.
+	UserStatus(ctx context.Context, user, account string) (domain.UserStatus, error)
+	// HasSignedIn reports whether a user has ever signed in, here or in the main application.
+	HasSignedIn(ctx context.Context, user string) (bool, error)
+	// Unknown returns those of the names that are neither the id nor the address of a user.
+	Unknown(ctx context.Context, names []string) ([]string, error)
+	// ActiveByEmail returns at most two active users with an email address.
+	ActiveByEmail(ctx context.Context, email string) ([]string, error)
+}
 
 // People looks people up in complete tables only. It implements [api.PeopleDirectory].
 type People struct {
-	directory.People
+	Directory
 
 	Monitor *monitor.Monitor
 }
 
 // UserStatus implements [api.PeopleDirectory].
-func (p People) UserStatus(ctx context.Context, user, account string) (directory.UserStatus, error) {
-	if err := p.Monitor.MayRead(projectors.Directory.Name, projectors.Operations.Name); err != nil {
-		return directory.UserStatus{}, err
+func (p People) UserStatus(ctx context.Context, user, account string) (domain.UserStatus, error) {
+	if err := p.Monitor.MayRead(domain.TopicDirectory, domain.TopicOperations); err != nil {
+		return domain.UserStatus{}, err
 	}
-	return p.People.UserStatus(ctx, user, account)
+	return p.Directory.UserStatus(ctx, user, account)
 }
 
 // Unknown returns those of the names that are neither the id nor the address of a user, active or
 // not.
 func (p People) Unknown(ctx context.Context, names []string) ([]string, error) {
-	if err := p.Monitor.MayRead(projectors.Directory.Name); err != nil {
+	if err := p.Monitor.MayRead(domain.TopicDirectory); err != nil {
 		return nil, err
 	}
-	return p.People.Unknown(ctx, names)
+	return p.Directory.Unknown(ctx, names)
 }
 
 // ActiveUser returns a user with the role that the directory gives them. active is false if the
 // user or the account is unknown or not active.
 func ActiveUser(
-	ctx context.Context, status func(ctx context.Context, user, account string) (directory.UserStatus, error),
+	ctx context.Context, status func(ctx context.Context, user, account string) (domain.UserStatus, error),
 	user string,
 ) (p identity.Person, active bool, err error) {
 	known, err := status(ctx, user, "")
@@ -56,18 +65,18 @@ func ActiveUser(
 	if err != nil || !current.Known || !current.Active || !current.AccountKnown || !current.AccountActive {
 		return p, false, err
 	}
-	role := api.RoleAgency
+	role := identity.RoleAgency
 	if current.SubAccount {
-		role = api.RoleClient
+		role = identity.RoleClient
 	}
-	return identity.Person{UserID: user, AccountID: current.Account, Role: string(role)}, true, nil
+	return identity.Person{UserID: user, AccountID: current.Account, Role: role}, true, nil
 }
 
 // onlyPersonWith returns the only active user, across all agencies, with an email address in lower
-// case. Errors: [*console.RefusalError] if there is no such user or more than one; unavailable
+// case. Errors: [*identity.RefusalError] if there is no such user or more than one; unavailable
 // while the tables may not be up to date.
 func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {
-	if err := cmp.Or(p.Monitor.PeopleKnown(), p.Monitor.MayRead(projectors.Directory.Name)); err != nil {
+	if err := cmp.Or(p.Monitor.PeopleKnown(), p.Monitor.MayRead(domain.TopicDirectory)); err != nil {
 		return "", err
 	}
 	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
@@ -78,9 +87,9 @@ func (p People) onlyPersonWith(ctx context.Context, email string) (user string, 
 	case err != nil:
 		return "", err
 	case len(users) == 0 || email == "": // a user without an address is never found
-		return "", &console.RefusalError{Why: console.RefusalUnknownPerson}
+		return "", &identity.RefusalError{Why: identity.RefusalUnknownPerson}
 	case len(users) > 1:
-		return "", &console.RefusalError{Why: console.RefusalAmbiguous}
+		return "", &identity.RefusalError{Why: identity.RefusalAmbiguous}
 	}
 	return users[0], nil
 }
@@ -88,7 +97,7 @@ func (p People) onlyPersonWith(ctx context.Context, email string) (user string, 
 func (p People) letIn(ctx context.Context, user string) (identity.Person, error) {
 	person, active, err := ActiveUser(ctx, p.UserStatus, user)
 	if err == nil && !active {
-		err = &console.RefusalError{Why: console.RefusalEnded, User: user}
+		err = &identity.RefusalError{Why: identity.RefusalEnded, User: user}
 	}
 	return person, err
 }
@@ -97,14 +106,14 @@ func (p People) letIn(ctx context.Context, user string) (identity.Person, error)
 // sign-ins.
 func CountRefusals(
 	registry prometheus.Registerer, logger *slog.Logger,
-) (func(context.Context, console.RefusalError), error) {
+) (func(context.Context, identity.RefusalError), error) {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_sign_ins_refused_total", Help: "Refused console sign-ins, by method and reason.",
 	}, []string{"way", "why"})
 	if err := registry.Register(counter); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return func(ctx context.Context, refusal console.RefusalError) {
+	return func(ctx context.Context, refusal identity.RefusalError) {
 		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
 		logger.WarnContext(ctx, "console: sign-in refused",
 			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User, "subject", refusal.Subject)

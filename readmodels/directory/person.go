@@ -105,22 +105,9 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	return person, addErasedAccounts(ctx, tx, &person)
 }
 
-// UserStatus is the status of a user, and of the account that the user claims, for authorization.
-type UserStatus struct {
-	Known   bool   // the user is in the directory
-	Active  bool   // the user is active; a pending password reset does not matter
-	Account string // the user's account in the directory
-	Email   string // may be empty
-	Erased  bool   // the user is not in the directory, because an operator erased the person
-
-	AccountKnown  bool // the claimed account is in the directory
-	AccountActive bool // the claimed account is active
-	SubAccount    bool // the claimed account belongs to a client, not to an agency
-}
-
 // UserStatus returns the status of a user and of the account that the user claims. It looks up rows
 // only by key, because it is called for every request.
-func (p People) UserStatus(ctx context.Context, user, account string) (s UserStatus, err error) {
+func (p People) UserStatus(ctx context.Context, user, account string) (s domain.UserStatus, err error) {
 	err = p.Pool.QueryRow(ctx, `
 		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''), coalesce(u.email, ''),
 			u.id is null and exists (
@@ -130,7 +117,7 @@ func (p People) UserStatus(ctx context.Context, user, account string) (s UserSta
 		from (values (1)) one left join users u on u.id = $1 left join accounts a on a.id = $2`, user, account).
 		Scan(&s.Known, &s.Active, &s.Account, &s.Email, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
 	if err != nil {
-		return UserStatus{}, fmt.Errorf("read status of user %s: %w", user, err)
+		return domain.UserStatus{}, fmt.Errorf("read status of user %s: %w", user, err)
 	}
 	return s, nil
 }

@@ -19,14 +19,13 @@ const (
 	sarama    = "github.com/IBM/sarama"
 	chi       = "github.com/go-chi/chi"
 	app       = "internal/app"
-	signin    = "internal/signin"
 	simulator = "internal/dev/simulator"
 	folds     = "projections/projectors"
 )
 
-// hiding are the packages that exist to hide a library from those who use them: readmodels hides pgx,
-// internal/eventlog the Kafka clients.
-func hiding() []string { return []string{"readmodels", "internal/eventlog"} }
+// hiding are the packages that exist to hide a library from those who use them: readmodels and
+// internal/signin hide pgx, internal/eventlog the Kafka clients.
+func hiding() []string { return []string{"readmodels", "internal/signin", "internal/eventlog"} }
 
 // pureStandard is what the domain may import of the standard library: nothing that reads a clock, a file,
 // the network or the environment, and nothing that logs. The JSON decoder becomes part of it as encoding/json/v2.
@@ -92,13 +91,8 @@ func Rules() []Rule {
 		},
 		{
 			Package: "internal", Forbid: append([]string{app}, upper...),
-			Except:  []string{app, signin, "internal/dev"},
+			Except:  []string{app, "internal/dev"},
 			Because: "what they need of the upper packages is handed in as functions by internal/app",
-		},
-		{
-			Package: signin, Direct: true,
-			Forbid:  []string{app, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
-			Because: "who comes in is judged by the directory and the vault; what is opened is handed in",
 		},
 		{
 			Package: "internal", Forbid: []string{"internal/dev"}, Except: []string{"internal/dev"}, Direct: true,
@@ -159,8 +153,7 @@ func Boundaries() map[string]string {
 		"api.HistoryReader":                faults,
 		"api.OperatorService":              "internal/app is made of projections, which api may not import",
 		"api.Prover":                       faults,
-		"api.SignIns":                      "internal/signin imports api and is made of pgx",
-		"api/console.Identities":           "internal/signin imports api/console and is made of pgx",
+		"api/console.Identities":           faults,
 		"commands.DashboardStore":          tables,
 		"commands.DirectoryTables":         tables,
 		"commands.TokenPlaces":             tables,
@@ -177,6 +170,7 @@ func Boundaries() map[string]string {
 		"commands/connect.Store":           kept,
 		"internal/app.Embedded":            "internal/app may not import internal/embedded",
 		"internal/eventlog.Follower":       faults,
+		"internal/signin.Directory":        "internal packages may not import readmodels",
 		"internal/pg.Querier":              pgxs,
 		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",
 		"projections.database":             pgxs,

@@ -12,8 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Patience bounds every wait for what must happen: only failing tests reach it.
@@ -126,3 +131,27 @@ func (m *ReadModel) Name() string { return m.Projection.Projection }
 
 // Status returns it.
 func (m *ReadModel) Status(context.Context) (operator.Projection, error) { return m.Projection, nil }
+
+// Current returns the state of projections whose tables show the whole log.
+func Current(t testing.TB, names ...string) *monitor.Monitor {
+	t.Helper()
+	var models []*ReadModel
+	for _, name := range names {
+		models = append(models, &ReadModel{operator.Projection{
+			Projection: name, State: "live", Partitions: []operator.Partition{{NextOffset: 10, EndOffset: 10}},
+		}})
+	}
+	m := monitor.New(models, monitor.Config{Logger: Quiet})
+	m.Check(t.Context())
+	return m
+}
+
+// SignIns is what an agency may do about the sign-ins of its people, who are in a log's tables.
+func (l *Log) SignIns(t testing.TB) *signin.Agency {
+	t.Helper()
+	return &signin.Agency{
+		Kept:      vault.NewSessions(OpenVault(t, l.DB.URL), nil),
+		People:    signin.People{Directory: directory.People{Pool: l.DB.ReadOnly}, Monitor: Current(t, domain.TopicDirectory, domain.TopicOperations)},
+		PublicURL: "https://boards.example",
+	}
+}

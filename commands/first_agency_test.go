@@ -1,4 +1,4 @@
-package signin_test
+package commands_test
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -25,12 +24,12 @@ func TestFirstAgency(t *testing.T) {
 	log := ledgertest.New(t)
 	tables := directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
 	var unknown error
-	first := &signin.FirstAgency{
-		Code:      signin.FirstAgencyCode([]byte("secret")),
+	first := &commands.FirstAgency{
+		Code:      commands.FirstAgencyCode([]byte("secret")),
 		Directory: commands.LocalDirectory{Log: log, Tables: tables, Local: true, Now: time.Now},
 		Known:     func() error { return unknown },
 	}
-	require.NotEqual(t, first.Code, signin.FirstAgencyCode([]byte("other")))
+	require.NotEqual(t, first.Code, commands.FirstAgencyCode([]byte("other")))
 	nina := commands.NewPerson{Name: "Nina", Email: "nina@north.example.com"}
 	refused := func(code, agency string, person commands.NewPerson, want domain.Code, field string) {
 		t.Helper()
@@ -55,11 +54,11 @@ func TestFirstAgency(t *testing.T) {
 	require.True(t, wanted)
 	person, err := first.Create(t.Context(), " "+first.Code+"\n", "North", nina)
 	require.NoError(t, err)
-	status, active, err := signin.ActiveUser(t.Context(), directory.People{Pool: log.DB.ReadOnly}.UserStatus, person.UserID)
+	status, err := directory.People{Pool: log.DB.ReadOnly}.UserStatus(t.Context(), person.ID, person.AccountID)
 	require.NoError(t, err)
-	require.True(t, active)
-	require.Equal(t, person, status)
-	require.Equal(t, "agency", person.Role)
+	require.Equal(t, domain.UserStatus{
+		Known: true, Active: true, Account: person.AccountID, Email: person.Email, AccountKnown: true, AccountActive: true,
+	}, status)
 	refused(first.Code, "South", nina, domain.CodeConflict, "already exists")
 	wanted, err = first.Wanted(t.Context())
 	require.NoError(t, err)
