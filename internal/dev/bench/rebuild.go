@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -28,23 +28,20 @@ const (
 	manyPartitions = 12
 )
 
-// rebuilding is a log, a database and the program between them, in which post insights are rebuilt.
+// rebuilding is a log, a database and the engine between them, in which post insights are rebuilt.
 type rebuilding struct {
 	records     int
-	bench       *bench
 	log         *eventlog.Log
-	brokers     []string
-	url         string
 	pool        *pgxpool.Pool // search path: lb_engine and lb
-	program     *serveProcess
+	engine      *projections.Engine
 	connections int
 	stopLog     func() error
 }
 
-// rebuilds measures a rebuild of post insights by the program as a process, next to COPY of the finished rows. A first
-// generation is made from an empty database; the rebuild of the second one is measured.
+// rebuilds measures a rebuild of post insights next to COPY of the finished rows. A first generation is made from an empty
+// database; the rebuild of the second one is measured.
 func (b *bench) rebuilds(scale float64) func(context.Context, func(result) error) error {
-	return func(ctx context.Context, print func(result) error) error {
+	return func(ctx context.Context, print func(result) error) (err error) {
 		r, err := b.openRebuilding(ctx, max(int(rebuildPosts*scale), 2*crowded().posts))
 		if err != nil {
 			return err
@@ -53,7 +50,16 @@ func (b *bench) rebuilds(scale float64) func(context.Context, func(result) error
 		if err := r.fill(ctx); err != nil {
 			return fmt.Errorf("fill the log: %w", err)
 		}
-		if err := r.firstGeneration(ctx); err != nil {
+		// The first generation is requested too: an engine that finds none folds millions of events batch by batch.
+		first, err := r.request(ctx)
+		if err != nil {
+			return err
+		}
+		running, stop := context.WithCancel(ctx)
+		group, running := errgroup.WithContext(running)
+		defer func() { stop(); err = errors.Join(err, group.Wait()) }()
+		group.Go(func() error { return r.engine.Run(running) })
+		if _, err := r.await(running, first); err != nil {
 			return err
 		}
 		// The server writes what it has put off, so that the rebuild does not pay for it.
@@ -64,7 +70,7 @@ func (b *bench) rebuilds(scale float64) func(context.Context, func(result) error
 		if err != nil {
 			return err
 		}
-		at, err := r.await(ctx, asked)
+		at, err := r.await(running, asked)
 		if err != nil {
 			return err
 		}
@@ -90,21 +96,24 @@ func (r *rebuilding) report(began time.Time, at built, limit copyLimit, print fu
 	)
 }
 
-// openRebuilding starts a broker and makes an empty database; the program is started later.
+// openRebuilding starts a broker and makes an empty database; the engine is started later.
 func (b *bench) openRebuilding(ctx context.Context, records int) (*rebuilding, error) {
-	log, _, stop, err := b.eventLog(ctx)
+	log, topics, stop, err := b.eventLog(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &rebuilding{records: records, bench: b, log: log, brokers: b.brokers, stopLog: stop}
-	r.connections = min(manyPartitions, projections.CopiesAtOnce())
-	if r.url, err = b.emptyDatabase(ctx); err == nil {
-		err = migrations.Up(ctx, r.url)
+	r := &rebuilding{records: records, log: log, stopLog: stop, connections: min(manyPartitions, projections.CopiesAtOnce())}
+	url, err := b.emptyDatabase(ctx)
+	if err == nil {
+		err = migrations.Up(ctx, url)
 	}
 	if err == nil {
 		r.pool, err = pg.Open(ctx, pg.Config{
-			URL: r.url, SearchPath: []string{migrations.Engine, migrations.Views}, Name: "bench", MaxConns: 8,
+			URL: url, SearchPath: []string{migrations.Engine, migrations.Views}, Name: "bench", AsyncCommit: true, MaxConns: 24,
 		})
+	}
+	if err == nil {
+		r.engine, err = b.engine(projectors.PostInsights, log, topics, r.pool, nil)
 	}
 	if err != nil {
 		return nil, errors.Join(err, stop())
@@ -113,20 +122,14 @@ func (b *bench) openRebuilding(ctx context.Context, records int) (*rebuilding, e
 }
 
 func (r *rebuilding) close() {
-	if r.program != nil {
-		r.program.stop()
-	}
 	r.pool.Close()
 	r.stopLog() //nolint:errcheck // a temporary broker
 }
 
-// fill appends the directory of one agency, then registrations and readings of as many agencies as it takes.
+// fill appends registrations and readings of as many agencies as it takes.
 func (r *rebuilding) fill(ctx context.Context) error {
 	w := crowded()
 	agencies := (r.records + w.readings() - 1) / w.readings()
-	if err := appendAs(ctx, r.log, figureDirectory(0)); err != nil {
-		return err
-	}
 	left := r.records
 	put := func(events []fold.Event) error {
 		n := min(left, len(events))
@@ -158,28 +161,11 @@ func appendAs(ctx context.Context, log *eventlog.Log, events []fold.Event) error
 			drafts = append(drafts, commands.NewDraft(domain.TopicMetrics, data.Key(), data, data.CapturedAt))
 		case domain.PostRegistered:
 			drafts = append(drafts, commands.NewDraft(domain.TopicMetrics, data.Key(), data, data.RegisteredAt))
-		case domain.DirectoryEntity:
-			drafts = append(drafts, commands.EntityDraft(data, firstReading))
 		default:
 			return fmt.Errorf("no draft is known of %T", data)
 		}
 	}
 	return log.AppendBulk(ctx, drafts)
-}
-
-// firstGeneration makes a generation by a rebuild: a process that finds none would fold millions of events batch by batch.
-func (r *rebuilding) firstGeneration(ctx context.Context) error {
-	asked, err := r.request(ctx)
-	if err != nil {
-		return err
-	}
-	if r.program, err = r.bench.startServe(ctx, r.brokers, r.url, os.Stderr); err != nil {
-		return err
-	}
-	if _, err := r.await(ctx, asked); err != nil {
-		return err
-	}
-	return r.program.ready(ctx)
 }
 
 func (r *rebuilding) request(ctx context.Context) (operator.Generation, error) {
@@ -217,8 +203,6 @@ func (r *rebuilding) await(ctx context.Context, asked operator.Generation) (at b
 			return at, fmt.Errorf("the rebuild is %s: %s", state, why)
 		}
 		select {
-		case <-r.program.ended:
-			return at, errEnded
 		case <-ctx.Done():
 			return at, fmt.Errorf("the rebuild is still %s: %w", state, ctx.Err())
 		case <-time.After(rebuildLook):
