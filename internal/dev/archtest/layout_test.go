@@ -3,6 +3,7 @@ package archtest_test
 import (
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,38 +11,27 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/ledgerboard/ledgerboard/internal/dev/archtest"
 )
 
 // The domain takes the time as an argument.
 func TestTheDomainHasNoClock(t *testing.T) {
 	t.Parallel()
 	clock := regexp.MustCompile(`\btime\.(Now|Since|Until|After|AfterFunc|Tick|Sleep|NewTimer|NewTicker)\b`)
-	err := filepath.WalkDir(filepath.Join(root(t), "domain"), func(name string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return err
+	for _, file := range files(t) {
+		if strings.HasPrefix(file.Name, "domain/") {
+			source, err := os.ReadFile(filepath.Join(root(t), file.Name))
+			require.NoError(t, err)
+			require.Empty(t, clock.FindString(string(source)), file.Name)
 		}
-		source, err := os.ReadFile(name)
-		require.Empty(t, clock.FindString(string(source)), name)
-		return err
-	})
-	require.NoError(t, err)
+	}
 }
 
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	t.Parallel()
-	imports, err := archtest.Imports(root(t), module)
-	require.NoError(t, err)
-	packages := map[string]bool{}
-	for _, i := range imports {
-		packages[i.Package] = true
-	}
-	for p := range packages {
-		if strings.HasPrefix(p, "cmd/") { // a command's package comment stands in main.go
-			continue
+	for _, file := range files(t) {
+		if !strings.HasPrefix(file.Name, "cmd/") { // a command's package comment stands in main.go
+			require.FileExists(t, filepath.Join(root(t), path.Dir(file.Name), "doc.go"))
 		}
-		require.FileExists(t, filepath.Join(root(t), p, "doc.go"))
 	}
 }
 

@@ -3,10 +3,7 @@ package archtest
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -27,33 +24,18 @@ type Type struct {
 	seam   bool     // an interface with methods, or a struct of functions
 }
 
-// Types reads the types of all Go files below root that are no tests, in the order of their names.
-func Types(root, module string) ([]Type, error) {
+// Types returns the types of files, in the order of their names.
+func Types(files []File, module string) []Type {
 	found := map[string]*Type{}
-	err := walkFiles(root, func(name string) error {
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(root, name)
-		if err != nil {
-			return err
-		}
-		readTypes(found, file, filepath.ToSlash(relative), module)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read types below %s: %w", root, err)
+	for _, file := range files {
+		readTypes(found, file.Syntax, file.Name, module)
 	}
 	types := make([]Type, 0, len(found))
 	for _, t := range found {
 		types = append(types, *t)
 	}
 	slices.SortFunc(types, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
-	return types, nil
+	return types
 }
 
 func readTypes(found map[string]*Type, file *ast.File, name, module string) {
