@@ -1,4 +1,4 @@
-// Command mutate breaks one line at a time, of the guards that matter most, and says which break no test notices. A
+// Command mutate breaks one line at a time, of the guards of access and against loss, and says which break no test notices. A
 // test that passes with and without the line that it is there for proves nothing; here each names the line that it
 // guards.
 //
