@@ -223,11 +223,6 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 			return l.refuse(fmt.Errorf("origin is %q; posts of a main application must have %q",
 				post.Origin, domain.OriginMainApp))
 		}
-		registered, err := (Import{Now: now}).registered(post)
-		if err != nil {
-			return l.refuse(err)
-		}
-		l.drafts[0] = registered[0]
 		return l
 	}
 	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine created the key

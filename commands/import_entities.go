@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		Erase     bool            `json:"erase"` // append a tombstone
 		UpdatedAt *time.Time      `json:"updated_at"`
 	}
-	if err := json.Unmarshal(line, &l); err != nil && !errors.Is(err, io.EOF) {
+	if err := json.Unmarshal(line, &l); err != nil {
 		return nil, fmt.Errorf("is not a JSON object: %w", err)
 	}
 	at := now
@@ -59,7 +58,8 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		if err := json.Unmarshal(l.Data, &texts); err != nil {
 			return nil, fmt.Errorf("content of the post: %w", err)
 		}
-		return []domain.Draft{NewDraft(domain.TopicMetrics, post.Key(), post, now), contentOf(post, texts)}, nil
+		drafts, err := Import{Now: now}.registered(post)
+		return append(drafts, contentOf(post, texts)), err
 	case !isEntity:
 		return nil, fmt.Errorf("type %s is neither a directory.… entity nor metrics.post_registered.v1", l.Type)
 	}
@@ -70,9 +70,6 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		return nil, err
 	}
 	if entity, err = canonicalEntity(entity); err != nil {
-		return nil, err
-	}
-	if err := checkTexts(entity); err != nil {
 		return nil, err
 	}
 	return []domain.Draft{EntityDraft(entity, at)}, nil
@@ -95,32 +92,6 @@ func erasureLine(eventType, id string, registry *domain.Registry, at time.Time) 
 	return []domain.Draft{EraseDraft(kind, id, at)}, nil
 }
 
-// checkTexts refuses texts of an entity that would mislead readers: any text with a control
-// character of text direction, a name that shows nothing, an unknown time zone, and a logo that is no
-// picture. An empty name is unknown.
-func checkTexts(entity domain.DirectoryEntity) error {
-	for field, value := range reflect.ValueOf(entity).Fields() {
-		if value.Kind() != reflect.String {
-			continue
-		}
-		err := domain.CheckDirection(value.String())
-		if field.Name == "TimeZone" && value.String() != "" {
-			_, err = domain.LoadTimeZone(value.String())
-		}
-		if field.Name == "Logo" {
-			err = checkLogo(value.String())
-		}
-		if err == nil && field.Name == "Name" && value.String() != "" && !domain.Visible(value.String()) {
-			err = errors.New(`has no visible character; send a text with a letter, digit or symbol, or "" if it is unknown`)
-		}
-		if err != nil {
-			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			return fmt.Errorf("%s %w", name, err)
-		}
-	}
-	return nil
-}
-
 // checkMainAppID refuses ids in the range of entities that are connected in ledgerboard.
 func checkMainAppID(kind, id string) error {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.IsComputedID(n) {
@@ -133,52 +104,55 @@ func checkMainAppID(kind, id string) error {
 // lastYear is the last year that JSON can represent.
 const lastYear = 9999
 
-// canonicalEntity checks the ids of accounts and users that an entity names and converts them to
-// lower case: two spellings would be two accounts. Times are truncated as the tables store them, so
-// that an entity that is sent twice compares as equal.
-func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, err error) {
-	switch e := entity.(type) {
-	case domain.DirectoryAccount:
-		err = errors.Join(required("id", &e.ID), optional("parent_account", &e.ParentAccount))
-		entity = e
-	case domain.DirectoryUser:
-		err = errors.Join(required("id", &e.ID), required("account_id", &e.AccountID))
-		e.CreatedAt, e.UpdatedAt = stored(e.CreatedAt), stored(e.UpdatedAt)
-		entity = e
-	case domain.DirectoryOrder:
-		e.ID = lowerHexID(e.ID)
-		e.AssignedUsers = append([]string{}, e.AssignedUsers...)
-		err = errors.Join(required("buyer", &e.Buyer), required("seller", &e.Seller))
-		for i := range e.AssignedUsers {
-			err = errors.Join(err, required(fmt.Sprintf("assigned_users[%d]", i), &e.AssignedUsers[i]))
+// canonicalEntity checks the fields of an entity, and returns it in one spelling. Ids of accounts and
+// users are converted to lower case: two spellings would be two accounts. Times are truncated as the
+// tables store them, so that an entity that is sent twice compares as equal.
+func canonicalEntity(entity domain.DirectoryEntity) (domain.DirectoryEntity, error) {
+	fields := reflect.New(reflect.TypeOf(entity)).Elem()
+	fields.Set(reflect.ValueOf(entity))
+	var err error
+	for field, value := range fields.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch value := value.Addr().Interface().(type) {
+		case *time.Time:
+			*value = stored(*value)
+		case **time.Time:
+			*value = storedAt(*value)
+		case *[]string: // ids of users
+			*value = append([]string{}, *value...)
+			for i := range *value {
+				err = errors.Join(err, required(fmt.Sprintf("%s[%d]", name, i), &(*value)[i]))
+			}
+		case *string:
+			err = errors.Join(err, canonicalText(name, field, value))
 		}
-		entity = e
-	case domain.DirectorySession:
-		e.ID = lowerHexID(e.ID)
-		err = required("user_id", &e.UserID)
-		e.LoginAt = stored(e.LoginAt)
-		entity = e
-	case domain.DirectoryMember:
-		err = errors.Join(required("account_id", &e.AccountID), optional("user_id", &e.UserID))
-		entity = e
-	case domain.DirectoryConnection:
-		e.CreatedAt, e.UpdatedAt, e.ExpiresAt = stored(e.CreatedAt), stored(e.UpdatedAt), storedAt(e.ExpiresAt)
-		entity = e
-	case domain.DirectorySocialAccount:
-		err = errors.Join(required("parent_account", &e.ParentAccount), required("account_id", &e.AccountID))
-		e.CreatedAt, e.UpdatedAt = stored(e.CreatedAt), stored(e.UpdatedAt)
-		entity = e
-	case domain.DirectoryPlannedPost:
-		err = required("account_id", &e.AccountID)
-		e.ScheduledAt = storedAt(e.ScheduledAt)
-		entity = e
-	case domain.DirectorySubscription:
-		err = required("account_id", &e.AccountID)
-		e.Currency = strings.ToUpper(e.Currency)
-		e.StartsAt, e.EndsAt = stored(e.StartsAt), storedAt(e.EndsAt)
-		entity = e
 	}
+	entity, _ = fields.Interface().(domain.DirectoryEntity)
 	return entity, err
+}
+
+// canonicalText refuses a text that would mislead readers: any text with a control character of text
+// direction, a name that shows nothing, an unknown time zone, and a logo that is no picture. An empty
+// name is unknown.
+func canonicalText(name string, field reflect.StructField, text *string) (err error) {
+	switch hex := field.Tag.Get("hex"); {
+	case hex == "required" || hex == "optional" && *text != "":
+		return required(name, text)
+	case hex == "any":
+		*text = lowerHexID(*text)
+	case field.Name == "Currency":
+		*text = strings.ToUpper(*text)
+	case field.Name == "Logo":
+		err = checkLogo(*text)
+	case field.Name == "TimeZone" && *text != "":
+		_, err = domain.LoadTimeZone(*text)
+	case field.Name == "Name" && *text != "" && !domain.Visible(*text):
+		err = errors.New(`has no visible character; send a text with a letter, digit or symbol, or "" if it is unknown`)
+	}
+	if err = cmp.Or(domain.CheckDirection(*text), err); err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
+	return nil
 }
 
 // stored returns a time with the resolution of the tables.
@@ -253,11 +227,4 @@ func required(field string, id *string) error {
 	}
 	*id = hex
 	return nil
-}
-
-func optional(field string, id *string) error {
-	if *id == "" {
-		return nil
-	}
-	return required(field, id)
 }

@@ -50,8 +50,7 @@ type ImportedOwner struct {
 // MetricLine is a line of a post or of a reading.
 type MetricLine struct {
 	Owner ImportedOwner
-	At    time.Time   // of the reading, or of the registration of the post
-	Data  domain.Data // a [domain.PostRegistered], [domain.AccountRead] or [domain.PostRead] without its tenant
+	Data  Fact // a [domain.PostRegistered], [domain.AccountRead] or [domain.PostRead] without its tenant
 	Texts domain.PostTexts
 }
 
@@ -262,7 +261,7 @@ func accountReading(l accountLine) (MetricLine, error) {
 		err = cmp.Or(err, fmt.Errorf("%s %w", name, errUnknownMember))
 	}
 	err = cmp.Or(err, missing("a figure", len(read.Figures) == 0))
-	return MetricLine{Owner: l.ImportedOwner, At: l.CapturedAt, Data: read}, err
+	return MetricLine{Owner: l.ImportedOwner, Data: read}, err
 }
 
 // postReading reads a row of tSPostInsights.
@@ -271,7 +270,7 @@ func postReading(l postReadingLine) (MetricLine, error) {
 		Platform: l.Platform, CapturedAt: l.CapturedAt, ExternalID: l.ExternalID,
 		PublishedAt: known(l.PublishedAt), Counts: l.Counts,
 	}
-	return MetricLine{Owner: l.ImportedOwner, At: l.CapturedAt, Data: read}, cmp.Or(
+	return MetricLine{Owner: l.ImportedOwner, Data: read}, cmp.Or(
 		missing("captured_at", l.CapturedAt.IsZero()), missing("a figure", l.Counts == domain.Counts{}))
 }
 
@@ -284,7 +283,7 @@ func registeredPost(l postLine) (MetricLine, error) {
 	if l.CategoryID != nil && *l.CategoryID == 0 {
 		post.CategoryID = nil // 0 is no category in the old table
 	}
-	return MetricLine{Owner: l.ImportedOwner, At: l.RegisteredAt, Data: post, Texts: l.PostTexts},
+	return MetricLine{Owner: l.ImportedOwner, Data: post, Texts: l.PostTexts},
 		missing("registered_at", l.RegisteredAt.IsZero())
 }
 

@@ -22,8 +22,10 @@ func TestImportTimes(t *testing.T) {
 	t.Parallel()
 	read := func(at string) (time.Time, error) {
 		line, err := importLine(t, "account_reading", `{"social_account_id":7,"p_id":1,"followers":1,"captured_at":`+at+`}`)
-		reading, _ := line.(commands.MetricLine)
-		return reading.At, err
+		if err != nil {
+			return time.Time{}, err
+		}
+		return line.(commands.MetricLine).Data.Captured(), nil //nolint:forcetypeassert // it must be one
 	}
 	want := time.Date(2024, 3, 1, 9, 0, 0, 0, time.UTC)
 	for _, at := range []string{
@@ -170,7 +172,7 @@ func TestPostIDsHaveTheFormOfTheirPlatform(t *testing.T) {
 	require.Error(t, domain.Platform(2).CheckPostID("1"))
 	_, err := (commands.Import{World: commands.NewImportWorld(), Now: time.Now()}).Drafts(commands.MetricLine{
 		Owner: commands.ImportedOwner{Tenant: domain.Tenant{ParentAccount: movedAgency, AccountID: movedAccount(1), MemberID: 7, SocialAccount: 5}, Platform: domain.Facebook},
-		At:    time.Unix(1.7e9, 0), Data: domain.PostRead{Platform: domain.Facebook, ExternalID: "1.78414E+16", CapturedAt: time.Unix(1.7e9, 0)},
+		Data:  domain.PostRead{Platform: domain.Facebook, ExternalID: "1.78414E+16", CapturedAt: time.Unix(1.7e9, 0)},
 	})
 	require.ErrorContains(t, err, "external_id is not an id of a post on Facebook")
 }
@@ -198,7 +200,7 @@ func FuzzImportLine(f *testing.F) {
 		}
 		switch line := line.(type) {
 		case commands.MetricLine:
-			require.False(t, line.At.IsZero())
+			require.False(t, line.Data.Captured().IsZero())
 			if drafts, err := use.Drafts(line); err == nil {
 				require.NotEmpty(t, drafts[0].Envelope.ID)
 			}
@@ -227,8 +229,8 @@ func TestOnlyAcceptedPostsHaveATime(t *testing.T) {
 	at := time.Unix(1.7e9, 0).UTC()
 	owner := commands.ImportedOwner{Tenant: domain.Tenant{ParentAccount: movedAgency, AccountID: movedAccount(1), MemberID: 7, SocialAccount: 5}, Platform: domain.Facebook}
 	use := commands.Import{World: commands.NewImportWorld(), GrowthWindow: time.Hour, Now: at}
-	drafts := func(data domain.Data) []domain.Draft {
-		drafts, err := use.Drafts(commands.MetricLine{Owner: owner, At: at, Data: data})
+	drafts := func(data commands.Fact) []domain.Draft {
+		drafts, err := use.Drafts(commands.MetricLine{Owner: owner, Data: data})
 		require.NoError(t, err)
 		return drafts
 	}
@@ -237,6 +239,6 @@ func TestOnlyAcceptedPostsHaveATime(t *testing.T) {
 	published := func() *time.Time { return drafts(reading)[0].Data.(domain.PostRead).PublishedAt }
 	registered := drafts(post)
 	require.Nil(t, published())
-	use.World.Accept(registered)
+	use.World.Accept(registered[0].Data)
 	require.Equal(t, &at, published())
 }

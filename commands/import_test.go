@@ -176,10 +176,10 @@ func TestImportConnections(t *testing.T) {
 	row := commands.ImportedToken{DirectoryConnection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
 	seals := func(outcome commands.SecretOutcome, stored string) {
 		t.Helper()
-		draft, err := use.Connection(row.DirectoryConnection)
+		drafts, err := use.Drafts(row)
 		require.NoError(t, err)
-		require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
-		connection := draft.Data.(domain.DirectoryConnection) //nolint:forcetypeassert // it must be one
+		require.NotContains(t, fmt.Sprintf("%+v", drafts), "invented")
+		connection := drafts[0].Data.(domain.DirectoryConnection) //nolint:forcetypeassert // it must be one
 		before := string(secrets[connection.SecretRef])
 		for _, write := range []bool{false, true} {
 			require.Equal(t, before, string(secrets[connection.SecretRef]))
@@ -210,7 +210,7 @@ func TestImportConnections(t *testing.T) {
 	seals(commands.SecretAbsent, "")
 
 	row.MemberID = 8
-	_, err := use.Connection(row.DirectoryConnection)
+	_, err := use.Drafts(row)
 	require.ErrorContains(t, err, "the directory does not know this member")
 }
 
@@ -414,7 +414,7 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 	}
 	_, err := commands.EntityLine(line(t, domain.DirectoryMember{ID: domain.FirstComputedID - 1, AccountID: movedAccount(1)}), registry, now)
 	require.NoError(t, err)
-	_, err = commands.Import{World: commands.NewImportWorld()}.Connection(domain.DirectoryConnection{ID: domain.FirstComputedID})
+	_, err = commands.Import{World: commands.NewImportWorld()}.Drafts(commands.ImportedToken{DirectoryConnection: domain.DirectoryConnection{ID: domain.FirstComputedID}})
 	require.ErrorContains(t, err, "ids from 4503599627370496 are reserved")
 }
 
@@ -435,7 +435,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	use := commands.Import{World: world, Now: time.Now()}
 	theirs := func(id int64, external string) error {
 		e := domain.DirectorySocialAccount{ID: id, ParentAccount: movedAgency, AccountID: movedAccount(1), ConnectionID: 70, Platform: domain.Facebook, ExternalID: external, Connected: true}
-		_, err := use.Entity(commands.EntityDraft(e, time.Now()))
+		_, err := use.Drafts(commands.EntityDraft(e, time.Now()))
 		return err
 	}
 	require.ErrorContains(t, theirs(5, "1001"), "is connected in ledgerboard")
@@ -446,10 +446,10 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	page.ID = domain.ComputedSocialAccount(movedAgency, domain.LinkedIn, domain.LinkedInCompanyPage, "5501")
 	require.True(t, world.Put(domain.EntityKey(page), page, ledgertest.Later()))
 	page.ID, page.ConnectionID, page.ExternalID = 5, 70, "urn:li:organization:5501"
-	_, err := use.Entity(commands.EntityDraft(page, time.Now()))
+	_, err := use.Drafts(commands.EntityDraft(page, time.Now()))
 	require.ErrorContains(t, err, "is connected in ledgerboard", "LinkedIn's page is one, with and without what makes a URN of it")
 	erase := func() error {
-		_, err := use.Entity(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
+		_, err := use.Drafts(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
 		return err
 	}
 	require.ErrorContains(t, erase(), `social account 7: facebook "1002" is connected in ledgerboard and cannot be erased; disconnect it in ledgerboard first`)

@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ImportWorld is the directory as seen by an import: the entities in the log, overlaid by those in
-// the files. It finds what lines do not state about their owners.
+// ImportWorld is what an import knows: the entities and the texts of posts in the log, overlaid by those
+// in the files. It finds what lines do not state about their owners.
 type ImportWorld struct {
-	states    map[string]importState            // by directory key
+	states    map[string]importState            // of entities and texts, by key
 	entities  map[string]domain.DirectoryEntity // by directory key, only of kinds that rows refer to
 	index     *importIndex                      // nil if it must be rebuilt
 	published map[string]time.Time              // posts in the files, by [domain.PostID]
@@ -22,7 +22,7 @@ type ImportWorld struct {
 type importState struct {
 	domain.CompactedRecord
 
-	digest uint64 // of the entity
+	digest uint64 // of the entity or the texts
 }
 
 // importIndex finds entities by attributes other than their keys.
@@ -39,46 +39,63 @@ func NewImportWorld() *ImportWorld {
 	}
 }
 
-// Stored records an entity's state in the log. Call it in log order. A nil entity is a tombstone.
-func (w *ImportWorld) Stored(key string, entity domain.DirectoryEntity, at time.Time) {
+// Stored records the state of a key in the log. Call it in log order. nil is a tombstone.
+func (w *ImportWorld) Stored(key string, data domain.Data, at time.Time) {
 	delete(w.states, key)
-	w.Put(key, entity, at)
+	w.Put(key, data, at)
 }
 
-// Accept notes when a post was published, for its readings without that time. drafts are those of a
-// line that is imported.
-func (w *ImportWorld) Accept(drafts []domain.Draft) {
-	if post, ok := drafts[0].Data.(domain.PostRegistered); ok && post.PublishedAt != nil {
-		w.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
-	}
-}
-
-// Put records an entity's state at a time, unless a later state is recorded. It reports whether the
-// entity has changed. A nil entity is a tombstone.
-func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity, at time.Time) (changed bool) {
+// Put records a state, unless a later one is recorded. It reports whether the state is a change. nil is
+// a tombstone.
+func (w *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed bool) {
 	before, exists := w.states[key]
-	next := importState{CompactedRecord: domain.CompactedRecord{At: at, Erased: entity == nil}}
+	next := importState{domain.CompactedRecord{At: at, Erased: data == nil}, stateDigest(data)}
 	if exists && !next.Replaces(before.CompactedRecord) {
 		return false
 	}
-	if entity == nil {
-		w.states[key] = next
+	w.states[key] = next
+	switch e := data.(type) {
+	case nil:
 		delete(w.entities, key)
 		w.index = nil
 		return exists && !before.Erased
-	}
-	next.digest = digest(entity)
-	w.states[key] = next
-	if exists && !before.Erased && before.digest == next.digest {
-		return false
-	}
-	switch entity.(type) {
 	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
 		domain.DirectoryConnection, domain.DirectorySubscription:
-		w.entities[key] = entity
+		w.entities[key], _ = e.(domain.DirectoryEntity)
 		w.index = nil
 	}
-	return true
+	return !exists || before.Erased || before.digest != next.digest
+}
+
+// Admit puts the event of a line and reports whether it is to be appended. An entity or text that
+// differs from another one with the same time is refused.
+func (w *ImportWorld) Admit(d domain.Draft) (changed bool, err error) {
+	before, exists := w.states[d.Key]
+	content, isContent := d.Data.(domain.PostContent)
+	switch {
+	case isContent && w.erasesContent(content.PostRef):
+		return false, nil
+	case d.Data != nil && exists && !before.Erased && before.At.Equal(d.Envelope.Time) && before.digest != stateDigest(d.Data):
+		return false, errors.New("differs from another state with the same updated_at, or registered_at")
+	}
+	return w.Put(d.Key, d.Data, d.Envelope.Time), nil
+}
+
+// stateDigest returns a digest of what two states of a key must agree on. The client of a text may
+// differ if the page has moved.
+func stateDigest(data domain.Data) uint64 {
+	if content, ok := data.(domain.PostContent); ok {
+		return Digest(content.PostTexts)
+	}
+	return Digest(data)
+}
+
+// Accept notes when a post was published, for its readings without that time. post is that of a line
+// that is imported.
+func (w *ImportWorld) Accept(post domain.Data) {
+	if post, ok := post.(domain.PostRegistered); ok && post.PublishedAt != nil {
+		w.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
+	}
 }
 
 func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, bool) {
@@ -158,9 +175,19 @@ func (w *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.Account
 	return t, cmp.Or(o.AccountType, social.AccountType), err
 }
 
-// ErasesContent reports whether the owner of a post's texts was erased: its social account, or its
-// agency.
-func (w *ImportWorld) ErasesContent(post domain.PostRef) bool {
+// ErasedContents returns the keys of the texts whose owners were erased: their social accounts, or
+// their agencies.
+func (w *ImportWorld) ErasedContents() (keys []string) {
+	for key, state := range w.states {
+		post, _, err := domain.SplitContentKey(key)
+		if err == nil && !state.Erased && w.erasesContent(post) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (w *ImportWorld) erasesContent(post domain.PostRef) bool {
 	social := domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(post.SocialAccount, 10))
 	return w.states[social].Erased || w.states[domain.DirectoryKey(domain.KindAccount, post.ParentAccount)].Erased
 }

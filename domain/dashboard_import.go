@@ -319,16 +319,21 @@ const ImportActor = "system:import"
 // record. An import that changes nothing appends no record. Except for Repaired and
 // Refused, the numbers count the items that the import is about to append.
 type DataImported struct {
-	Files           []ImportedFile `json:"files"`            // the files that were read
-	Entities        int            `json:"entities"`         // entities of the main application
-	Connections     int            `json:"connections"`      // connections of people to platforms
-	Tokens          int            `json:"tokens,omitempty"` // tokens of connections; absent instead of 0
-	Dashboards      int            `json:"dashboards"`       // dashboards of the legacy system
-	Posts           int            `json:"posts"`            // published posts
-	AccountReadings int            `json:"account_readings"` // readings of the figures of accounts
-	PostReadings    int            `json:"post_readings"`    // readings of the figures of posts
-	Repaired        int            `json:"repaired"`         // repairs of dashboards: ids and scopes that were removed or added
-	Refused         int            `json:"refused"`          // rows that are not imported
+	Files []ImportedFile `json:"files"` // the files that were read
+	ImportCounts
+	Repaired int `json:"repaired"` // repairs of dashboards: ids and scopes that were removed or added
+	Refused  int `json:"refused"`  // rows that are not imported
+}
+
+// ImportCounts counts items by kind.
+type ImportCounts struct {
+	Entities        int `json:"entities"`         // entities of the main application
+	Connections     int `json:"connections"`      // connections of people to platforms
+	Tokens          int `json:"tokens"`           // tokens of connections
+	Dashboards      int `json:"dashboards"`       // dashboards of the legacy system
+	Posts           int `json:"posts"`            // published posts
+	AccountReadings int `json:"account_readings"` // readings of the figures of accounts
+	PostReadings    int `json:"post_readings"`    // readings of the figures of posts
 }
 
 // ImportedFile is a file that was read.

@@ -51,14 +51,14 @@ func SplitDirectoryKey(key string) (kind, id string, err error) {
 
 // DirectoryAccount is an agency (no parent) or one of its sub-accounts.
 type DirectoryAccount struct {
-	ID            string `json:"id"`                       // 24 hex digits
-	RowID         int64  `json:"row_id"`                   // the `accountId` in paths of the analytics endpoints
-	ParentAccount string `json:"parent_account,omitempty"` // "" for an agency
-	Name          string `json:"name"`                     // name, as in the directory
-	Email         string `json:"email,omitempty"`          // email address
-	Phone         string `json:"phone,omitempty"`          // telephone number
-	Address       string `json:"address,omitempty"`        // postal address
-	CustomDomain  string `json:"custom_domain,omitempty"`  // agencies: host of login_url, preferred to white_label_url
+	ID            string `json:"id" hex:"required"`                       // 24 hex digits
+	RowID         int64  `json:"row_id"`                                  // the `accountId` in paths of the analytics endpoints
+	ParentAccount string `json:"parent_account,omitempty" hex:"optional"` // "" for an agency
+	Name          string `json:"name"`                                    // name, as in the directory
+	Email         string `json:"email,omitempty"`                         // email address
+	Phone         string `json:"phone,omitempty"`                         // telephone number
+	Address       string `json:"address,omitempty"`                       // postal address
+	CustomDomain  string `json:"custom_domain,omitempty"`                 // agencies: host of login_url, preferred to white_label_url
 	// For agencies: the white-label address, used in login_url if there is no custom domain.
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
 	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used in reports for their clients; "" for none
@@ -72,20 +72,20 @@ type DirectoryAccount struct {
 
 // DirectoryUser is a person who can sign in.
 type DirectoryUser struct {
-	ID           string    `json:"id"`                     // 24 hex digits
-	AccountID    string    `json:"account_id"`             // agency or sub-account, 24 hex digits
-	Name         string    `json:"name"`                   // name, as in the directory
-	Email        string    `json:"email,omitempty"`        // email address
-	Phone        string    `json:"phone,omitempty"`        // telephone number
-	Image        string    `json:"image,omitempty"`        // URL of a picture; may be empty
-	MeetingLink  string    `json:"meeting_link,omitempty"` // URL for scheduling a meeting; may be empty
-	Role         string    `json:"role,omitempty"`         // for display; grants no rights
-	Company      string    `json:"company,omitempty"`      // the company that the user works for
-	IsOwner      bool      `json:"is_owner"`               // whether the user owns the account
-	Active       bool      `json:"active"`                 // whether the user is active
-	ResetPending bool      `json:"reset_pending"`          // whether a password reset is pending; the user is shown as inactive
-	CreatedAt    time.Time `json:"created_at,omitzero"`    // when it was created, UTC
-	UpdatedAt    time.Time `json:"updated_at,omitzero"`    // when it was last changed, UTC
+	ID           string    `json:"id" hex:"required"`         // 24 hex digits
+	AccountID    string    `json:"account_id" hex:"required"` // agency or sub-account, 24 hex digits
+	Name         string    `json:"name"`                      // name, as in the directory
+	Email        string    `json:"email,omitempty"`           // email address
+	Phone        string    `json:"phone,omitempty"`           // telephone number
+	Image        string    `json:"image,omitempty"`           // URL of a picture; may be empty
+	MeetingLink  string    `json:"meeting_link,omitempty"`    // URL for scheduling a meeting; may be empty
+	Role         string    `json:"role,omitempty"`            // for display; grants no rights
+	Company      string    `json:"company,omitempty"`         // the company that the user works for
+	IsOwner      bool      `json:"is_owner"`                  // whether the user owns the account
+	Active       bool      `json:"active"`                    // whether the user is active
+	ResetPending bool      `json:"reset_pending"`             // whether a password reset is pending; the user is shown as inactive
+	CreatedAt    time.Time `json:"created_at,omitzero"`       // when it was created, UTC
+	UpdatedAt    time.Time `json:"updated_at,omitzero"`       // when it was last changed, UTC
 }
 
 // UserStatus is the status of a user, and of the account that the user claims, for authorization.
@@ -103,27 +103,27 @@ type UserStatus struct {
 
 // DirectoryOrder is a client's order with its agency. It determines the points of contact.
 type DirectoryOrder struct {
-	ID            string   `json:"id"`             // any text
-	Buyer         string   `json:"buyer"`          // sub-account, 24 hex digits
-	Seller        string   `json:"seller"`         // agency, 24 hex digits
-	ProductType   string   `json:"product_type"`   // type of the product that was ordered
-	AssignedUsers []string `json:"assigned_users"` // users of the agency, 24 hex digits each
+	ID            string   `json:"id" hex:"any"`                  // any text
+	Buyer         string   `json:"buyer" hex:"required"`          // sub-account, 24 hex digits
+	Seller        string   `json:"seller" hex:"required"`         // agency, 24 hex digits
+	ProductType   string   `json:"product_type"`                  // type of the product that was ordered
+	AssignedUsers []string `json:"assigned_users" hex:"required"` // users of the agency, 24 hex digits each
 }
 
 // DirectorySession is one sign-in. `last_login` is the time of a user's newest session.
 type DirectorySession struct {
-	ID      string    `json:"id"`       // any text
-	UserID  string    `json:"user_id"`  // 24 hex digits
-	LoginAt time.Time `json:"login_at"` // when the user signed in, UTC
+	ID      string    `json:"id" hex:"any"`           // any text
+	UserID  string    `json:"user_id" hex:"required"` // 24 hex digits
+	LoginAt time.Time `json:"login_at"`               // when the user signed in, UTC
 }
 
 // DirectoryMember is a person in an account who owns social connections.
 type DirectoryMember struct {
-	ID        int64  `json:"id"`                // number of the member. Positive.
-	AccountID string `json:"account_id"`        // the account, 24 hex digits
-	UserID    string `json:"user_id,omitempty"` // 24 hex digits; "" for a member who is not a user
-	Name      string `json:"name"`              // name, as in the directory
-	Active    bool   `json:"active"`            // whether the member is active
+	ID        int64  `json:"id"`                               // number of the member. Positive.
+	AccountID string `json:"account_id" hex:"required"`        // the account, 24 hex digits
+	UserID    string `json:"user_id,omitempty" hex:"optional"` // 24 hex digits; "" for a member who is not a user
+	Name      string `json:"name"`                             // name, as in the directory
+	Active    bool   `json:"active"`                           // whether the member is active
 }
 
 // DirectoryConnection is a member's authorization on a platform (`tMemberAuth`), a grant: what one
@@ -150,11 +150,11 @@ type DirectoryDefaultAccount struct {
 
 // DirectorySocialAccount is one connected profile or page (`tSAccounts`).
 type DirectorySocialAccount struct {
-	ID            int64       `json:"id"`             // number of the social account. Positive.
-	ParentAccount string      `json:"parent_account"` // the agency, 24 hex digits
-	AccountID     string      `json:"account_id"`     // the account, 24 hex digits
-	MemberID      int64       `json:"member_id"`      // id of the member who owns the connection
-	ConnectionID  int64       `json:"connection_id"`  // the connection that the social account uses
+	ID            int64       `json:"id"`                            // number of the social account. Positive.
+	ParentAccount string      `json:"parent_account" hex:"required"` // the agency, 24 hex digits
+	AccountID     string      `json:"account_id" hex:"required"`     // the account, 24 hex digits
+	MemberID      int64       `json:"member_id"`                     // id of the member who owns the connection
+	ConnectionID  int64       `json:"connection_id"`                 // the connection that the social account uses
 	Platform      Platform    `json:"p_id"`
 	AccountType   AccountType `json:"a_type,omitempty"`
 	ExternalID    string      `json:"external_id"` // the platform's id
@@ -168,24 +168,24 @@ type DirectorySocialAccount struct {
 
 // DirectoryPlannedPost links a post to its category (`tContentPlanner`).
 type DirectoryPlannedPost struct {
-	ID            int64  `json:"id"`                    // number of the planner entry. Positive.
-	AccountID     string `json:"account_id"`            // the account, 24 hex digits
-	SocialAccount int64  `json:"social_account_id"`     // the connected profile or page, by its id
-	ExternalID    string `json:"external_id,omitempty"` // the platform's id of the post; "" until published
-	CategoryID    int64  `json:"c_id"`                  // content category
+	ID            int64  `json:"id"`                        // number of the planner entry. Positive.
+	AccountID     string `json:"account_id" hex:"required"` // the account, 24 hex digits
+	SocialAccount int64  `json:"social_account_id"`         // the connected profile or page, by its id
+	ExternalID    string `json:"external_id,omitempty"`     // the platform's id of the post; "" until published
+	CategoryID    int64  `json:"c_id"`                      // content category
 	// When the post is to be published, UTC; absent if it is not scheduled.
 	ScheduledAt *time.Time `json:"scheduled_at,omitempty"`
 }
 
 // DirectorySubscription is an account's subscription (`tSubscriptions`).
 type DirectorySubscription struct {
-	ID         int64      `json:"id"`                    // number of the subscription. Positive.
-	AccountID  string     `json:"account_id"`            // the account, 24 hex digits
-	Plan       string     `json:"plan"`                  // name of the plan
-	PriceMinor *int64     `json:"price_minor,omitempty"` // per month, in minor units of ISO 4217; null if unknown
-	Currency   string     `json:"currency,omitempty"`    // ISO 4217
-	StartsAt   time.Time  `json:"starts_at"`             // when the subscription begins, UTC
-	EndsAt     *time.Time `json:"ends_at,omitempty"`     // null if open-ended
+	ID         int64      `json:"id"`                        // number of the subscription. Positive.
+	AccountID  string     `json:"account_id" hex:"required"` // the account, 24 hex digits
+	Plan       string     `json:"plan"`                      // name of the plan
+	PriceMinor *int64     `json:"price_minor,omitempty"`     // per month, in minor units of ISO 4217; null if unknown
+	Currency   string     `json:"currency,omitempty"`        // ISO 4217
+	StartsAt   time.Time  `json:"starts_at"`                 // when the subscription begins, UTC
+	EndsAt     *time.Time `json:"ends_at,omitempty"`         // null if open-ended
 }
 
 // DirectoryCategory is one content category (`tDefaultCategories`).

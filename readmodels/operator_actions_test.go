@@ -37,7 +37,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, cut, p.tick())), "killed in between")
 	order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "GDPR-1"}}
 	repeated := domain.ErasureOrder{Reason: domain.Reason{Code: domain.ReasonDataRepair}}
-	imported := domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}}, Entities: 2}
+	imported := domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}}, ImportCounts: domain.ImportCounts{Entities: 2}}
 	for _, data := range []domain.Data{domain.PersonErased{User: nina, Order: order}, imported} {
 		draft := commands.NewDraft(domain.TopicOperations, agencyA, data, p.tick())
 		draft.Envelope.Audit.Actor = "system:x"

@@ -3316,39 +3316,9 @@ export interface components {
             users_not_shown?: components["schemas"]["UserNotShown"][];
         };
         /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so even an interrupted import is on record. An import that changes nothing appends no record. Except for Repaired and Refused, the numbers count the items that the import is about to append. */
-        DataImported: {
-            /**
-             * Format: int64
-             * @description Readings of the figures of accounts.
-             */
-            account_readings: number;
-            /**
-             * Format: int64
-             * @description Connections of people to platforms.
-             */
-            connections: number;
-            /**
-             * Format: int64
-             * @description Dashboards of the legacy system.
-             */
-            dashboards: number;
-            /**
-             * Format: int64
-             * @description Entities of the main application.
-             */
-            entities: number;
+        DataImported: components["schemas"]["ImportCounts"] & {
             /** @description The files that were read. */
             files: components["schemas"]["ImportedFile"][];
-            /**
-             * Format: int64
-             * @description Readings of the figures of posts.
-             */
-            post_readings: number;
-            /**
-             * Format: int64
-             * @description Published posts.
-             */
-            posts: number;
             /**
              * Format: int64
              * @description Rows that are not imported.
@@ -3359,11 +3329,6 @@ export interface components {
              * @description Repairs of dashboards: ids and scopes that were removed or added.
              */
             repaired: number;
-            /**
-             * Format: int64
-             * @description Tokens of connections; absent instead of 0.
-             */
-            tokens?: number;
         };
         /**
          * Format: date
@@ -4147,6 +4112,44 @@ export interface components {
         };
         /** @description Id, 24 hex digits. */
         Id: string;
+        /** @description Counts items by kind. */
+        ImportCounts: {
+            /**
+             * Format: int64
+             * @description Readings of the figures of accounts.
+             */
+            account_readings: number;
+            /**
+             * Format: int64
+             * @description Connections of people to platforms.
+             */
+            connections: number;
+            /**
+             * Format: int64
+             * @description Dashboards of the legacy system.
+             */
+            dashboards: number;
+            /**
+             * Format: int64
+             * @description Entities of the main application.
+             */
+            entities: number;
+            /**
+             * Format: int64
+             * @description Readings of the figures of posts.
+             */
+            post_readings: number;
+            /**
+             * Format: int64
+             * @description Published posts.
+             */
+            posts: number;
+            /**
+             * Format: int64
+             * @description Tokens of connections.
+             */
+            tokens: number;
+        };
         /** @description A file that was read. */
         ImportedFile: {
             /**

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 type importCommand struct {
@@ -43,28 +43,25 @@ type importRun struct {
 
 	// from the files
 	files     []*importFile
-	lines     int // number of lines read
-	entities  []placed[domain.Draft]
-	tokens    []placed[commands.ImportedToken]
-	metrics   []metricLine
+	lines     int                                   // number of lines read
+	entities  []keptLine                            // in their order
+	tokens    []keptLine                            // in their order
 	agencies  map[string][]domain.ImportedDashboard // old dashboards by agency
 	documents map[string]place                      // by agency, account and document, and by agency and account
+	metrics   []metricLine
+	spool     *os.File // the lines of metrics
+	spooled   int64    // its length
 
 	// the installation
-	parts    *app.Parts      // nil if nothing is open
-	log      *eventlog.Log   // nil if it does not exist yet (dry run)
-	erasures domain.Erasures // entities that must not be restored
-	erases   bool            // whether a line erases an entity, perhaps again
-	readings importedReadings
+	parts    *app.Parts    // nil if nothing is open
+	log      *eventlog.Log // nil if it does not exist yet (dry run)
+	readings map[uuid.UUID]importedReading
 
-	imports   map[string]int32 // numbers of imports, by id
-	withdrawn map[int32]bool   // by number
-
-	contents map[string]contentState // texts of posts by key: of the log, then also of the files
-
-	// what to append besides posts, readings and dashboards
-	drafts     []domain.Draft // of entities, and of the connections of tokens
-	tombstones []domain.Draft // of the texts of posts
+	// the plan
+	first   map[string]firstLine     // by the identity of the line
+	erases  bool                     // whether a line erases an entity, perhaps again
+	drafts  []domain.Draft           // what to append besides posts, readings and dashboards
+	secrets []commands.ImportedToken // what to seal
 }
 
 // Run checks everything before it appends anything.
@@ -72,6 +69,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	i := &importRun{
 		importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(),
 		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
+		readings: map[uuid.UUID]importedReading{}, first: map[string]firstLine{},
 		report: importReport{DryRun: c.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
 	}
 	i.use = commands.Import{
@@ -79,15 +77,14 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		NoSubscriptions: c.Subscriptions == app.SubscriptionsNone, Now: i.now,
 	}
 	switch {
+	case c.GrowthWindow <= 0:
+		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
 	case c.Withdraw != "" && len(c.Files) > 0:
 		return usageError{errors.New("--withdraw takes no files: first withdraw, then import the correct files")}
 	case c.Withdraw == "" && len(c.Files) == 0:
 		return usageError{errors.New("name at least one file, or - for standard input")}
 	case c.Withdraw == "" && (c.Yes || c.Reason != ""):
 		return usageError{errors.New("--yes and --reason are only for --withdraw")}
-	}
-	if c.GrowthWindow <= 0 {
-		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
 	}
 	defer func() { err = errors.Join(err, i.close()) }()
 	if c.Withdraw != "" {
@@ -118,23 +115,11 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 func (i *importRun) close() (err error) {
-	for _, f := range i.files {
-		err = errors.Join(err, f.Close())
+	if i.spool != nil {
+		err = i.spool.Close()
 	}
 	if i.parts != nil {
 		err = errors.Join(err, i.parts.Close())
 	}
 	return err
-}
-
-// checkSecretsKey checks the keys that encrypt the tokens of the files.
-func (i *importRun) checkSecretsKey() error {
-	if _, err := vault.OpenKeyring(i.SecretsKey, nil); err != nil {
-		return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens: %w", err)}
-	}
-	return nil
-}
-
-func (i *importRun) refuse(at place, reason error) {
-	i.report.Refused = append(i.report.Refused, importRefusal{at, reason.Error()})
 }

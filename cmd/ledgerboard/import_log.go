@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -30,8 +29,8 @@ func (i *importRun) open(ctx context.Context) (err error) {
 	config := i.config(i.logger(i.out))
 	config.Existing = i.DryRun
 	if seals {
-		if err := i.checkSecretsKey(); err != nil {
-			return err
+		if _, err := vault.OpenKeyring(i.SecretsKey, nil); err != nil {
+			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens: %w", err)}
 		}
 		config.SecretsKey = i.SecretsKey
 	}
@@ -54,7 +53,12 @@ func (i *importRun) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return i.readDirectory(ctx)
+	erased, err := app.Erasures(ctx, i.log)
+	if err != nil {
+		return err
+	}
+	i.use.Erasures = domain.NewErasures(erased)
+	return wrapError("read the directory", i.readStates(ctx, domain.TopicDirectory))
 }
 
 func (i *importRun) openSecrets(ctx context.Context) error {
@@ -79,89 +83,73 @@ func (i *importRun) openSecrets(ctx context.Context) error {
 	return err
 }
 
-func (i *importRun) readDirectory(ctx context.Context) error {
-	lines, err := app.Erasures(ctx, i.log)
-	if err != nil {
-		return err
-	}
-	i.erasures = domain.NewErasures(lines)
-	err = app.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
-		if err != nil {
-			return // it is a dead letter; the import does not need it
+// readStates reads a compacted topic. Dead letters are left out.
+func (i *importRun) readStates(ctx context.Context, topic string) error {
+	return app.ScanTopic(ctx, i.log, topic, func(r domain.Recorded, err error) {
+		if err == nil {
+			i.use.World.Stored(r.Key, r.Data, r.Envelope.Time)
 		}
-		entity, _ := recorded.Data.(domain.DirectoryEntity)
-		i.use.World.Stored(recorded.Key, entity, recorded.Envelope.Time)
 	})
-	return wrapError("read the directory", err)
 }
 
-// importedReadings holds what earlier imports appended to topic metrics, by event id. Each entry
-// takes about 70 bytes of memory.
-type importedReadings map[uuid.UUID]importedReading
-
+// importedReading is what an earlier import appended to topic metrics. With its id, it takes about 70
+// bytes of memory.
 type importedReading struct {
 	commands.ImportDigest
 
-	of int32 // number of its import
+	withdrawn *bool // whether its import is withdrawn
 }
 
-// number returns a number for the id of an import.
-func (i *importRun) number(id string) int32 {
-	n, known := i.imports[id]
-	if !known {
-		n = int32(len(i.imports))
-		i.imports[id] = n
-	}
-	return n
-}
-
-// contentState is the state of a post's texts. It has no texts if they were erased.
-type contentState struct {
-	domain.CompactedRecord
-
-	texts domain.PostTexts
-}
-
-// readLog reads the topics metrics and contents, which are long, if a line needs them.
-func (i *importRun) readLog(ctx context.Context) error {
-	i.readings, i.contents = importedReadings{}, map[string]contentState{}
-	i.imports, i.withdrawn = map[string]int32{}, map[int32]bool{}
+// readReadings reads the topics metrics and contents, which are long, if a line needs them.
+func (i *importRun) readReadings(ctx context.Context) error {
 	i.use.Withdrawn = func(event uuid.UUID) bool {
-		r, known := i.readings[event]
-		return known && i.withdrawn[r.of]
+		earlier, known := i.readings[event]
+		return known && *earlier.withdrawn
 	}
 	if i.log == nil || len(i.metrics) == 0 && !i.erases {
 		return nil
 	}
-	var mu sync.Mutex
-	err := i.scanImports(ctx, "", func(of string, recorded domain.Recorded) {
-		if e, ok := recorded.Data.(domain.ImportWithdrawn); ok {
-			mu.Lock()
-			defer mu.Unlock()
-			i.withdrawn[i.number(e.Import)] = true
-			return
+	withdrawn := map[string]*bool{} // by import
+	err := i.scanImports(ctx, "", func(of string, r domain.Recorded) {
+		event, isWithdrawal := r.Data.(domain.ImportWithdrawn)
+		if isWithdrawal {
+			of = event.Import
 		}
-		id, err := uuid.Parse(recorded.Envelope.ID)
-		if err != nil {
-			return // no import has made it
+		if withdrawn[of] == nil {
+			withdrawn[of] = new(bool)
 		}
-		digest := commands.NewImportDigest(recorded.Data)
-		mu.Lock()
-		defer mu.Unlock()
-		i.readings[id] = importedReading{digest, i.number(of)}
+		if isWithdrawal {
+			*withdrawn[of] = true
+		} else if id, err := uuid.Parse(r.Envelope.ID); err == nil { // otherwise no import has made it
+			i.readings[id] = importedReading{commands.NewImportDigest(r.Data), withdrawn[of]}
+		}
 	})
 	if err != nil {
 		return err
 	}
-	err = app.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
-		if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
-			return // it is a dead letter
+	return wrapError("read texts of posts", i.readStates(ctx, domain.TopicContents))
+}
+
+// scanImports calls take with each post and reading of an import, or of all imports if its id is "",
+// and with all withdrawals, one at a time. It leaves out dead letters.
+func (i *importRun) scanImports(ctx context.Context, id string, take func(of string, r domain.Recorded)) error {
+	var mu sync.Mutex // partitions are scanned concurrently
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			of, imported := strings.CutPrefix(r.Header("ce_source"), domain.ImportSource(""))
+			withdrawal := r.Header("ce_type") == domain.ImportWithdrawn{}.EventType()
+			if !withdrawal && (!imported || id != "" && of != id) {
+				continue
+			}
+			if recorded, err := i.log.Decode(r); err == nil {
+				mu.Lock()
+				take(of, recorded)
+				mu.Unlock()
+			}
 		}
-		content, _ := recorded.Data.(domain.PostContent)
-		now := domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}
-		i.contents[recorded.Key] = contentState{now, content.PostTexts}
-	})
-	return wrapError("read texts of posts", err)
+		return nil
+	}})
+	return wrapError("read earlier imports", err)
 }
 
 func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportStream, error) {
@@ -197,85 +185,4 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	stream.Head = domain.StreamHead{Version: done.Version, Time: done.Time}
 	copy(stream.Head.Hash[:], hash)
 	return stream, nil
-}
-
-const importBatch = 1000
-
-// append records the import before it appends anything, and its completion at the end.
-func (i *importRun) append(ctx context.Context) error {
-	n := i.report.Imported
-	if n == (importCounts{}) && len(i.tombstones) == 0 {
-		return nil
-	}
-	record := domain.DataImported{
-		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Dashboards: n.Dashboards, Posts: n.Posts,
-		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
-		Repaired: len(i.report.Repairs), Refused: len(i.report.Refused),
-	}
-	for _, f := range i.files {
-		record.Files = append(record.Files, f.record())
-	}
-	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, time.Now())
-	draft.Envelope.ID = i.use.ID
-	draft.Envelope.Audit.Actor = domain.ImportActor
-	if err := i.log.Append(ctx, draft); err != nil {
-		return fmt.Errorf("record the import (nothing was imported): %w", err)
-	}
-	i.report.ID = i.use.ID
-	if err := i.sealTokens(ctx, true); err != nil {
-		return err
-	}
-	if err := i.appendDrafts(ctx); err != nil {
-		return err
-	}
-	if err := i.planDashboards(ctx, true); err != nil {
-		return err
-	}
-	return wrapError("record that the import is done", i.log.Append(ctx, commands.DoneDraft(draft, time.Now())))
-}
-
-func (i *importRun) appendDrafts(ctx context.Context) error {
-	n := i.report.Imported
-	batch := slices.Concat(i.drafts, i.tombstones)
-	bar := newProgress(i.out.Err, "append", len(batch)+n.Posts+n.AccountReadings+n.PostReadings)
-	bar.add(len(batch))
-	for at := 0; len(batch) > 0 || at < len(i.metrics); {
-		for chunk := range slices.Chunk(batch, importBatch) {
-			if err := i.log.AppendBulk(ctx, chunk); err != nil {
-				return fmt.Errorf("append (repeating the import is safe): %w", err)
-			}
-		}
-		for batch = batch[:0]; at < len(i.metrics) && len(batch) < importBatch; at++ {
-			drafts, err := i.freshDrafts(i.metrics[at])
-			if err != nil {
-				return err
-			}
-			batch = append(batch, drafts...)
-			bar.add(min(len(drafts), 1))
-		}
-	}
-	bar.end()
-	return nil
-}
-
-// freshDrafts returns those of the drafts of a post or reading that are new.
-func (i *importRun) freshDrafts(m metricLine) (fresh []domain.Draft, err error) {
-	if !m.append && !m.texts {
-		return nil, nil
-	}
-	line, err := i.again(m)
-	if err != nil {
-		return nil, err
-	}
-	drafts, err := i.use.Drafts(line)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", i.place(m), err)
-	}
-	if m.append {
-		fresh = drafts[:1]
-	}
-	if m.texts {
-		fresh = append(fresh, drafts[1])
-	}
-	return fresh, nil
 }

@@ -16,17 +16,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// metricKind returns the place of a kind in the order of appending, and its counter. Posts come first:
-// a reading without published_at takes it from the post.
-func metricKind(data domain.Data) (kind uint8, count func(*importCounts) *int) {
-	switch data.(type) {
-	case domain.PostRegistered:
-		return 0, func(c *importCounts) *int { return &c.Posts }
-	case domain.AccountRead:
-		return 1, func(c *importCounts) *int { return &c.AccountReadings }
-	default:
-		return 2, func(c *importCounts) *int { return &c.PostReadings }
-	}
+// firstLine is the first line with an identity.
+type firstLine struct {
+	place
+
+	digest uint64
 }
 
 // plan compares the lines with the log and decides what to append.
@@ -34,79 +28,111 @@ func (i *importRun) plan(ctx context.Context) error {
 	if err := i.open(ctx); err != nil {
 		return err
 	}
-	i.planEntities()
-	i.planConnections()
+	for _, kept := range slices.Concat(i.entities, i.tokens) {
+		i.use.Now = kept.at
+		drafts, fresh := i.planLine(kept.place, kept.line)
+		if fresh > 0 {
+			i.drafts = append(i.drafts, drafts...)
+		}
+		i.erases = i.erases || drafts != nil && drafts[0].Data == nil
+		if line, ok := kept.line.(commands.ImportedToken); ok && drafts != nil {
+			line.DirectoryConnection, _ = drafts[0].Data.(domain.DirectoryConnection)
+			i.secrets = append(i.secrets, line)
+		}
+	}
+	i.use.Now = i.now
 	if err := i.sealTokens(ctx, false); err != nil {
 		return err
 	}
-	if err := i.planMetrics(ctx); err != nil {
+	if err := i.readReadings(ctx); err != nil {
 		return err
+	}
+	for n := range i.metrics {
+		m := &i.metrics[n]
+		if n > 0 && (i.metrics[n-1].account != m.account || i.metrics[n-1].at != m.at) {
+			clear(i.first)
+		}
+		line, err := i.spooledLine(*m)
+		if err := cmp.Or(err, ctx.Err()); err != nil {
+			return err
+		}
+		_, m.fresh = i.planLine(i.place(int(m.file), int(m.number)), line)
+	}
+	for _, key := range i.use.World.ErasedContents() {
+		erased := commands.EraseContentDraft(key, i.now)
+		erased.Envelope.Source = domain.SourceImport
+		i.drafts = append(i.drafts, erased)
 	}
 	return i.planDashboards(ctx, false)
 }
 
-func (i *importRun) planEntities() {
-	for _, e := range i.entities {
-		draft, err := i.use.Entity(e.line)
-		if err := cmp.Or(err, commands.RefuseErased(i.erasures, []domain.Draft{draft}, e.at)); err != nil {
-			i.refuse(e.place, err)
-			continue
-		}
-		entity, _ := draft.Data.(domain.DirectoryEntity)
-		i.erases = i.erases || entity == nil
-		if !i.use.World.Put(draft.Key, entity, draft.Envelope.Time) {
-			i.report.Unchanged.Entities++
-			continue
-		}
-		i.report.Imported.Entities++
-		i.drafts = append(i.drafts, draft)
+// planLine counts a line. It returns its events, and which of them are new, a bit for each; nil if the
+// line is refused or repeats an earlier one.
+func (i *importRun) planLine(at place, line any) (drafts []domain.Draft, fresh uint8) {
+	drafts, err := i.use.Drafts(line)
+	if err != nil {
+		i.refuse(at, err)
+		return nil, 0
 	}
-}
-
-// planConnections also removes refused and repeated lines from the tokens.
-func (i *importRun) planConnections() {
-	first := map[int64]placed[commands.ImportedToken]{} // by connection
-	lines := i.tokens
-	i.tokens = nil
-	for _, t := range lines {
-		if earlier, twice := first[t.line.ID]; twice {
-			i.repeated(t.place, earlier.place, commands.SameLine(t.line, earlier.line))
-			continue
-		}
-		first[t.line.ID] = t
-		i.use.Now = t.at
-		draft, err := i.use.Connection(t.line.DirectoryConnection)
-		if err := cmp.Or(err, commands.RefuseErased(i.erasures, []domain.Draft{draft}, t.at)); err != nil {
-			i.refuse(t.place, err)
-			continue
-		}
-		t.line.DirectoryConnection, _ = draft.Data.(domain.DirectoryConnection)
-		i.tokens = append(i.tokens, t)
-		if i.use.World.Put(draft.Key, t.line.DirectoryConnection, draft.Envelope.Time) {
-			i.report.Imported.Connections++
-			i.drafts = append(i.drafts, draft)
-		} else {
-			i.report.Unchanged.Connections++
-		}
+	imported, unchanged := i.report.counters(line)
+	id, says := drafts[0].Envelope.ID, []any{}
+	if token, ok := line.(commands.ImportedToken); ok {
+		id, says = drafts[0].Key, []any{token}
 	}
-}
-
-// repeated counts a line with the identity of an earlier one, or refuses it if it says something
-// else, because it is unknown which of them is right.
-func (i *importRun) repeated(at, first place, same bool) {
-	if same {
+	for _, d := range drafts {
+		says = append(says, d.Data)
+	}
+	first, repeats := i.first[id]
+	digest := commands.Digest(says)
+	switch {
+	case repeats && first.digest == digest:
 		i.report.Repeated++
-		return
+		return nil, 0
+	case repeats: // it is unknown which of them is right
+		err = fmt.Errorf("differs from %s, which has the same identity (account, post and time, or id)", first)
+	default:
+		i.first[id] = firstLine{at, digest}
+		fresh, err = i.fresh(line, drafts)
 	}
-	i.refuse(at, fmt.Errorf("differs from %s, which has the same identity (account, post and time, or id)", first))
+	switch {
+	case err != nil:
+		i.refuse(at, err)
+		return nil, 0
+	case fresh > 0:
+		*imported++
+	default:
+		*unchanged++
+	}
+	i.use.World.Accept(drafts[0].Data)
+	return drafts, fresh
+}
+
+// fresh reports which of the events of a line are new, a bit for each.
+func (i *importRun) fresh(line any, drafts []domain.Draft) (fresh uint8, err error) {
+	for n, d := range drafts {
+		changed := false
+		if metric, ok := line.(commands.MetricLine); ok && d.Topic == domain.TopicMetrics {
+			logged, known := i.readings[uuid.MustParse(d.Envelope.ID)]
+			if known && !commands.NewImportDigest(d.Data).Same(logged.ImportDigest, metric.Owner) {
+				return 0, errors.New("differs from what an earlier import appended for the same account, post and time")
+			}
+			changed = !known
+		} else if changed, err = i.use.World.Admit(d); err != nil {
+			return 0, err
+		}
+		if changed {
+			fresh |= 1 << n
+		}
+	}
+	return fresh, nil
 }
 
 // sealTokens stores the tokens (write), or finds out what would become of them.
 func (i *importRun) sealTokens(ctx context.Context, write bool) error {
 	r := &i.report
 	r.Imported.Tokens, r.TokensReplaced, r.TokensKept, r.TokensAbsent = 0, 0, 0, 0
-	for _, t := range i.tokens {
-		outcome, err := i.use.SealTokens(ctx, t.line.DirectoryConnection, t.line.Stored(), write)
+	for _, line := range i.secrets {
+		outcome, err := i.use.SealTokens(ctx, line.DirectoryConnection, line.Stored(), write)
 		if err != nil {
 			return err
 		}
@@ -123,97 +149,6 @@ func (i *importRun) sealTokens(ctx context.Context, write bool) error {
 		}
 	}
 	return nil
-}
-
-// planMetrics decides which posts and readings are new.
-func (i *importRun) planMetrics(ctx context.Context) error {
-	i.use.Now = i.now
-	if err := i.readLog(ctx); err != nil {
-		return err
-	}
-	type event struct {
-		place
-
-		data []domain.Data
-	}
-	first := map[string]event{} // by id, of one account and time
-	for n := range i.metrics {
-		m, pos := &i.metrics[n], i.place(i.metrics[n])
-		if n > 0 && (i.metrics[n-1].account != m.account || i.metrics[n-1].at != m.at) {
-			clear(first)
-		}
-		line, err := i.again(*m)
-		if err := cmp.Or(err, ctx.Err()); err != nil {
-			return err
-		}
-		drafts, err := i.use.Drafts(line)
-		if err := cmp.Or(err, commands.RefuseErased(i.erasures, drafts, i.now)); err != nil {
-			i.refuse(pos, err)
-			continue
-		}
-		e := event{place: pos}
-		for _, d := range drafts {
-			e.data = append(e.data, d.Data)
-		}
-		id := drafts[0].Envelope.ID
-		if earlier, twice := first[id]; twice {
-			i.repeated(pos, earlier.place, commands.SameLine(earlier.data, e.data))
-			continue
-		}
-		first[id] = e
-		if err := i.planEvent(m, line.Owner, drafts); err != nil {
-			i.refuse(pos, err)
-			continue
-		}
-		i.use.World.Accept(drafts)
-	}
-	for key, state := range i.contents {
-		post, _, _ := domain.SplitContentKey(key) // readLog and drafts give only valid keys
-		if !state.Erased && i.use.World.ErasesContent(post) {
-			i.tombstones = append(i.tombstones, i.use.MarkImported(commands.EraseContentDraft(key, i.now)))
-		}
-	}
-	return nil
-}
-
-// planEvent compares a post or reading, and the texts of a post, with the log.
-func (i *importRun) planEvent(m *metricLine, owner commands.ImportedOwner, drafts []domain.Draft) error {
-	logged, known := i.readings[uuid.MustParse(drafts[0].Envelope.ID)]
-	if known && !commands.NewImportDigest(drafts[0].Data).Same(logged.ImportDigest, owner) {
-		return errors.New("differs from what an earlier import appended for the same account, post and time")
-	}
-	if len(drafts) > 1 {
-		fresh, err := i.freshContent(drafts[1])
-		if err != nil {
-			return err
-		}
-		m.texts = fresh
-	}
-	m.append = !known
-	_, count := metricKind(drafts[0].Data)
-	if m.append || m.texts {
-		*count(&i.report.Imported)++
-	} else {
-		*count(&i.report.Unchanged)++
-	}
-	return nil
-}
-
-// freshContent reports whether a draft changes the known texts of a post.
-func (i *importRun) freshContent(d domain.Draft) (bool, error) {
-	content, _ := d.Data.(domain.PostContent)
-	before, known := i.contents[d.Key]
-	now := contentState{domain.CompactedRecord{At: d.Envelope.Time}, content.PostTexts}
-	switch {
-	case i.use.World.ErasesContent(content.PostRef), known && now.texts == before.texts && !before.Erased:
-		return false, nil
-	case known && !before.Erased && now.At.Equal(before.At):
-		return false, errors.New("differs from other texts of the post with the same registered_at")
-	case known && !now.Replaces(before.CompactedRecord):
-		return false, nil
-	}
-	i.contents[d.Key] = now
-	return true, nil
 }
 
 // planDashboards appends the dashboards (write), or decides about them.
@@ -255,4 +190,78 @@ func (i *importRun) reportDashboards(parent string, plan domain.ImportPlan) {
 	for _, note := range plan.Kept {
 		r.Kept = append(r.Kept, importRepair{i.documents[parent+note.SubAccountID], note})
 	}
+}
+
+const importBatch = 1000
+
+// append records the import before it appends anything, and its completion at the end.
+func (i *importRun) append(ctx context.Context) error {
+	if i.report.Imported == (domain.ImportCounts{}) && len(i.drafts) == 0 {
+		return nil
+	}
+	record := domain.DataImported{
+		ImportCounts: i.report.Imported, Repaired: len(i.report.Repairs), Refused: len(i.report.Refused),
+	}
+	for _, f := range i.files {
+		record.Files = append(record.Files, f.record())
+	}
+	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, time.Now())
+	draft.Envelope.ID = i.use.ID
+	draft.Envelope.Audit.Actor = domain.ImportActor
+	if err := i.log.Append(ctx, draft); err != nil {
+		return fmt.Errorf("record the import (nothing was imported): %w", err)
+	}
+	i.report.ID = i.use.ID
+	if err := i.sealTokens(ctx, true); err != nil {
+		return err
+	}
+	if err := i.appendDrafts(ctx); err != nil {
+		return err
+	}
+	if err := i.planDashboards(ctx, true); err != nil {
+		return err
+	}
+	return wrapError("record that the import is done", i.log.Append(ctx, commands.DoneDraft(draft, time.Now())))
+}
+
+// appendDrafts appends entities first, and then posts and readings in their order.
+func (i *importRun) appendDrafts(ctx context.Context) error {
+	bar := newProgress(i.out.Err, "append", len(i.drafts)+len(i.metrics))
+	for chunk := range slices.Chunk(i.drafts, importBatch) {
+		if err := i.appendBatch(ctx, chunk); err != nil {
+			return err
+		}
+		bar.add(len(chunk))
+	}
+	for chunk := range slices.Chunk(i.metrics, importBatch) {
+		var batch []domain.Draft
+		for _, m := range chunk {
+			if m.fresh == 0 {
+				continue
+			}
+			line, err := i.spooledLine(m)
+			if err != nil {
+				return err
+			}
+			drafts, err := i.use.Drafts(line)
+			if err != nil {
+				return fmt.Errorf("%s: %w", i.place(int(m.file), int(m.number)), err)
+			}
+			for n, d := range drafts {
+				if m.fresh&(1<<n) != 0 {
+					batch = append(batch, d)
+				}
+			}
+		}
+		if err := i.appendBatch(ctx, batch); err != nil {
+			return err
+		}
+		bar.add(len(chunk))
+	}
+	bar.end()
+	return nil
+}
+
+func (i *importRun) appendBatch(ctx context.Context, batch []domain.Draft) error {
+	return wrapError("append (repeating the import is safe)", i.log.AppendBulk(ctx, batch))
 }

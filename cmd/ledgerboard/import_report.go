@@ -9,15 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 type importReport struct {
 	ID       string       `json:"id,omitempty"` // of the import, for --withdraw; absent if nothing was appended
 	DryRun   bool         `json:"dry_run"`
-	Imported importCounts `json:"imported"` // with DryRun: what would be imported
+	Imported domain.ImportCounts `json:"imported"` // with DryRun: what would be imported
 	// Unchanged counts lines that the log already holds, or, of entities and texts, a later state.
-	Unchanged importCounts `json:"unchanged"`
+	Unchanged domain.ImportCounts `json:"unchanged"`
 	Repeated  int          `json:"repeated"` // lines that repeat another line of the files
 	// TokensKept counts connections that kept their stored tokens, TokensAbsent those without a
 	// token in the import, and TokensReplaced the imported tokens that replaced stored ones.
@@ -28,16 +29,6 @@ type importReport struct {
 	// dashboards that were changed in ledgerboard and are not replaced
 	Kept    []importRepair  `json:"kept"`
 	Refused []importRefusal `json:"refused"`
-}
-
-type importCounts struct {
-	Entities        int `json:"entities"`
-	Connections     int `json:"connections"`
-	Tokens          int `json:"tokens"`
-	Dashboards      int `json:"dashboards"`
-	Posts           int `json:"posts"`
-	AccountReadings int `json:"account_readings"`
-	PostReadings    int `json:"post_readings"`
 }
 
 type importRepair struct {
@@ -57,6 +48,33 @@ type place struct {
 	file int // index of the file
 }
 
+func (i *importRun) place(file, number int) place {
+	return place{File: i.files[file].path, Line: number, file: file}
+}
+
+func (i *importRun) refuse(at place, reason error) {
+	i.report.Refused = append(i.report.Refused, importRefusal{at, reason.Error()})
+}
+
+// counters returns the counters of a line that is not of a dashboard.
+func (r *importReport) counters(line any) (imported, unchanged *int) {
+	in, old := &r.Imported, &r.Unchanged
+	switch line := line.(type) {
+	case domain.Draft:
+		return &in.Entities, &old.Entities
+	case commands.ImportedToken:
+		return &in.Connections, &old.Connections
+	case commands.MetricLine:
+		switch line.Data.(type) {
+		case domain.PostRegistered:
+			return &in.Posts, &old.Posts
+		case domain.AccountRead:
+			return &in.AccountReadings, &old.AccountReadings
+		}
+	}
+	return &in.PostReadings, &old.PostReadings
+}
+
 func (p place) String() string { return fmt.Sprintf("%s line %d", p.File, p.Line) }
 
 func (r importRefusal) String() string { return r.place.String() + ": " + r.Reason }
@@ -72,7 +90,7 @@ func (r importRepair) String() string {
 func (r importReport) refuse(asJSON bool, out io.Writer) error {
 	r.sort()
 	if asJSON {
-		r.Imported = importCounts{}
+		r.Imported = domain.ImportCounts{}
 		refused := usageError{fmt.Errorf("nothing was imported: %d lines were refused", len(r.Refused))}
 		return errors.Join(json.NewEncoder(out).Encode(r), refused)
 	}

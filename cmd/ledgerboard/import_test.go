@@ -61,7 +61,7 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 	return report, errs.String(), err
 }
 
-var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
+var allOfIt = domain.ImportCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
 // The import keeps ids and times of the old system; repeating it changes nothing.
 func TestImportOldSystem(t *testing.T) {
@@ -97,7 +97,7 @@ func TestImportOldSystem(t *testing.T) {
 
 	again, _, err := runImport(t, moving(t, at))
 	require.NoError(t, err)
-	require.Equal(t, importCounts{}, again.Imported, "repeating the import appends nothing")
+	require.Equal(t, domain.ImportCounts{}, again.Imported, "repeating the import appends nothing")
 	unchanged := allOfIt
 	unchanged.Tokens = 0
 	require.Equal(t, unchanged, again.Unchanged)
@@ -120,10 +120,7 @@ func TestImportOldSystem(t *testing.T) {
 			Name: "tokens.jsonl", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
 		})
 		record.Files = nil
-		require.Equal(t, domain.DataImported{
-			Entities: allOfIt.Entities, Connections: allOfIt.Connections, Tokens: allOfIt.Tokens, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
-			AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
-		}, record)
+		require.Equal(t, domain.DataImported{ImportCounts: allOfIt, Repaired: 5}, record)
 	})
 }
 
@@ -182,10 +179,10 @@ func TestWithdrawImport(t *testing.T) {
 	files := importInto(at, newFile(t, "readings.jsonl", correct), sample("posts.jsonl"))
 	again, _, err := runImport(t, files)
 	require.NoError(t, err)
-	require.Equal(t, importCounts{Posts: 3, AccountReadings: 3, PostReadings: 3}, again.Imported)
+	require.Equal(t, domain.ImportCounts{Posts: 3, AccountReadings: 3, PostReadings: 3}, again.Imported)
 	repeated, _, err := runImport(t, files)
 	require.NoError(t, err)
-	require.Equal(t, importCounts{}, repeated.Imported)
+	require.Equal(t, domain.ImportCounts{}, repeated.Imported)
 	requireRows(3)
 	withService(t, at, func(a *process, _ string) {
 		a.until(t, 1, "select count(*) from tSAccountIns where followers = 1205")
@@ -229,7 +226,7 @@ func TestImportErasesPostTexts(t *testing.T) {
 	at = newStorage(t)
 	report, _, err = runImport(t, importInto(at, erase))
 	require.NoError(t, err)
-	require.Equal(t, importCounts{Entities: 18, Posts: 1}, report.Imported)
+	require.Equal(t, domain.ImportCounts{Entities: 18, Posts: 1}, report.Imported)
 	require.Empty(t, texts(at))
 }
 
@@ -324,14 +321,14 @@ func TestImportRefusesLines(t *testing.T) {
 	report, problems, err := runImport(t, c)
 	require.ErrorAs(t, err, new(usageError), problems)
 	require.ErrorContains(t, err, "nothing was imported")
-	require.Equal(t, importCounts{}, report.Imported)
+	require.Equal(t, domain.ImportCounts{}, report.Imported)
 	require.Equal(t, []string{`e.jsonl line 1: unknown event type ""`}, refusals(report), "found without the log")
 
 	c.SkipRefused = true
 	report, _, err = runImport(t, c)
 	require.ErrorIs(t, err, errRowsLeftOut)
 	require.Equal(t, exitLeftOut, exitCode(err, io.Discard))
-	require.Equal(t, importCounts{Entities: 17, Posts: 1, AccountReadings: 1}, report.Imported)
+	require.Equal(t, domain.ImportCounts{Entities: 17, Posts: 1, AccountReadings: 1}, report.Imported)
 	require.Equal(t, []string{
 		`e.jsonl line 1: unknown event type ""`,
 		`a.jsonl line 2: account_row_id: no account has this row id; import the accounts first`,
@@ -369,7 +366,7 @@ func TestImportConflicts(t *testing.T) {
 	at := newStorage(t)
 	report, _, err := runImport(t, importInto(at, newFile(t, "first.jsonl", first)))
 	require.NoError(t, err)
-	require.Equal(t, importCounts{Entities: 18, Connections: 1, Tokens: 1, Posts: 2, AccountReadings: 2, PostReadings: 1}, report.Imported)
+	require.Equal(t, domain.ImportCounts{Entities: 18, Connections: 1, Tokens: 1, Posts: 2, AccountReadings: 2, PostReadings: 1}, report.Imported)
 	require.Equal(t, 1, report.Repeated, "in the files, not in the log")
 
 	for name, files := range map[string][]string{
@@ -395,7 +392,7 @@ func TestImportConflicts(t *testing.T) {
 			for _, r := range report.Refused {
 				require.Contains(t, r.Reason, "differs from")
 			}
-			require.Equal(t, importCounts{}, report.Imported)
+			require.Equal(t, domain.ImportCounts{}, report.Imported)
 		})
 	}
 	report, _, err = runImport(t, importInto(at, newFile(t, "client.jsonl", read(night, 10, `,"account_row_id":11`))))
@@ -414,7 +411,7 @@ func TestImportAfterAMove(t *testing.T) {
 		`","member_id":7,"connection_id":71,"p_id":1,"external_id":"100200300","connected":true}}`)}
 	report, _, err := runImport(t, moved)
 	require.NoError(t, err)
-	require.Equal(t, importCounts{Entities: 1}, report.Imported)
+	require.Equal(t, domain.ImportCounts{Entities: 1}, report.Imported)
 	require.Equal(t, 1, report.Unchanged.AccountReadings, "it is not read twice")
 }
 
@@ -525,7 +522,7 @@ func TestImportContinuesAfterAKill(t *testing.T) {
 	require.NoError(t, err)
 	report, _, err := runImport(t, c)
 	require.NoError(t, err)
-	require.Equal(t, importCounts{AccountReadings: total - half}, report.Imported)
+	require.Equal(t, domain.ImportCounts{AccountReadings: total - half}, report.Imported)
 	require.Equal(t, half, report.Unchanged.AccountReadings)
 	require.Equal(t, int64(total+1), importedEnds(t, c.DataDir)[domain.TopicMetrics], "including the post that the entities register")
 }

@@ -6,14 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // withdrawal is what the log has of an import.
@@ -80,34 +77,12 @@ func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error
 		return found, err
 	}
 	found.accounts = map[int64]bool{}
-	var mu sync.Mutex
-	err = i.scanImports(ctx, i.Withdraw, func(_ string, recorded domain.Recorded) {
-		if account, err := strconv.ParseInt(recorded.Key, 10, 64); err == nil {
-			mu.Lock()
-			defer mu.Unlock()
-			found.add(account, recorded.Data, i.Withdraw)
+	err = i.scanImports(ctx, i.Withdraw, func(_ string, r domain.Recorded) {
+		if account, err := strconv.ParseInt(r.Key, 10, 64); err == nil {
+			found.add(account, r.Data, i.Withdraw)
 		}
 	})
 	return found, err
-}
-
-// scanImports calls take with each post and reading of an import, or of all imports if its id is "",
-// and with all withdrawals. It scans partitions concurrently, and leaves out dead letters.
-func (i *importRun) scanImports(ctx context.Context, id string, take func(of string, recorded domain.Recorded)) error {
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
-		for _, r := range run.Records {
-			of, imported := strings.CutPrefix(r.Header("ce_source"), domain.ImportSource(""))
-			withdrawal := r.Header("ce_type") == domain.ImportWithdrawn{}.EventType()
-			if !withdrawal && (!imported || id != "" && of != id) {
-				continue
-			}
-			if recorded, err := i.log.Decode(r); err == nil {
-				take(of, recorded)
-			}
-		}
-		return nil
-	}})
-	return wrapError("read earlier imports", err)
 }
 
 func (w *withdrawal) add(account int64, data domain.Data, id string) {

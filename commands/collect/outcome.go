@@ -123,19 +123,11 @@ type BatchAppender interface {
 	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
 }
 
-// Fact is a reading of an account or a post, or the registration or texts of a post from an origin.
-type Fact interface {
-	domain.Data
-	Key() string
-	Captured() time.Time
-	Validate() error
-}
-
 // Record appends facts in one call and returns their results in order: nil means that the fact is
 // in the log, and an error with [domain.CodeInvalid] means that it can never be recorded. A refused
 // fact does not affect the others. Canceling ctx does not stop Record, because the facts have used
 // quota.
-func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact) []error {
+func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...commands.Fact) []error {
 	errs := make([]error, len(facts))
 	drafts, places := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
 	for i, f := range facts {
@@ -171,7 +163,7 @@ func (c contentAt) Captured() time.Time { return c.At }
 // check refuses facts that a fold would refuse, and times in the future. Folds must not use a
 // clock, so no other check stops a reading from the future, which would remain the latest until
 // then.
-func check(f Fact, now time.Time) error {
+func check(f commands.Fact, now time.Time) error {
 	if at := f.Captured(); at.After(now.Add(commands.MaxSkew)) {
 		return domain.NewError(domain.CodeInvalid,
 			"The capture time %s is in the future (now %s). Check the clock of the machine that read the account.",

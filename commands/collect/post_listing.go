@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -198,9 +199,9 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		}
 	}
 	var found []platforms.Post
-	var facts []Fact
+	var facts []commands.Fact
 	var fresh []bool
-	add := func(post platforms.Post, fact Fact, isNew bool) {
+	add := func(post platforms.Post, fact commands.Fact, isNew bool) {
 		found, facts, fresh = append(found, post), append(facts, fact), append(fresh, isNew)
 	}
 	for _, post := range page.Posts {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -182,7 +183,7 @@ func (r *postRound) some(ctx context.Context, posts []platforms.Post) error {
 	at := r.clock()
 	snapshots, err := r.f.client.PostMetrics(ctx, r.f.target, posts)
 	var read []platforms.Post
-	var readings []Fact
+	var readings []commands.Fact
 	for _, s := range snapshots {
 		if s.Err == nil {
 			r.read, r.f.answered = true, true
@@ -208,7 +209,7 @@ func (r *postRound) some(ctx context.Context, posts []platforms.Post) error {
 // record records a fact for each post and calls done for each fact in the log. A fact that can
 // never be recorded affects only its post. The returned error is the first about our own storage.
 func (c posts) record(
-	ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int),
+	ctx context.Context, f *fetch, posts []platforms.Post, facts []commands.Fact, done func(i int),
 ) (failed error) {
 	for i, err := range Record(ctx, c.Log, c.Now(), facts...) {
 		switch {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
@@ -175,14 +176,14 @@ func TestOddPostCostsNoOther(t *testing.T) {
 func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 	t.Parallel()
 	tenant := domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 7, SocialAccount: 11}
-	for name, reading := range map[string]func(at time.Time) collect.Fact{
-		"account reading": func(at time.Time) collect.Fact {
+	for name, reading := range map[string]func(at time.Time) commands.Fact{
+		"account reading": func(at time.Time) commands.Fact {
 			return domain.AccountRead{Tenant: tenant, Platform: domain.TikTok, CapturedAt: at}
 		},
-		"post reading": func(at time.Time) collect.Fact {
+		"post reading": func(at time.Time) commands.Fact {
 			return domain.PostRead{Tenant: tenant, Platform: domain.TikTok, ExternalID: "p", CapturedAt: at}
 		},
-		"registered post": func(at time.Time) collect.Fact {
+		"registered post": func(at time.Time) commands.Fact {
 			return domain.PostRegistered{Tenant: tenant, Platform: domain.TikTok, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: at}
 		},
 	} {

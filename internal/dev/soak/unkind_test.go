@@ -260,7 +260,7 @@ func (r *unkindRun) people() {
 		if _, chosen := r.faults[a.ID]; !chosen || r.world.kind != domain.LinkedInProfile {
 			continue
 		}
-		var facts []collect.Fact
+		var facts []commands.Fact
 		for _, p := range r.sim.Posts(r.world.platform, a.ID, r.clock) {
 			if r.clock.After(worldBegins) && !p.Created.After(r.clock.Add(-look)) {
 				continue
