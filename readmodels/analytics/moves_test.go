@@ -122,22 +122,3 @@ func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 		require.Empty(t, board.Members[0].Image, "another agency's")
 	}
 }
-
-// Of two clients' readings of a page at the same instant, the event with the smaller id counts.
-func TestSmallerEventIDCountsAtOneInstant(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	// the first client's id is smaller, then the second one's
-	for _, ids := range [][2]string{{"a", "b"}, {"b", "a"}} {
-		w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-		for i, tenant := range tenants[:2] {
-			followers := map[string]int64{"a": 100, "b": 200}[ids[i]]
-			reading := read(domain.Facebook, inJune, people(followers), flow(domain.MetricEngagement, "2026-06-09", 10*followers))
-			reading.Tenant = tenantOf(tenant, 11)
-			w.Add(ids[i], reading)
-		}
-		w.Fold(t, db)
-		got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(june))
-		require.Equal(t, []*int64{new(int64(100)), new(int64(1000))}, []*int64{got.Total.Followers.Value, got.Total.Engagement.Value})
-	}
-}
