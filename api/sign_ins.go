@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -23,7 +23,7 @@ type SignInSession struct {
 }
 
 // NewSignInSession returns what people see of a session.
-func NewSignInSession(s identity.Session) SignInSession {
+func NewSignInSession(s signin.Session) SignInSession {
 	return SignInSession{ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt}
 }
 

@@ -13,19 +13,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 var signedInAt = time.Date(2026, 7, 15, 9, 0, 0, 0, time.UTC)
 
 // beginSessions signs in alice and a user of the other agency.
-func beginSessions(t *testing.T, kept *vault.Sessions) {
+func beginSessions(t *testing.T, kept *signin.Sessions) {
 	t.Helper()
-	for i, p := range []identity.Person{{UserID: alice, AccountID: client1, Role: "client"}, {UserID: otherUser, AccountID: otherClient, Role: "client"}} {
-		require.NoError(t, kept.Begin(t.Context(), identity.Session{
+	for i, p := range []signin.Person{{UserID: alice, AccountID: client1, Role: "client"}, {UserID: otherUser, AccountID: otherClient, Role: "client"}} {
+		require.NoError(t, kept.Begin(t.Context(), signin.Session{
 			Person: p, ID: "S-" + p.UserID, Way: "link", BegunAt: signedInAt, SeenAt: signedInAt, ExpiresAt: time.Now().Add(time.Hour),
-		}, slices.Repeat([]byte{byte(i)}, 32), nil, nil))
+		}, slices.Repeat([]byte{byte(i)}, 32), nil))
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"net/url"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 type firstAgencyForm struct {
@@ -40,7 +40,7 @@ func createFirstAgency(v *visit) (view, error) {
 	if v.deps.Provider != nil {
 		return redirect(signInPath + "?" + url.Values{"to": {root}}.Encode()), nil
 	}
-	return redirect(root), signIn(v, identity.Session{
-		Person: identity.Person{UserID: user.ID, AccountID: user.AccountID, Role: identity.RoleAgency}, Way: wayFirst,
+	return redirect(root), signIn(v, signin.Session{
+		Person: signin.Person{UserID: user.ID, AccountID: user.AccountID, Role: signin.RoleAgency}, Way: wayFirst,
 	}, nil)
 }

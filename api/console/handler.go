@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -35,14 +35,14 @@ type Deps struct {
 	RecordView func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	// Provider is the identity provider; nil means that people sign in without one. With a
 	// provider, one-time links are disabled.
-	Provider *identity.Provider
+	Provider *signin.Provider
 	// Identities maps the provider's identities to people. It is nil without a provider.
 	Identities Identities
 	// Application is the main application that signs people in. If it is nil, the console signs
 	// them in. With an application, Sessions, Tokens, Provider, Identities and Demo are ignored.
 	Application *Application
 	// Refused is called for each refused sign-in.
-	Refused func(context.Context, identity.RefusalError)
+	Refused func(context.Context, signin.RefusalError)
 	// NoPublicURL means that the public URL of the service is not set, so agencies cannot create
 	// sign-in links.
 	NoPublicURL bool
@@ -56,7 +56,7 @@ type Deps struct {
 	// user. Errors: invalid, conflict (an agency already exists) and unavailable.
 	CreateFirst func(ctx context.Context, code, agency string, first commands.NewPerson) (domain.DirectoryUser, error)
 	// Demo lists the people whom anyone on this machine may sign in as; nil outside a demo.
-	Demo []identity.Person
+	Demo []signin.Person
 
 	// IsTemporary reports whether an error is temporary, such as an unavailable database.
 	IsTemporary func(error) bool
@@ -149,11 +149,11 @@ type visit struct {
 	page page
 	form url.Values
 
-	session  identity.Session // zero: the visitor is not signed in
-	who      api.Principal    // zero: the visitor is not signed in
-	me       *directory.Me    // the response of /api/me; nil: the visitor is not signed in
-	viewedAs *impersonation   // the client user whom the visitor views the page as; nil: none
-	refilled bool             // the error page offers the submitted form again
+	session  signin.Session // zero: the visitor is not signed in
+	who      api.Principal  // zero: the visitor is not signed in
+	me       *directory.Me  // the response of /api/me; nil: the visitor is not signed in
+	viewedAs *impersonation // the client user whom the visitor views the page as; nil: none
+	refilled bool           // the error page offers the submitted form again
 
 	clientZone string // time zone of the client whose page it is; "": none
 }

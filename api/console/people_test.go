@@ -17,8 +17,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -145,10 +145,10 @@ func newInvites(t *testing.T) (*real, *operators, *browser) {
 	i := &operators{}
 	r := newReal(t, func(d *api.Deps) { d.Operators = i })
 	began, kept := time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), r.log.SignIns(t).Kept
-	for n, p := range []identity.Person{{UserID: clara, AccountID: bakery, Role: "client"}, {UserID: adam, AccountID: agency, Role: "agency"}} {
-		require.NoError(t, kept.Begin(t.Context(), identity.Session{
+	for n, p := range []signin.Person{{UserID: clara, AccountID: bakery, Role: "client"}, {UserID: adam, AccountID: agency, Role: "agency"}} {
+		require.NoError(t, kept.Begin(t.Context(), signin.Session{
 			Person: p, ID: "S" + p.UserID[:1], Way: "link", BegunAt: began, SeenAt: began, ExpiresAt: time.Now().Add(time.Hour),
-		}, slices.Repeat([]byte{byte(n)}, 32), nil, nil))
+		}, slices.Repeat([]byte{byte(n)}, 32), nil))
 	}
 	return r, i, r.signedIn("agency")
 }
@@ -257,7 +257,7 @@ func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 		of, button  string // "": no button
 		says        string
 		addressless bool
-		provider    *identity.Provider // with one there are no links; sessions are listed and can be ended
+		provider    *signin.Provider // with one there are no links; sessions are listed and can be ended
 	}{
 		"somebody of a client":                    {of: clara, button: "Clara Holm"},
 		"a colleague who was never here":          {of: stella, button: "Stella Berg"},
@@ -267,7 +267,7 @@ func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 		"a colleague who has signed in":           {of: adam, says: "Adam Nowak has signed in before"},
 		"oneself":                                 {of: alice, says: "You are signed in."},
 		"a service without a public address":      {of: clara, addressless: true, says: "LEDGERBOARD_PUBLIC_URL"},
-		"a service with a provider":               {of: clara, provider: &identity.Provider{}, says: "with their organization's sign-in"},
+		"a service with a provider":               {of: clara, provider: &signin.Provider{}, says: "with their organization's sign-in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -82,7 +82,7 @@ func (v *visit) refuse(err error) int {
 		said = "There is no such client. Check the address, or go to the start page."
 	}
 	heading := cmp.Or(headings[why.Code], "The request failed")
-	if errors.Is(why, signInRefusals[identity.RefusalLink]) {
+	if errors.Is(why, signInRefusals[signin.RefusalLink]) {
 		heading = "Sign-in link no longer valid"
 	}
 	if why == errNoCookie {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 	wayFirst    = "first" // the code with which the first agency is created
 )
 
-func principalOf(s identity.Session) api.Principal {
+func principalOf(s signin.Session) api.Principal {
 	var roles api.Roles
 	for role := range strings.SplitSeq(s.Role, ",") {
 		roles = append(roles, api.Role(role))
@@ -38,25 +38,25 @@ type Sessions interface {
 	// Begin records the sign-in, stores the session and consumes the link; a nil link means none.
 	// On an error there is no record and no session, and the link remains valid. The error has code
 	// [domain.CodeNotFound] if the link is unknown, used or expired.
-	Begin(ctx context.Context, s identity.Session, digest, link []byte) error
+	Begin(ctx context.Context, s signin.Session, digest, link []byte) error
 	// Find returns the session with the digest. The error has code [domain.CodeNotFound] if no such
 	// session is valid at now.
-	Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error)
+	Find(ctx context.Context, digest []byte, now time.Time) (signin.Session, error)
 	// Seen stores now as the time of the last activity of the session with the digest.
 	Seen(ctx context.Context, digest []byte, now time.Time) error
 	// Of returns a person's sessions that are valid at now, newest first.
-	Of(ctx context.Context, userID string, now time.Time) ([]identity.Session, error)
+	Of(ctx context.Context, userID string, now time.Time) ([]signin.Session, error)
 	// End ends one of a person's sessions. An unknown session is not an error.
 	End(ctx context.Context, userID, id string) error
 	// EndAtProvider ends the sessions that a logout at the provider names, and returns their number.
-	EndAtProvider(ctx context.Context, l identity.Logout) (ended int, err error)
+	EndAtProvider(ctx context.Context, l signin.Logout) (ended int, err error)
 	// Recheck asks the provider whether the session with the digest goes on, if that was last asked
 	// before since. The error has code [domain.CodeNotFound] if it ended; other errors do not end it.
 	Recheck(ctx context.Context, digest []byte, since, now time.Time,
 		renew func(ctx context.Context, refresh string) (next string, err error)) error
 	// Link returns the person whom a link signs in. The error has code [domain.CodeNotFound] if the
 	// link is unknown, used or expired.
-	Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error)
+	Link(ctx context.Context, digest []byte, now time.Time) (signin.Person, error)
 }
 
 // Digest returns the SHA-256 digest of a secret. Only the digest is stored.
@@ -125,7 +125,7 @@ func findSession(v *visit) (found bool, err error) {
 	}
 	if !v.stillListed(v.session) || endedAtProvider(v, Digest(cookies[0].Value)) {
 		err = closeSession(v)
-		v.session = identity.Session{}
+		v.session = signin.Session{}
 		return false, err
 	}
 	return true, nil
@@ -144,7 +144,7 @@ func closeSession(v *visit) error {
 
 // signIn starts a session for a person whom the API accepts, and gives it to the browser. Link is
 // the digest of the sign-in link that was used, or nil.
-func signIn(v *visit, s identity.Session, link []byte) error {
+func signIn(v *visit, s signin.Session, link []byte) error {
 	begun, err := beginSession(v, s, link)
 	if err != nil {
 		return err
@@ -154,14 +154,14 @@ func signIn(v *visit, s identity.Session, link []byte) error {
 
 // begunSession is a session with the secret for its cookie.
 type begunSession struct {
-	identity.Session
+	signin.Session
 
 	secret string
 }
 
 // beginSession starts a session for a person whom the API accepts. If s has an expiry, the session
 // does not last longer.
-func beginSession(v *visit, s identity.Session, link []byte) (begunSession, error) {
+func beginSession(v *visit, s signin.Session, link []byte) (begunSession, error) {
 	now, latest := v.deps.Now(), s.ExpiresAt
 	s.ID, s.BegunAt, s.SeenAt, s.ExpiresAt = rand.Text(), now, now, now.Add(sessionFor)
 	if !latest.IsZero() && latest.Before(s.ExpiresAt) {
@@ -170,7 +170,7 @@ func beginSession(v *visit, s identity.Session, link []byte) (begunSession, erro
 	judged := &visit{Console: v.Console, r: v.r, who: principalOf(s)}
 	if _, err := ask(judged, api.GetMe, nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
-			v.deps.Refused(v.r.Context(), identity.RefusalError{Way: s.Way, Why: identity.RefusalEnded, User: s.UserID})
+			v.deps.Refused(v.r.Context(), signin.RefusalError{Way: s.Way, Why: signin.RefusalEnded, User: s.UserID})
 		}
 		return begunSession{}, err
 	}
@@ -230,7 +230,7 @@ const sessionsPath = root + "/sessions"
 
 type sessionsView struct {
 	Current  string
-	Sessions []identity.Session
+	Sessions []signin.Session
 }
 
 func openSessions(v *visit) (view, error) {

@@ -13,14 +13,14 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 const signInPath = root + "/sign-in"
 
 type signInView struct {
 	To         string
-	Demo       []identity.Person
+	Demo       []signin.Person
 	Provider   string           // address that starts a sign-in at the identity provider; "": no provider
 	TokenFault string           // why the token was rejected
 	First      *firstAgencyForm // nil if there is an agency
@@ -69,7 +69,7 @@ func continueAs(v *visit) (view, error) {
 	}
 	for _, p := range v.deps.Demo {
 		if p.Role == v.form.Get("role") {
-			return returnAddress(v.form.Get("to")), signIn(v, identity.Session{Person: p, Way: wayDemo}, nil)
+			return returnAddress(v.form.Get("to")), signIn(v, signin.Session{Person: p, Way: wayDemo}, nil)
 		}
 	}
 	return nil, errNobody
@@ -104,9 +104,9 @@ func useToken(v *visit) (view, error) {
 	p, err := v.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
 		v.log(slog.LevelWarn, "console: a token was refused", err)
-		v.deps.Refused(v.r.Context(), identity.RefusalError{Way: wayToken, Why: identity.RefusalToken})
+		v.deps.Refused(v.r.Context(), signin.RefusalError{Way: wayToken, Why: signin.RefusalToken})
 		return showSignIn(v, signInView{
-			To: v.form.Get("to"), TokenFault: signInRefusals[identity.RefusalToken].Message,
+			To: v.form.Get("to"), TokenFault: signInRefusals[signin.RefusalToken].Message,
 		})
 	}
 	if err != nil {
@@ -123,8 +123,8 @@ func useToken(v *visit) (view, error) {
 			To: v.form.Get("to"), TokenFault: "This token belongs to a program. The console has no pages for programs.",
 		})
 	}
-	person := identity.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
-	return returnAddress(v.form.Get("to")), signIn(v, identity.Session{
+	person := signin.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
+	return returnAddress(v.form.Get("to")), signIn(v, signin.Session{
 		Person: person, KnownAs: p.KnownAs, Way: wayToken, ExpiresAt: p.ExpiresAt,
 	}, nil)
 }
@@ -152,9 +152,9 @@ type linkFollowView struct {
 	PlainHTTP bool // the page was opened over plain HTTP, where no one can sign in
 }
 
-func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
+func linkedPerson(v *visit, digest []byte) (signin.Person, error) {
 	if v.deps.Provider != nil {
-		return identity.Person{}, refuseSignIn(v, identity.RefusalError{Way: wayLink, Why: identity.RefusalProvider})
+		return signin.Person{}, refuseSignIn(v, signin.RefusalError{Way: wayLink, Why: signin.RefusalProvider})
 	}
 	return v.deps.Sessions.Link(v.r.Context(), digest, v.deps.Now())
 }
@@ -165,7 +165,7 @@ func linkPage(v *visit) (view, error) {
 	if err != nil {
 		return nil, badLink(v, err)
 	}
-	judged := &visit{Console: v.Console, r: v.r, who: principalOf(identity.Session{Person: p})}
+	judged := &visit{Console: v.Console, r: v.r, who: principalOf(signin.Session{Person: p})}
 	me, err := ask(judged, api.GetMe, nil)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func useLink(v *visit) (view, error) {
 	digest := Digest(v.r.PathValue("secret"))
 	p, err := linkedPerson(v, digest)
 	if err == nil {
-		err = signIn(v, identity.Session{Person: p, Way: wayLink}, digest)
+		err = signIn(v, signin.Session{Person: p, Way: wayLink}, digest)
 	}
 	if err != nil {
 		return nil, badLink(v, err)
@@ -195,57 +195,57 @@ func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
-	return refuseSignIn(v, identity.RefusalError{Way: wayLink, Why: identity.RefusalLink})
+	return refuseSignIn(v, signin.RefusalError{Way: wayLink, Why: signin.RefusalLink})
 }
 
 // LinkPath returns the path of a one-time link. Only the [Digest] of its secret is stored.
 func LinkPath(secret string) string { return linkPath + secret }
 
 var signInRefusals = map[string]*domain.Error{
-	identity.RefusalLink: domain.NewError(domain.CodeNotFound,
+	signin.RefusalLink: domain.NewError(domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, "+
 			"or was not copied completely. Ask the person who sent it for a new one."),
-	identity.RefusalToken: domain.NewError(domain.CodeUnprocessable,
+	signin.RefusalToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. "+
 			"Ask the person who gave it to you for a new one."),
-	identity.RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
-	identity.RefusalProvider: domain.NewError(domain.CodeForbidden,
+	signin.RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
+	signin.RefusalProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
-	identity.RefusalNotBegun: domain.NewError(domain.CodeForbidden,
+	signin.RefusalNotBegun: domain.NewError(domain.CodeForbidden,
 		"This sign-in was not started in this browser, has already been used, or took longer than 10 minutes. "+
 			"Start again on the sign-in page."),
-	identity.RefusalDenied: domain.NewError(domain.CodeForbidden,
+	signin.RefusalDenied: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in failed: it was canceled or denied there. "+
 			"Start again, or ask your organization's administrators."),
-	identity.RefusalInteraction: domain.NewError(domain.CodeForbidden,
+	signin.RefusalInteraction: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in asks you for something that was not completed, such as a second factor or your "+
 			"consent. Start again, and complete each step there."),
-	identity.RefusalSetup: domain.NewError(domain.CodeForbidden,
+	signin.RefusalSetup: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in and this service are not configured for each other, so no one can sign in this way. "+
 			"Report this to the operator of this service, whose log contains the reason."),
-	identity.RefusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
-	identity.RefusalClaims: domain.NewError(domain.CodeForbidden,
+	signin.RefusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
+	signin.RefusalClaims: domain.NewError(domain.CodeForbidden,
 		"The identity provider's response is not for this sign-in or not for this service. "+
 			"Start again; if this persists, report it to the operator."),
-	identity.RefusalUnverified: domain.NewError(domain.CodeForbidden,
+	signin.RefusalUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in has not verified your email address, "+
 			"and your sign-in is not linked to a user here yet. Have your address verified there, or ask the operator of "+
 			"this service to link you. Then sign in again."),
-	identity.RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
+	signin.RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
 		"No one with your email address has access here. "+
 			"Ask your agency to invite you with the address that you sign in with. "+
 			"If you have another account, start again: you can choose it then."),
-	identity.RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
+	signin.RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
-	identity.RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
+	signin.RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
 		"The person with your email address is linked to another sign-in of your organization. "+
 			"If that sign-in was yours, ask the operator to remove the link."),
-	identity.RefusalNarrowed: domain.NewError(domain.CodeForbidden,
+	signin.RefusalNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in grants you no role here. Ask your organization's administrators."),
 }
 
 // refuseSignIn reports a refused sign-in and returns its error.
-func refuseSignIn(v *visit, refused identity.RefusalError) error {
+func refuseSignIn(v *visit, refused signin.RefusalError) error {
 	v.deps.Refused(v.r.Context(), refused)
 	return signInRefusals[refused.Why]
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // Several tabs of one browser can sign in at the same time. Only a few sign-ins in progress are kept.
@@ -77,7 +77,7 @@ func TestARefusedPersonCanChooseAnotherAccount(t *testing.T) {
 			return map[string]any{}, nil
 		}}, alice, "")
 		s, p := withProvider(t, at)
-		p.none = &identity.RefusalError{Why: identity.RefusalUnknownPerson}
+		p.none = &signin.RefusalError{Why: signin.RefusalUnknownPerson}
 		b := s.browser()
 		start := func(address string) (back, prompt string) {
 			to, err := url.Parse(b.get(address).Header().Get("Location"))
@@ -103,7 +103,7 @@ func TestARefusedPersonCanChooseAnotherAccount(t *testing.T) {
 			shown = b.get(withError(t, back, "invalid_request", "unknown scope"))
 		}
 		shown.says(http.StatusForbidden, "not configured for each other")
-		require.LessOrEqual(t, tries, identity.MaxChoices+1)
+		require.LessOrEqual(t, tries, signin.MaxChoices+1)
 		p.none = nil
 		b.get(b.begins(p, "")).leadsTo("/console")
 		_, prompt = start(begin)
@@ -168,7 +168,7 @@ func TestAProviderThatDoesNotAcceptThisService(t *testing.T) {
 	s, p := withProvider(t, issuer.Start(t))
 	var lines bytes.Buffer
 	s.deps.Logger = slog.New(slog.NewJSONHandler(&lines, nil))
-	s.deps.Provider = identity.NewProvider(identity.Config{
+	s.deps.Provider = signin.NewProvider(signin.ProviderConfig{
 		Issuer: p.at.URL, ClientID: issuer.ClientID, ClientSecret: func() (string, error) { return "expired", nil }, RedirectURL: callback,
 	})
 	b := s.open().browser()
@@ -198,7 +198,7 @@ func (b *browser) inLAN(method, path string, form url.Values) page {
 func TestNothingIsUsedUpWithoutCookies(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	made := &firstAgency{}
 	s.deps.Empty, s.deps.CreateFirst = made.wanted, made.create
 	b := s.open().browser()
@@ -326,7 +326,7 @@ func TestFilesAreNotReplacedByTheSignInPage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for _, b := range []*browser{s.browser(), s.signedIn("agency")} {
-		s.sessions.sessions = map[string]identity.Session{} // the session has ended
+		s.sessions.sessions = map[string]signin.Session{} // the session has ended
 		for _, path := range []string{
 			"/clients/" + bakery + "/figures/followers", "/clients/" + bakery + "/people/" + clara + "/sees/" + bakery + "/followers",
 			"/board/" + bakery + "/followers", "/access/export", "/verify/bundle", "/pictures/1", "/stream", "/stream/notices",

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 const (
@@ -34,7 +34,7 @@ const (
 	maxWanted = 1000
 	// chooseCookie is the name of a cookie that a refused sign-in sets: the next one asks which
 	// account to use, because the provider would use the refused one again. Its value is the choice
-	// of [identity.Provider.Address].
+	// of [signin.Provider.Address].
 	chooseCookie = "__Host-lb_choose_account"
 )
 
@@ -42,15 +42,15 @@ const (
 type Identities interface {
 	// Person returns the person with an identity: an entry of the list of auditors and operators,
 	// or the user that the identity is linked to, or the only user that it can be linked to now. If
-	// no such person exists, the error is a [*identity.RefusalError] without Way.
-	Person(ctx context.Context, i identity.Identity) (identity.Person, error)
+	// no such person exists, the error is a [*signin.RefusalError] without Way.
+	Person(ctx context.Context, i signin.Identity) (signin.Person, error)
 	// Listed reports whether the list still gives a person these roles.
-	Listed(p identity.Person) bool
+	Listed(p signin.Person) bool
 }
 
 // stillListed reports whether a person who signed in as an entry of the list of auditors and
 // operators is still on that list.
-func (c *Console) stillListed(s identity.Session) bool {
+func (c *Console) stillListed(s signin.Session) bool {
 	return s.Way != wayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
 }
 
@@ -63,13 +63,13 @@ func cookieOf(r *http.Request, name string) string {
 	return ""
 }
 
-// choiceOf returns the choice of [identity.Provider.Address] for the browser's next sign-in.
+// choiceOf returns the choice of [signin.Provider.Address] for the browser's next sign-in.
 func choiceOf(r *http.Request) int {
 	choice, err := strconv.Atoi(cookieOf(r, chooseCookie))
 	if err != nil {
 		return 0
 	}
-	return min(max(choice, 0), identity.MaxChoices+1)
+	return min(max(choice, 0), signin.MaxChoices+1)
 }
 
 func startAddress(to string) redirect {
@@ -95,7 +95,7 @@ func goToProvider(v *visit) (view, error) {
 		return redirect(public.String()), nil
 	}
 	secret := rand.Text()
-	flow := identity.FlowOf(secret)
+	flow := signin.FlowOf(secret)
 	address, err := v.deps.Provider.Address(v.r.Context(), flow, choiceOf(v.r))
 	if err != nil {
 		return nil, refuseProvider(v, reportProvider(v, err))
@@ -121,27 +121,27 @@ func comeFromProvider(v *visit) (view, error) {
 	params := v.r.URL.Query()
 	cookie := flowCookieOf(params.Get("state"))
 	secret, to, _ := strings.Cut(cookieOf(v.r, cookie), ".")
-	flow := identity.FlowOf(secret)
+	flow := signin.FlowOf(secret)
 	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // an unreadable value leads to the start page
 	wanted := returnAddress(string(wantedTo))
 	if secret == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1 {
 		if v.session.ID != "" && params.Get("error") == "" { // the sign-in has already succeeded
 			return returnAddress(params.Get("again")), nil
 		}
-		why := identity.RefusalNotBegun
+		why := signin.RefusalNotBegun
 		if params.Get("error") != "" { // some providers report errors without the state
-			reason, _ := errors.AsType[*identity.RefusalError](refusalOf(v, params))
+			reason, _ := errors.AsType[*signin.RefusalError](refusalOf(v, params))
 			if reason != nil && params.Get("state") == "" {
 				why = reason.Why
 			}
 		}
-		return nil, refuseSignIn(v, identity.RefusalError{Way: wayProvider, Why: why})
+		return nil, refuseSignIn(v, signin.RefusalError{Way: wayProvider, Why: why})
 	}
 	if params.Get("again") != "" && v.session.ID != "" && v.session.ID != params.Get("had") {
 		setCookie(v.w, cookie, "", -1)
 		return wanted, nil
 	}
-	if choice := choiceOf(v.r); 0 < choice && choice <= identity.MaxChoices && slices.Contains(choiceRefusals, params.Get("error")) {
+	if choice := choiceOf(v.r); 0 < choice && choice <= signin.MaxChoices && slices.Contains(choiceRefusals, params.Get("error")) {
 		_ = refusalOf(v, params) // logs it
 		setCookie(v.w, cookie, "", -1)
 		setCookie(v.w, chooseCookie, strconv.Itoa(choice+1), int(flowFor.Seconds()))
@@ -153,13 +153,13 @@ func comeFromProvider(v *visit) (view, error) {
 		shared := *v
 		shared.r = v.r.WithContext(ctx)
 		begun, err := signInAs(&shared, flow, params)
-		if errors.Is(err, identity.ErrCode) && params.Get("again") == "" {
+		if errors.Is(err, signin.ErrCode) && params.Get("again") == "" {
 			shared.log(slog.LevelWarn, "console: the identity provider refused a code; the browser comes once more", err)
 			return begun, err
 		}
 		return begun, reportProvider(&shared, err)
 	})
-	if errors.Is(err, identity.ErrCode) && params.Get("again") == "" {
+	if errors.Is(err, signin.ErrCode) && params.Get("again") == "" {
 		params.Set("again", string(wanted))
 		params.Set("had", v.session.ID) // an older session says nothing about this sign-in
 		return redirect(v.r.URL.Path + "?" + params.Encode()), nil
@@ -177,13 +177,13 @@ func comeFromProvider(v *visit) (view, error) {
 // reportProvider reports the errors of a sign-in at the provider that are refusals, and logs what
 // the provider said.
 func reportProvider(v *visit, err error) error {
-	refused, ok := errors.AsType[*identity.RefusalError](err)
+	refused, ok := errors.AsType[*signin.RefusalError](err)
 	for why, cause := range map[string]error{
-		identity.RefusalCode: identity.ErrCode, identity.RefusalClaims: identity.ErrToken, identity.RefusalSetup: identity.ErrSetup,
+		signin.RefusalCode: signin.ErrCode, signin.RefusalClaims: signin.ErrToken, signin.RefusalSetup: signin.ErrSetup,
 	} {
 		if !ok && errors.Is(err, cause) {
 			v.log(slog.LevelWarn, "console: the identity provider did not complete a sign-in", err)
-			refused = &identity.RefusalError{Why: why}
+			refused = &signin.RefusalError{Why: why}
 		}
 	}
 	if refused == nil {
@@ -197,10 +197,10 @@ func reportProvider(v *visit, err error) error {
 // refuseProvider returns the error to show for an error of [reportProvider]. The browser's next
 // sign-in lets the person choose another account, if that can help.
 func refuseProvider(v *visit, err error) error {
-	refused, _ := errors.AsType[*identity.RefusalError](err)
+	refused, _ := errors.AsType[*signin.RefusalError](err)
 	choose := refused != nil || domain.CodeOf(err) == domain.CodeForbidden
 	switch {
-	case choose && (refused == nil || refused.Why != identity.RefusalSetup):
+	case choose && (refused == nil || refused.Why != signin.RefusalSetup):
 		setCookie(v.w, chooseCookie, strconv.Itoa(max(choiceOf(v.r), 1)), int(flowFor.Seconds()))
 	case (choose || err == nil) && cookieOf(v.r, chooseCookie) != "": // some providers refuse the choice itself
 		setCookie(v.w, chooseCookie, "", -1)
@@ -214,8 +214,8 @@ func refuseProvider(v *visit, err error) error {
 // providerRefusals maps error codes of the provider (RFC 6749 §4.1.2.1, OpenID Connect Core
 // §3.1.2.6) to reasons. Other codes are faults of the configuration.
 var providerRefusals = map[string]string{
-	"access_denied": identity.RefusalDenied, "login_required": identity.RefusalInteraction, "interaction_required": identity.RefusalInteraction,
-	"account_selection_required": identity.RefusalInteraction, "consent_required": identity.RefusalInteraction,
+	"access_denied": signin.RefusalDenied, "login_required": signin.RefusalInteraction, "interaction_required": signin.RefusalInteraction,
+	"account_selection_required": signin.RefusalInteraction, "consent_required": signin.RefusalInteraction,
 }
 
 // choiceRefusals are the codes with which providers refuse to let a person choose an account.
@@ -227,12 +227,12 @@ func refusalOf(v *visit, params url.Values) error {
 	v.deps.Logger.WarnContext(v.r.Context(), "console: the identity provider refused a sign-in",
 		"error", code[:min(len(code), 100)], "error_description", description[:min(len(description), 500)])
 	if code == "temporarily_unavailable" || code == "server_error" {
-		return identity.ErrAway
+		return signin.ErrAway
 	}
-	return &identity.RefusalError{Why: cmp.Or(providerRefusals[code], identity.RefusalSetup)}
+	return &signin.RefusalError{Why: cmp.Or(providerRefusals[code], signin.RefusalSetup)}
 }
 
-func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSession, err error) {
+func signInAs(v *visit, flow signin.Flow, params url.Values) (begun begunSession, err error) {
 	if params.Get("code") == "" {
 		return begun, refusalOf(v, params)
 	}
@@ -241,7 +241,7 @@ func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSessi
 		return begun, err
 	}
 	p, err := v.deps.Identities.Person(v.r.Context(), who)
-	if refused, ok := errors.AsType[*identity.RefusalError](err); ok {
+	if refused, ok := errors.AsType[*signin.RefusalError](err); ok {
 		refused.Subject = who.Subject
 	}
 	if err != nil {
@@ -249,10 +249,10 @@ func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSessi
 	}
 	roles := who.Narrowed(strings.Split(p.Role, ","))
 	if len(roles) == 0 {
-		return begun, &identity.RefusalError{Why: identity.RefusalNarrowed, User: p.UserID, Subject: who.Subject}
+		return begun, &signin.RefusalError{Why: signin.RefusalNarrowed, User: p.UserID, Subject: who.Subject}
 	}
 	p.Role = strings.Join(roles, ",")
-	return beginSession(v, identity.Session{
+	return beginSession(v, signin.Session{
 		Person: p, KnownAs: who.Names(), Way: wayProvider, ProviderSession: who.Session, Refresh: who.Refresh,
 	}, nil)
 }

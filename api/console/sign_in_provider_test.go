@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 const callback = "https://boards.example/console/signin/callback"
@@ -25,31 +25,31 @@ func secret() (string, error) { return issuer.ClientSecret, nil }
 
 // idp is an identity provider with the person of each identity.
 type idp struct {
-	*identity.Provider
+	*signin.Provider
 
 	at     *issuer.Issuer
-	person identity.Person
+	person signin.Person
 	none   error  // returned instead of a person
 	asked  func() // called before a person is returned, unless nil
 	listed bool
 }
 
-func (p *idp) Person(context.Context, identity.Identity) (identity.Person, error) {
+func (p *idp) Person(context.Context, signin.Identity) (signin.Person, error) {
 	if p.asked != nil {
 		p.asked()
 	}
 	return p.person, p.none
 }
 
-func (p *idp) Listed(identity.Person) bool { return p.listed }
+func (p *idp) Listed(signin.Person) bool { return p.listed }
 
 // withProvider returns a stage with an identity provider and the user alice.
 func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {
 	t.Helper()
 	at.Returns(callback)
 	at.Knows(alice, nil)
-	p := &idp{at: at, person: identity.Person{UserID: alice, AccountID: agency, Role: "agency"}}
-	p.Provider = identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: secret, RedirectURL: callback})
+	p := &idp{at: at, person: signin.Person{UserID: alice, AccountID: agency, Role: "agency"}}
+	p.Provider = signin.NewProvider(signin.ProviderConfig{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: secret, RedirectURL: callback})
 	s := newStage(t)
 	s.host = "boards.example"
 	s.deps.Provider, s.deps.Identities, s.deps.Demo = p.Provider, p, nil
@@ -64,7 +64,7 @@ func (b *browser) begins(p *idp, to string) (back string) {
 	address := went.Header().Get("Location")
 	require.True(b.t, strings.HasPrefix(address, p.at.URL), address)
 	back = issuer.SignsIn(b.t, address, alice).RequestURI()
-	require.Contains(b.t, back, "state="+identity.FlowOf(b.word(back)).State, "the state is of this browser's word")
+	require.Contains(b.t, back, "state="+signin.FlowOf(b.word(back)).State, "the state is of this browser's word")
 	return back
 }
 
@@ -113,7 +113,7 @@ func TestTheCookieOfAFlow(t *testing.T) {
 		require.Contains(t, set, part)
 	}
 	b := s.browser()
-	flow := identity.FlowOf("a word")
+	flow := signin.FlowOf("a word")
 	b.cookies[flowCookie+flow.State[:16]] = "a word.%%%"
 	address, err := p.Address(t.Context(), flow, 0)
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		"no cookie":        {func(b *browser, _ *idp, q url.Values) { delete(b.cookies, flowOf(q)) }, "not_begun", "", "was not started in this browser"},
 		"another's cookie": {func(b *browser, _ *idp, q url.Values) { b.cookies[flowOf(q)] = "WORD." }, "not_begun", "", "was not started in this browser"},
 		"an empty word": {func(b *browser, _ *idp, q url.Values) {
-			q.Set("state", identity.FlowOf("").State)
+			q.Set("state", signin.FlowOf("").State)
 			b.cookies[flowOf(q)] = "."
 		}, "not_begun", "", "was not started"},
 		"another state": {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, "not_begun", "", "was not started in this browser"},
@@ -142,31 +142,31 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		"refused there": {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was canceled or denied there"},
 		"a used code": {func(b *browser, p *idp, q url.Values) {
 			word, _, _ := strings.Cut(b.cookies[flowOf(q)], ".")
-			_, err := p.Identity(b.t.Context(), identity.FlowOf(word), q.Get("code"), "")
+			_, err := p.Identity(b.t.Context(), signin.FlowOf(word), q.Get("code"), "")
 			require.NoError(b.t, err)
 		}, "code", "", "has expired"},
 		"another issuer": {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
 		"email unverified": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &identity.RefusalError{Why: identity.RefusalUnverified}
-		}, identity.RefusalUnverified, "", "not verified your email address"},
+			p.none = &signin.RefusalError{Why: signin.RefusalUnverified}
+		}, signin.RefusalUnverified, "", "not verified your email address"},
 		"nobody": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &identity.RefusalError{Why: identity.RefusalUnknownPerson}
-		}, identity.RefusalUnknownPerson, "", "Ask your agency to invite you"},
+			p.none = &signin.RefusalError{Why: signin.RefusalUnknownPerson}
+		}, signin.RefusalUnknownPerson, "", "Ask your agency to invite you"},
 		"two users": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &identity.RefusalError{Why: identity.RefusalAmbiguous}
-		}, identity.RefusalAmbiguous, "", "several people"},
+			p.none = &signin.RefusalError{Why: signin.RefusalAmbiguous}
+		}, signin.RefusalAmbiguous, "", "several people"},
 		"linked to another": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &identity.RefusalError{Why: identity.RefusalLinkedElsewhere, User: alice}
-		}, identity.RefusalLinkedElsewhere, alice, "remove the link"},
+			p.none = &signin.RefusalError{Why: signin.RefusalLinkedElsewhere, User: alice}
+		}, signin.RefusalLinkedElsewhere, alice, "remove the link"},
 		"has left": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &identity.RefusalError{Why: identity.RefusalEnded, User: alice}
-		}, identity.RefusalEnded, alice, "Your access has ended"},
+			p.none = &signin.RefusalError{Why: signin.RefusalEnded, User: alice}
+		}, signin.RefusalEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.at.Knows(alice, map[string]any{"ledgerboard_roles": "operator"})
 		}, "narrowed", alice, "grants you no role"},
 		"the API says no": {func(_ *browser, p *idp, _ url.Values) {
-			p.person = identity.Person{UserID: left, AccountID: bakery, Role: "client"}
-		}, identity.RefusalEnded, left, "Your access has ended"},
+			p.person = signin.Person{UserID: left, AccountID: bakery, Role: "client"}
+		}, signin.RefusalEnded, left, "Your access has ended"},
 	} {
 		s, p := withProvider(t, at)
 		b := s.browser()
@@ -187,7 +187,7 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		if p.none != nil || c.why == "narrowed" {
 			subject = alice // for 'ledgerboard sign-in-link --subject'
 		}
-		require.Equal(t, identity.RefusalError{Way: "provider", Why: c.why, User: c.user, Subject: subject}, s.refused[0], name)
+		require.Equal(t, signin.RefusalError{Way: "provider", Why: c.why, User: c.user, Subject: subject}, s.refused[0], name)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestErrorsWithoutAStateAreLogged(t *testing.T) {
 	b.get("/console/signin/callback?error=access_denied&state=of+another&error_description=not+assigned").
 		says(http.StatusForbidden, "was not started in this browser")
 	require.Contains(t, lines.String(), "not assigned")
-	require.Equal(t, []identity.RefusalError{{Way: "provider", Why: "setup"}, {Way: "provider", Why: "not_begun"}}, s.refused)
+	require.Equal(t, []signin.RefusalError{{Way: "provider", Why: "setup"}, {Way: "provider", Why: "not_begun"}}, s.refused)
 	b.get(back).leadsTo("/console/sessions")
 }
 
@@ -306,7 +306,7 @@ func TestPeopleRemovedFromTheListAreSignedOut(t *testing.T) {
 	p.listed = true
 	staff, user := s.browser(), s.browser()
 	user.get(user.begins(p, "")).leadsTo("/console")
-	p.person = identity.Person{UserID: adam, AccountID: agency, Role: "auditor"}
+	p.person = signin.Person{UserID: adam, AccountID: agency, Role: "auditor"}
 	staff.get(staff.begins(p, "")).leadsTo("/console")
 	staff.get("/console/sessions").says(http.StatusOK)
 	p.listed = false
@@ -325,7 +325,7 @@ func TestPeopleRemovedFromTheListAreSignedOut(t *testing.T) {
 func TestLinksAreDisabledWithAProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := withProvider(t, issuer.Start(t))
-	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
 	b.get("/console/link/WORD").says(http.StatusForbidden, "Sign-in links are disabled")
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Sign-in links are disabled")
@@ -351,15 +351,15 @@ func TestRefusalsAreReported(t *testing.T) {
 	b := s.browser()
 	b.get("/console/link/NONE").says(http.StatusNotFound)
 	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity)
-	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: left, AccountID: bakery, Role: "client"}
+	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: left, AccountID: bakery, Role: "client"}
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Your access has ended")
-	require.Equal(t, []identity.RefusalError{
+	require.Equal(t, []signin.RefusalError{
 		{Way: "link", Why: "link"},
 		{Way: "token", Why: "token"},
-		{Way: "link", Why: identity.RefusalEnded, User: left},
+		{Way: "link", Why: signin.RefusalEnded, User: left},
 	}, s.refused)
 	notReady = domain.NewError(domain.CodeUnavailable, "Not now.")
-	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusServiceUnavailable)
 	require.Len(t, s.refused, 3, "a fault is no refusal")
 }
@@ -369,11 +369,11 @@ func TestARefusalIsReportedAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	heard := 0
-	s.deps.Refused = func(context.Context, identity.RefusalError) { heard++ }
+	s.deps.Refused = func(context.Context, signin.RefusalError) { heard++ }
 	s.open()
 	for _, gone := range []func(){
-		func() { p.none = &identity.RefusalError{Why: identity.RefusalLinkedElsewhere, User: alice} },
-		func() { p.none, p.person = nil, identity.Person{UserID: left, AccountID: bakery, Role: "client"} },
+		func() { p.none = &signin.RefusalError{Why: signin.RefusalLinkedElsewhere, User: alice} },
+		func() { p.none, p.person = nil, signin.Person{UserID: left, AccountID: bakery, Role: "client"} },
 	} {
 		b := s.browser()
 		back := b.begins(p, "")

@@ -19,8 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 func TestBrowsersAreRedirectedFromTheRoot(t *testing.T) {
@@ -176,7 +176,7 @@ func TestSlowFormsTimeOut(t *testing.T) {
 func TestALinkSignsInOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
 	for range 3 {
 		b.get("/console/link/WORD").says(http.StatusOK, "Alice", "works once")
@@ -210,8 +210,8 @@ func TestSessionsKeepAllRolesOfAToken(t *testing.T) {
 	b := s.browser()
 	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
 	b.get("/console/sessions").says(http.StatusOK, "client, auditor")
-	s.sessions.sessions[string(console.Digest("WORD"))] = identity.Session{
-		ID: "S", Person: identity.Person{UserID: left, AccountID: bakery, Role: "client,auditor"}, BegunAt: s.now, ExpiresAt: s.now.Add(time.Hour),
+	s.sessions.sessions[string(console.Digest("WORD"))] = signin.Session{
+		ID: "S", Person: signin.Person{UserID: left, AccountID: bakery, Role: "client,auditor"}, BegunAt: s.now, ExpiresAt: s.now.Add(time.Hour),
 	}
 	b.cookie = "WORD"
 	b.get("/console/history").says(http.StatusForbidden, "Your access has ended")

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // LogoutPath is the path to which the identity provider reports sessions that ended there (OpenID
@@ -77,7 +77,7 @@ func logoutFromProvider(v *visit) (view, error) {
 		return nil, errNoPage
 	}
 	logout, err := v.deps.Provider.Logout(v.r.Context(), v.form.Get("logout_token"))
-	if errors.Is(err, identity.ErrToken) {
+	if errors.Is(err, signin.ErrToken) {
 		v.log(slog.LevelWarn, "console: a logout token was refused", err)
 		v.w.Header().Set("Content-Type", "application/json")
 		v.w.WriteHeader(http.StatusBadRequest)

@@ -21,7 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -42,7 +42,7 @@ type stage struct {
 	sessions *memory
 	deps     console.Deps
 	now      time.Time
-	refused  []identity.RefusalError
+	refused  []signin.RefusalError
 	rigged   *rigged
 }
 
@@ -60,13 +60,13 @@ func bareStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
 		t: t, host: "localhost:6001", now: october,
-		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
+		sessions: &memory{sessions: map[string]signin.Session{}, links: map[string]signin.Person{}},
 	}
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(), Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge), IsTemporary: func(error) bool { return false },
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
-		Refused: func(_ context.Context, r identity.RefusalError) { s.refused = append(s.refused, r) },
-		Demo: []identity.Person{
+		Refused: func(_ context.Context, r signin.RefusalError) { s.refused = append(s.refused, r) },
+		Demo: []signin.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
 			{UserID: adam, AccountID: agency, Role: "auditor"},
 			{UserID: "ops", Role: "operator"},
@@ -290,16 +290,16 @@ var withoutIsolation = strings.NewReplacer("<bdi>", "", "</bdi>", "", "\u2068", 
 // memory stores sessions like the database.
 type memory struct {
 	mu       sync.Mutex
-	sessions map[string]identity.Session // by digest
-	seen     []time.Time                 // activity of sessions
-	links    map[string]identity.Person  // by digest
+	sessions map[string]signin.Session // by digest
+	seen     []time.Time               // activity of sessions
+	links    map[string]signin.Person  // by digest
 	away     error
 	bounded  bool // the context of the last session query had a deadline
 }
 
 var errNone = domain.NewError(domain.CodeNotFound, "none")
 
-func (m *memory) Begin(_ context.Context, s identity.Session, digest, link []byte) error {
+func (m *memory) Begin(_ context.Context, s signin.Session, digest, link []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.links[string(link)]; link != nil && !ok {
@@ -310,16 +310,16 @@ func (m *memory) Begin(_ context.Context, s identity.Session, digest, link []byt
 	return nil
 }
 
-func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error) {
+func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (signin.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, m.bounded = ctx.Deadline()
 	s, ok := m.sessions[string(digest)]
 	if m.away != nil {
-		return identity.Session{}, m.away
+		return signin.Session{}, m.away
 	}
 	if !ok || !now.Before(s.ExpiresAt) {
-		return identity.Session{}, errNone
+		return signin.Session{}, errNone
 	}
 	if s.Refresh != "" {
 		s.CheckedAt = &s.BegunAt
@@ -336,7 +336,7 @@ func (m *memory) Seen(_ context.Context, digest []byte, now time.Time) error {
 	return m.away
 }
 
-func (m *memory) Of(_ context.Context, user string, now time.Time) (list []identity.Session, err error) {
+func (m *memory) Of(_ context.Context, user string, now time.Time) (list []signin.Session, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.sessions {
@@ -344,15 +344,15 @@ func (m *memory) Of(_ context.Context, user string, now time.Time) (list []ident
 			list = append(list, s)
 		}
 	}
-	slices.SortFunc(list, func(a, b identity.Session) int { return b.BegunAt.Compare(a.BegunAt) })
+	slices.SortFunc(list, func(a, b signin.Session) int { return b.BegunAt.Compare(a.BegunAt) })
 	return list, nil
 }
 
-func (m *memory) EndAtProvider(_ context.Context, l identity.Logout) (ended int, err error) {
+func (m *memory) EndAtProvider(_ context.Context, l signin.Logout) (ended int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := len(m.sessions)
-	maps.DeleteFunc(m.sessions, func(_ string, s identity.Session) bool { return slices.Contains(s.KnownAs, l.Issuer+" "+l.Subject) })
+	maps.DeleteFunc(m.sessions, func(_ string, s signin.Session) bool { return slices.Contains(s.KnownAs, l.Issuer+" "+l.Subject) })
 	return before - len(m.sessions), m.away
 }
 
@@ -367,7 +367,7 @@ func (m *memory) Recheck(
 		return nil
 	}
 	next, err := renew(ctx, s.Refresh)
-	if errors.Is(err, identity.ErrEnded) {
+	if errors.Is(err, signin.ErrEnded) {
 		delete(m.sessions, string(digest))
 		return errNone
 	}
@@ -389,7 +389,7 @@ func (m *memory) End(_ context.Context, user, id string) error {
 	return nil
 }
 
-func (m *memory) Link(_ context.Context, digest []byte, _ time.Time) (identity.Person, error) {
+func (m *memory) Link(_ context.Context, digest []byte, _ time.Time) (signin.Person, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p, ok := m.links[string(digest)]

@@ -15,8 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 type demoCommand struct {
@@ -68,7 +68,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	c.fill(state, platforms)
 	people := world.People()
 	// The console has no page for the role main_app.
-	c.Demo = []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator}
+	c.Demo = []signin.Person{people.Agency, people.Client, people.Auditor, people.Operator}
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (c *demoCommand) announce(
 	if _, screen.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
 		return err
 	}
-	for _, person := range []identity.Person{
+	for _, person := range []signin.Person{
 		people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp,
 	} {
 		token, err := signToken(c.Tokens, person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
@@ -174,7 +174,7 @@ func (c *demoCommand) announce(
 	return screen.Announce(s.Out, c.DataDir, c.mock)
 }
 
-func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
+func connectLink(ctx context.Context, p *process, ids demo.IDs, by signin.Person) (string, error) {
 	link, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{
 		ConnectRequester: domain.ConnectRequester{
 			ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role,

@@ -29,6 +29,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -193,7 +194,7 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		a.exec(t, `
 		insert into platform_words (kind, social_account_id, words, said_at)
 		select kind, 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
-		require.NoError(t, vault.FederatedIdentities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
+		require.NoError(t, signin.FederatedIdentities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
 		a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
 		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
 		// Three sign-ins with one outcome, as common; they expire within two hours.

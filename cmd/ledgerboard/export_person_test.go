@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -157,7 +157,7 @@ func seedExport(t *testing.T, a *process) {
 	trail(eraseStaff, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: erased}})
 	trail(stays, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient})
 	for user, subject := range map[string]string{erased: subjectOfErna, stays: "oidc|Sam"} {
-		require.NoError(t, vault.FederatedIdentities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subject, user, now))
+		require.NoError(t, signin.FederatedIdentities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subject, user, now))
 	}
 	a.exec(t, `insert into notice_cursors values ($1, $2, 1, $4), ($1, $3, 1, $4)`, eraseAgency, erased, stays, now)
 	a.exec(t, `

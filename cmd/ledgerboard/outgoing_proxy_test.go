@@ -25,9 +25,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pictures"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // outgoing are the hosts that the program asks, each by its own client. None of them resolves.
@@ -37,7 +37,7 @@ var outgoing = map[string]func(ctx context.Context, host string) error{
 		return err
 	},
 	"issuer.invalid": func(ctx context.Context, host string) error {
-		_, err := identity.NewProvider(identity.Config{Issuer: "https://" + host, ClientID: "c"}).Address(ctx, identity.Flow{}, 0)
+		_, err := signin.NewProvider(signin.ProviderConfig{Issuer: "https://" + host, ClientID: "c"}).Address(ctx, signin.Flow{}, 0)
 		return err
 	},
 	"keys.invalid": func(ctx context.Context, host string) error {

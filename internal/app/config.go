@@ -14,9 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pictures"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // Config configures a process. The program fills it from flags, environment and file, which the tags
@@ -69,9 +69,9 @@ type Config struct {
 
 	// Seeded means that the history of accounts is already in the log, as in a demo, and must not be
 	// read from the platforms.
-	Seeded   bool              `kong:"-"`
-	Pictures pictures.Config   `kong:"-"` // where pictures of posts may be loaded from
-	Demo     []identity.Person `kong:"-"` // users as whom a browser can sign in without credentials
+	Seeded   bool            `kong:"-"`
+	Pictures pictures.Config `kong:"-"` // where pictures of posts may be loaded from
+	Demo     []signin.Person `kong:"-"` // users as whom a browser can sign in without credentials
 
 	Logger     *slog.Logger          `kong:"-"` // nil: nothing is logged
 	Registerer prometheus.Registerer `kong:"-"` // nil: metrics are collected but not exported

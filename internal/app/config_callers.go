@@ -7,8 +7,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/api/console"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 func (t Tokens) bearer() bearer.Config {
@@ -16,11 +16,11 @@ func (t Tokens) bearer() bearer.Config {
 }
 
 // provider returns the identity provider with which people sign in to the console; nil: none.
-func (c Config) provider() *identity.Provider {
+func (c Config) provider() *signin.Provider {
 	if c.OIDCIssuer == "" || c.mounted() {
 		return nil
 	}
-	return identity.NewProvider(identity.Config{
+	return signin.NewProvider(signin.ProviderConfig{
 		Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, TrustEmail: c.OIDCTrustEmail,
 		ClientSecret: secret.Text(c.OIDCClientSecret),
 		RedirectURL:  c.PublicURL + console.ReturnPath,

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
@@ -98,7 +97,7 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 	if !c.mounted() {
 		s.operators.PublicURL, s.operators.Issuer = c.PublicURL, known.Issuer
 		deps.SignIns = &signin.Agency{
-			Kept: vault.NewSessions(s.KeptPool, keys), People: s.people(), PublicURL: c.PublicURL, Provider: provider != nil,
+			Kept: signin.NewSessions(s.KeptPool, keys), People: s.people(), PublicURL: c.PublicURL, Provider: provider != nil,
 		}
 	}
 	// Without keys, this process cannot decrypt pictures.
@@ -114,7 +113,7 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 }
 
 // console returns the console, which calls the operations of the HTTP layer.
-func (s *Service) console(served *api.Server, callers api.Authenticator, provider *identity.Provider) (http.Handler, error) {
+func (s *Service) console(served *api.Server, callers api.Authenticator, provider *signin.Provider) (http.Handler, error) {
 	c := s.config
 	deps := console.Deps{
 		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: c.Logger, Now: time.Now,
@@ -133,9 +132,9 @@ func (s *Service) console(served *api.Server, callers api.Authenticator, provide
 		return nil, err
 	}
 	deps.Tokens, deps.Demo, deps.NoPublicURL = callers, c.Demo, c.PublicURL == ""
-	deps.Sessions = signin.Sessions{
-		Sessions: vault.NewSessions(s.KeptPool, keys), People: s.people(), Record: s.recordSignIn,
-	}
+	sessions := signin.NewSessions(s.KeptPool, keys)
+	sessions.People, sessions.Record = s.people(), s.recordSignIn
+	deps.Sessions = sessions
 	if provider != nil {
 		deps.Provider, deps.Identities = provider, s.identities(provider)
 	}
@@ -179,10 +178,10 @@ func (s *Service) firstAgency() *commands.FirstAgency {
 }
 
 // identities returns the people whom the identity provider knows; provider may be nil.
-func (s *Service) identities(provider *identity.Provider) signin.Identities {
-	known := signin.Identities{Federated: vault.FederatedIdentities{Pool: s.KeptPool}, People: s.people()}
+func (s *Service) identities(provider *signin.Provider) signin.Identities {
+	known := signin.Identities{Federated: signin.FederatedIdentities{Pool: s.KeptPool}, People: s.people()}
 	if provider != nil {
-		known.Staff, _ = identity.ParseStaff(s.config.OIDCStaff) // settings were validated
+		known.Staff, _ = signin.ParseStaff(s.config.OIDCStaff) // settings were validated
 		known.Issuer = provider.Issuer()
 	}
 	return known

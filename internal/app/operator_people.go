@@ -14,9 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -78,13 +76,13 @@ func (o *Operators) Sessions(
 	ctx context.Context, user string, page readmodels.Page,
 ) (all []api.PersonSession, meta readmodels.ListMeta, err error) {
 	all = []api.PersonSession{}
-	sessions, meta, err := readmodels.PageQuery[identity.Session, vault.SessionKey]{
+	sessions, meta, err := readmodels.PageQuery[signin.Session, signin.SessionKey]{
 		List: "sessions", Page: page, Filters: user,
-		Select: func(after vault.SessionKey, limit int) (string, []any) {
-			return vault.SelectSessions(user, time.Now(), after, limit)
+		Select: func(after signin.SessionKey, limit int) (string, []any) {
+			return signin.SelectSessions(user, time.Now(), after, limit)
 		},
-		Scan: pgx.RowToStructByName[identity.Session],
-		Key:  func(s identity.Session) vault.SessionKey { return vault.SessionKey{BegunAt: s.BegunAt, ID: s.ID} },
+		Scan: pgx.RowToStructByName[signin.Session],
+		Key:  func(s signin.Session) signin.SessionKey { return signin.SessionKey{BegunAt: s.BegunAt, ID: s.ID} },
 	}.Read(ctx, o.kept)
 	for _, s := range sessions {
 		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.NewSignInSession(s)})
@@ -94,7 +92,7 @@ func (o *Operators) Sessions(
 
 // EndSession implements [api.OperatorService].
 func (o *Operators) EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	sessions := vault.NewSessions(o.kept, nil)
+	sessions := signin.NewSessions(o.kept, nil)
 	s, err := sessions.WithID(ctx, id, time.Now())
 	if err != nil {
 		return err
@@ -111,10 +109,10 @@ var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 
 // candidate returns the user whom a sign-in link would sign in, according to the current directory.
 // If the link would not work, the error has code [domain.CodeUnprocessable].
-func (o *Operators) candidate(ctx context.Context, user string) (identity.Person, error) {
+func (o *Operators) candidate(ctx context.Context, user string) (signin.Person, error) {
 	tables, err := o.tables(ctx)
 	if err != nil {
-		return identity.Person{}, err
+		return signin.Person{}, err
 	}
 	p, active, err := signin.ActiveUser(ctx, directory.People{Pool: tables}.UserStatus, user)
 	if err == nil && !active {
@@ -138,8 +136,8 @@ func (o *Operators) SignInLink(
 	until := now.Add(validFor)
 	target := domain.OperatorTarget{User: user}
 	err = o.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
-		link := vault.SignInLink{Person: person, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
-		return vault.NewSessions(o.kept, nil).MakeLink(ctx, link, console.Digest(secret))
+		link := signin.SignInLink{Person: person, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
+		return signin.NewSessions(o.kept, nil).MakeLink(ctx, link, console.Digest(secret))
 	}))
 	return api.SignInLink{
 		UserID: user, URL: o.PublicURL + console.LinkPath(secret), WorksUntil: until.UTC().Truncate(time.Second),
@@ -160,13 +158,13 @@ func (o *Operators) LinkSignIn(ctx context.Context, c commands.Caller, user, sub
 	}
 	target := domain.OperatorTarget{User: person.UserID}
 	return o.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.FederatedIdentities{Pool: o.kept}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
+		return signin.FederatedIdentities{Pool: o.kept}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
 	}))
 }
 
 // UnlinkSignIn implements [api.OperatorService].
 func (o *Operators) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
-	identities := vault.FederatedIdentities{Pool: o.kept}
+	identities := signin.FederatedIdentities{Pool: o.kept}
 	if _, err := identities.Issuers(ctx, user); err != nil { // nothing is recorded
 		return err
 	}

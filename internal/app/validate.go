@@ -16,11 +16,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -187,7 +187,7 @@ func (c Config) checkCallers() (f Faults) {
 
 func (c Config) checkSignIn() (f Faults) {
 	issuer := c.setting("OIDCIssuer")
-	staff, err := identity.ParseStaff(c.OIDCStaff)
+	staff, err := signin.ParseStaff(c.OIDCStaff)
 	f.AddTo(c.setting("OIDCStaff"), err)
 	if c.OIDCIssuer == "" {
 		f.Unlessf(c.OIDCClientID == "" && c.OIDCClientSecret == "" && staff.Empty() && !c.OIDCTrustEmail,
@@ -195,9 +195,9 @@ func (c Config) checkSignIn() (f Faults) {
 				"set the issuer of the identity provider, or unset all of these settings", issuer)
 		return f
 	}
-	f.AddTo(issuer, identity.CheckIssuer(c.OIDCIssuer))
+	f.AddTo(issuer, signin.CheckIssuer(c.OIDCIssuer))
 	if c.OIDCTrustEmail {
-		f.AddTo(c.setting("OIDCTrustEmail"), identity.CheckTrust(c.OIDCIssuer))
+		f.AddTo(c.setting("OIDCTrustEmail"), signin.CheckTrust(c.OIDCIssuer))
 	}
 	f.Unlessf(c.OIDCClientID != "" && c.OIDCClientSecret != "", "%s requires %s and %s",
 		issuer, c.setting("OIDCClientID"), c.setting("OIDCClientSecret"))

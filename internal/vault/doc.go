@@ -1,6 +1,5 @@
 // Package vault stores the data that the log must not contain, in the schema kept: platform tokens,
-// console sessions, pictures of posts, sign-ins in progress and the resulting grants, notice
-// cursors, pauses set by operators, and the id of the installation. It also stores the fetchers'
+// pictures of posts, sign-ins at platforms in progress and the resulting grants, notice cursors, pauses set by operators, and the id of the installation. It also stores the fetchers'
 // shared schedule; if that is lost, every connection is due at once.
 //
 // # Invariants
@@ -14,8 +13,8 @@
 //   - Nothing in this package can be rebuilt from the log. The pool therefore commits synchronously
 //     ([Open]), except for the fetchers' state and budgets, which may be lost ([OpenFetching]).
 //
-// The package may import no other package of this module except domain, internal/identity (for
-// [identity.Session]), internal/pg and internal/stream (for [stream.Cursor]).
+// The package may import no other package of this module except domain, internal/pg, internal/secret
+// and internal/stream (for [stream.Cursor]).
 //
 // # Notes
 //
@@ -33,6 +32,8 @@
 //     meanwhile, because the platform may already have rotated it; only a sign-in does.
 //   - Swap distinguishes a database failure from a secret that another process has stored: a caller
 //     discards its renewed token only in the latter case.
+//   - Package signin keeps the console's sessions and links in the same schema; [Eraser.ForgetUser]
+//     deletes those of a person with everything else.
 //   - Rotate ignores pictures. A picture without its key counts as missing and is downloaded again
 //     while its URL works.
 //   - Sealing cannot detect that a whole row was reset to an earlier state of the same ref, as in a

@@ -93,6 +93,24 @@ func (k Keys) Current() Keys { return k }
 // one call for one row.
 type Keyring interface{ Current() Keys }
 
+// Seal seals a secret for a ref with the first key, whose ID it returns.
+func (k Keys) Seal(ref string, secret []byte) (keyID string, sealed []byte) {
+	return k[0].id, k[0].seal(ref, secret)
+}
+
+// Open opens a secret that was sealed for a ref. Errors: [ErrUnknownKey], [ErrTampered].
+func (k Keys) Open(ref, keyID string, sealed []byte) ([]byte, error) {
+	i := slices.Index(k.ids(), keyID)
+	if i < 0 {
+		return nil, fmt.Errorf("key %q: %w", keyID, ErrUnknownKey)
+	}
+	secret, err := k[i].open(ref, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
+	}
+	return secret, nil
+}
+
 // OpenKeyring returns the keys of a setting: keys as for [ParseKeys], or file:PATH, which is read
 // again at most once a minute. If it cannot be read again, the last keys stay in use.
 func OpenKeyring(setting string, logger *slog.Logger) (Keyring, error) {
@@ -221,7 +239,7 @@ func (s *Secrets) reseal(ctx context.Context, keys Keys, rows []sealedRow, rotat
 	var refs []string
 	var before, after [][]byte
 	for _, row := range rows {
-		secret, err := keys.open(row)
+		secret, err := keys.Open(row.Ref, row.KeyID, row.Sealed)
 		if err != nil {
 			if len(rotation.Unreadable) < maxNamed {
 				rotation.Unreadable = append(rotation.Unreadable, row.Ref)

@@ -1,7 +1,6 @@
 package vault_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -21,27 +20,6 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func setup(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return ledgertest.OpenVault(t, pgtest.New(t).URL)
-}
-
-// oneWins runs eight concurrent attempts and requires that one succeeds and the others return the
-// error.
-func oneWins(t *testing.T, lost error, try func(n int) error) {
-	t.Helper()
-	errs := make([]error, 8)
-	var all sync.WaitGroup
-	for n := range errs {
-		all.Go(func() { errs[n] = try(n) })
-	}
-	all.Wait()
-	won := 0
-	for _, err := range errs {
-		if err == nil {
-			won++
-			continue
-		}
-		require.ErrorIs(t, err, lost)
-	}
-	require.Equal(t, 1, won)
 }
 
 func TestPoolSettings(t *testing.T) {

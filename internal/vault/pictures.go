@@ -76,7 +76,7 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 	if err != nil {
 		return nil, pg.Wrap("read picture", orNone(err, ErrNoPicture))
 	}
-	picture, err := p.keys.Current().open(row)
+	picture, err := p.keys.Current().Open(row.Ref, row.KeyID, row.Sealed)
 	if err != nil { // the key is missing or the row was changed
 		return nil, ErrNoPicture
 	}

@@ -48,7 +48,7 @@ func TestPictureIsDownloadedOnce(t *testing.T) {
 	p := newPictures(t, pool, key(t, 1))
 	p.requirePicture(t, "", pictured)
 	begun := errors.New("another process has begun")
-	oneWins(t, begun, func(int) error {
+	ledgertest.OneWins(t, begun, func(int) error {
 		begins, err := p.Begin(t.Context(), pictured, day0)
 		if err == nil && !begins {
 			return begun

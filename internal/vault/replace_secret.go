@@ -75,7 +75,7 @@ func (s *Secrets) replace(ctx context.Context, ref, claim string, old []byte, do
 		if err != nil {
 			return fmt.Errorf("read the stored secret: %w", err)
 		}
-		opened, err := s.keys.Current().open(stored)
+		opened, err := s.keys.Current().Open(stored.Ref, stored.KeyID, stored.Sealed)
 		switch {
 		case err != nil:
 			return fmt.Errorf("open the stored secret: %w", err)

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -132,7 +131,7 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	if err != nil {
 		return nil, pg.Wrap(fmt.Sprintf("get secret %q", ref), orNone(err, ErrNoSecret))
 	}
-	secret, err := s.keys.Current().open(row)
+	secret, err := s.keys.Current().Open(row.Ref, row.KeyID, row.Sealed)
 	return secret, pg.Wrap(fmt.Sprintf("get secret %q", ref), err)
 }
 
@@ -145,7 +144,7 @@ func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte
 	}
 	secrets := make(map[string][]byte, len(found))
 	for _, row := range found {
-		if secret, err := s.keys.Current().open(row); err == nil {
+		if secret, err := s.keys.Current().Open(row.Ref, row.KeyID, row.Sealed); err == nil {
 			secrets[row.Ref] = secret
 		}
 	}
@@ -156,18 +155,6 @@ type sealedRow struct {
 	Ref    string
 	KeyID  string
 	Sealed []byte
-}
-
-func (k Keys) open(row sealedRow) ([]byte, error) {
-	i := slices.Index(k.ids(), row.KeyID)
-	if i < 0 {
-		return nil, fmt.Errorf("key %q: %w", row.KeyID, ErrUnknownKey)
-	}
-	secret, err := k[i].open(row.Ref, row.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
-	}
-	return secret, nil
 }
 
 // SignedInAt returns when a person signed in to obtain the secret of ref; nil if no one did.

@@ -154,6 +154,7 @@ func Boundaries() map[string]string {
 		"api.OperatorService":              "internal/app is made of projections, which api may not import",
 		"api.Prover":                       faults,
 		"api/console.Identities":           faults,
+		"api/console.Sessions":             faults,
 		"commands.DashboardStore":          tables,
 		"commands.DirectoryTables":         tables,
 		"commands.TokenPlaces":             tables,

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // namespace of the event ids.
@@ -112,26 +112,26 @@ func (w *World) IDs() IDs {
 
 // People are the persons of the demo's tokens.
 type People struct {
-	Agency   identity.Person // the owner of the agency
-	Client   identity.Person // on the list of an open dashboard with the scope analytics, in a linked set of three
-	Auditor  identity.Person
-	Operator identity.Person
-	MainApp  identity.Person // a main application, by a name
-	Foreign  identity.Person // the owner of the foreign agency
+	Agency   signin.Person // the owner of the agency
+	Client   signin.Person // on the list of an open dashboard with the scope analytics, in a linked set of three
+	Auditor  signin.Person
+	Operator signin.Person
+	MainApp  signin.Person // a main application, by a name
+	Foreign  signin.Person // the owner of the foreign agency
 }
 
 // People names whom the demo's tokens stand for.
 func (w *World) People() People {
 	ours, foreign := w.agencies[0], w.agencies[1]
-	person := func(u user, role string) identity.Person {
-		return identity.Person{UserID: u.id, AccountID: u.account, Role: role}
+	person := func(u user, role string) signin.Person {
+		return signin.Person{UserID: u.id, AccountID: u.account, Role: role}
 	}
 	return People{
 		Agency:   person(ours.staff[0], roleAgency),
 		Client:   person(ours.clients[0].users[0], "client"),
 		Auditor:  person(ours.staff[auditorOfStaff], "auditor"),
-		Operator: identity.Person{UserID: hexID(w.cfg.Seed, "operator"), Role: "operator"},
-		MainApp:  identity.Person{UserID: "main_app", Role: "main_app"},
+		Operator: signin.Person{UserID: hexID(w.cfg.Seed, "operator"), Role: "operator"},
+		MainApp:  signin.Person{UserID: "main_app", Role: "main_app"},
 		Foreign:  person(foreign.staff[0], roleAgency),
 	}
 }

@@ -23,7 +23,7 @@ import (
 	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // Keycloak signs each person in to the console with a client that authenticates in the body only, and
@@ -93,11 +93,11 @@ func (k *keycloak) endsSessions(at realProvider, base string) {
 
 	callback := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(callback.Close)
-	provider := identity.NewProvider(identity.Config{
+	provider := signin.NewProvider(signin.ProviderConfig{
 		Issuer: at.issuer, ClientID: "ledgerboard", RedirectURL: callback.URL,
 		ClientSecret: func() (string, error) { return "a secret of the console", nil },
 	})
-	flow := identity.FlowOf("a word")
+	flow := signin.FlowOf("a word")
 	address, err := provider.Address(t.Context(), flow, 0)
 	require.NoError(t, err)
 	came := at.signsIn(newPlainBrowser(t).opens(address), "agency").at.Query()
@@ -107,7 +107,7 @@ func (k *keycloak) endsSessions(at realProvider, base string) {
 	require.NoError(t, err)
 	k.ask(http.MethodPut, "/users/"+found[0].ID, `{"enabled":false}`, http.StatusNoContent)
 	_, err = provider.Renew(t.Context(), refresh)
-	require.ErrorIs(t, err, identity.ErrEnded, "Keycloak reports no logout of a user whom it disables")
+	require.ErrorIs(t, err, signin.ErrEnded, "Keycloak reports no logout of a user whom it disables")
 }
 
 // ask sends a request to the administration of the realm.

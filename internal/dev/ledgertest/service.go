@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -149,9 +148,28 @@ func Current(t testing.TB, names ...string) *monitor.Monitor {
 // SignIns is what an agency may do about the sign-ins of its people, who are in a log's tables.
 func (l *Log) SignIns(t testing.TB) *signin.Agency {
 	t.Helper()
-	return &signin.Agency{
-		Kept:      vault.NewSessions(OpenVault(t, l.DB.URL), nil),
-		People:    signin.People{Directory: directory.People{Pool: l.DB.ReadOnly}, Monitor: Current(t, domain.TopicDirectory, domain.TopicOperations)},
-		PublicURL: "https://boards.example",
+	kept := signin.NewSessions(OpenVault(t, l.DB.URL), nil)
+	kept.People = signin.People{Directory: directory.People{Pool: l.DB.ReadOnly}, Monitor: Current(t, domain.TopicDirectory, domain.TopicOperations)}
+	return &signin.Agency{Kept: kept, People: kept.People, PublicURL: "https://boards.example"}
+}
+
+// OneWins runs eight concurrent attempts and requires that one succeeds and the others return the
+// error.
+func OneWins(t testing.TB, lost error, try func(n int) error) {
+	t.Helper()
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for n := range errs {
+		all.Go(func() { errs[n] = try(n) })
 	}
+	all.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		require.ErrorIs(t, err, lost)
+	}
+	require.Equal(t, 1, won)
 }

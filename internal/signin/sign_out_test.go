@@ -1,4 +1,4 @@
-package identity_test
+package signin_test
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 func TestLogoutToken(t *testing.T) {
@@ -21,7 +21,7 @@ func TestLogoutToken(t *testing.T) {
 		require.NoError(t, err, name)
 		sub, _ := more["sub"].(string)
 		sid, _ := more["sid"].(string)
-		require.Equal(t, identity.Logout{Issuer: iss.URL, Subject: sub, Session: sid}, got)
+		require.Equal(t, signin.Logout{Issuer: iss.URL, Subject: sub, Session: sid}, got)
 	}
 	for name, more := range map[string]map[string]any{
 		"of nobody": {}, "another service": {"sub": "alice", "aud": "another"}, "another issuer": {"sub": "alice", "iss": "https://id.evil.example"},
@@ -29,14 +29,14 @@ func TestLogoutToken(t *testing.T) {
 		"too old": {"sub": "alice", "exp": time.Now().Add(-time.Minute).Unix()},
 	} {
 		_, err := p.Logout(t.Context(), iss.LogoutToken(t, more))
-		require.ErrorIs(t, err, identity.ErrToken, name)
+		require.ErrorIs(t, err, signin.ErrToken, name)
 	}
 	iss.SignsAs(issuer.Start(t))
 	_, err := p.Logout(t.Context(), iss.LogoutToken(t, map[string]any{"sub": "alice"}))
-	require.ErrorIs(t, err, identity.ErrToken, "another key")
+	require.ErrorIs(t, err, signin.ErrToken, "another key")
 	iss.Away(true)
 	_, err = configured(iss, nil).Logout(t.Context(), "")
-	require.ErrorIs(t, err, identity.ErrAway)
+	require.ErrorIs(t, err, signin.ErrAway)
 }
 
 func TestRenew(t *testing.T) {
@@ -44,7 +44,7 @@ func TestRenew(t *testing.T) {
 	iss := issuer.Start(t)
 	iss.Refreshes()
 	iss.Knows("alice", map[string]any{"sid": "s1"})
-	p, flow := configured(iss, nil), identity.FlowOf("word")
+	p, flow := configured(iss, nil), signin.FlowOf("word")
 	who, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), iss.URL)
 	require.NoError(t, err)
 	require.Equal(t, "s1", who.Session)
@@ -56,11 +56,11 @@ func TestRenew(t *testing.T) {
 	require.NoError(t, err, "the token endpoint has moved")
 	iss.Away(true)
 	_, err = p.Renew(t.Context(), next)
-	require.ErrorIs(t, err, identity.ErrAway)
+	require.ErrorIs(t, err, signin.ErrAway)
 	iss.Away(false)
 	iss.Forgets("alice")
 	_, err = p.Renew(t.Context(), next)
-	require.ErrorIs(t, err, identity.ErrEnded)
+	require.ErrorIs(t, err, signin.ErrEnded)
 	require.NotContains(t, err.Error(), next)
 }
 

@@ -1,4 +1,4 @@
-package vault
+package signin
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
@@ -20,13 +19,13 @@ func (s *Sessions) seal(digest []byte, refresh string) (keyID *string, sealed []
 	if refresh == "" || s.keys == nil {
 		return nil, nil
 	}
-	key := s.keys.Current()[0]
-	return &key.id, key.seal(refOf(digest), []byte(refresh))
+	id, sealed := s.keys.Current().Seal(refOf(digest), []byte(refresh))
+	return &id, sealed
 }
 
 // EndAtProvider ends the sessions here that a provider ended there, and returns their number. A
 // session that began without the provider's ID of it may be the one, and ends as well.
-func (s *Sessions) EndAtProvider(ctx context.Context, l identity.Logout) (ended int, err error) {
+func (s *Sessions) EndAtProvider(ctx context.Context, l Logout) (ended int, err error) {
 	tag, err := s.pool.Exec(ctx, `
 		delete from sessions where ($3 = '' or provider_session in ($3, '') and ($2 <> '' or provider_session <> '')) and
 		  case when $2 = '' then exists (select from unnest(known_as) n where starts_with(n, $1 || ' '))
@@ -36,7 +35,7 @@ func (s *Sessions) EndAtProvider(ctx context.Context, l identity.Logout) (ended 
 
 // Recheck asks the provider whether a session goes on there, if that was last asked before since and
 // a refresh token was kept. renew returns the next refresh token; if its error is
-// [identity.ErrEnded], the session ends here too. Of several concurrent calls one asks, because a
+// [ErrEnded], the session ends here too. Of several concurrent calls one asks, because a
 // refresh token may work only once. Errors: [ErrNoSession] if the session ended, and other errors
 // of renew: the session goes on, and is asked about again after the same time.
 func (s *Sessions) Recheck(
@@ -45,22 +44,23 @@ func (s *Sessions) Recheck(
 	if s.keys == nil {
 		return nil
 	}
-	row := sealedRow{Ref: refOf(digest)}
+	var keyID string
+	var sealed []byte
 	err := s.pool.QueryRow(ctx, `
 		update sessions set checked_at = $3 where digest = $1 and sealed is not null and coalesce(checked_at, begun_at) < $2
-		returning key_id, sealed`, digest, since, now).Scan(&row.KeyID, &row.Sealed)
+		returning key_id, sealed`, digest, since, now).Scan(&keyID, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	var refresh []byte
 	if err == nil {
-		refresh, err = s.keys.Current().open(row)
+		refresh, err = s.keys.Current().Open(refOf(digest), keyID, sealed)
 	}
 	if err != nil {
 		return pg.Wrap("read the refresh token of a session", err)
 	}
 	next, err := renew(ctx, string(refresh))
-	if errors.Is(err, identity.ErrEnded) {
+	if errors.Is(err, ErrEnded) {
 		_, err = s.pool.Exec(ctx, `delete from sessions where digest = $1`, digest)
 		if err == nil {
 			err = ErrNoSession
@@ -70,7 +70,7 @@ func (s *Sessions) Recheck(
 	if err != nil {
 		return err
 	}
-	keyID, sealed := s.seal(digest, next)
+	nextKey, sealed := s.seal(digest, next)
 	return pg.Exec(ctx, s.pool, "store the refresh token of a session",
-		`update sessions set key_id = $2, sealed = $3 where digest = $1`, digest, keyID, sealed)
+		`update sessions set key_id = $2, sealed = $3 where digest = $1`, digest, nextKey, sealed)
 }

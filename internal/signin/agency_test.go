@@ -9,11 +9,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -52,9 +50,9 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		domain.DirectoryUser{ID: lena, AccountID: left, Name: "Lena", Active: true},
 		domain.DirectorySession{ID: "S1", UserID: mainApp, LoginAt: now})
 	pool := ledgertest.OpenVault(t, log.DB.URL)
-	kept := vault.NewSessions(pool, nil)
-	session := identity.Session{ID: "S2", Person: identity.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
-	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
+	kept := signin.NewSessions(pool, nil)
+	session := signin.Session{ID: "S2", Person: signin.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil))
 	seen := ledgertest.Current(t, domain.TopicDirectory, domain.TopicOperations)
 
 	for name, c := range map[string]struct {

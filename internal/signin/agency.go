@@ -6,13 +6,11 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // Agency decides what an agency may do about the sign-ins of its people.
 type Agency struct {
-	Kept      *vault.Sessions
+	Kept      *Sessions
 	People    People
 	PublicURL string // where browsers reach the service; "": unknown
 	Provider  bool   // people sign in through an identity provider
@@ -63,7 +61,7 @@ func (a Agency) MayInvite(ctx context.Context, user, account string) error {
 		err = errMayNotSignIn
 	case p.AccountID != account:
 		err = errOtherAccount
-	case p.Role == identity.RoleAgency:
+	case p.Role == RoleAgency:
 		err = a.firstInvitation(ctx, user)
 	}
 	return err
@@ -74,7 +72,7 @@ func (a Agency) MayInvite(ctx context.Context, user, account string) error {
 func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	signedIn, err := a.People.HasSignedIn(ctx, user)
 	if err == nil && !signedIn {
-		var sessions []identity.Session
+		var sessions []Session
 		sessions, err = a.Kept.Of(ctx, user, time.Now())
 		signedIn = len(sessions) > 0
 	}
@@ -85,15 +83,15 @@ func (a Agency) firstInvitation(ctx context.Context, user string) error {
 }
 
 // Sessions returns the sessions of a user of an account, newest first. It omits sessions of auditors and operators with the same ID.
-func (a Agency) Sessions(ctx context.Context, user, account string) ([]identity.Session, error) {
+func (a Agency) Sessions(ctx context.Context, user, account string) ([]Session, error) {
 	list, err := a.Kept.Of(ctx, user, time.Now())
-	return slices.DeleteFunc(list, func(s identity.Session) bool { return !s.IsUser() || s.AccountID != account }), err
+	return slices.DeleteFunc(list, func(s Session) bool { return !s.IsUser() || s.AccountID != account }), err
 }
 
 // EndSession ends a session of a user of an account. It is not an error if the session does not exist.
 func (a Agency) EndSession(ctx context.Context, user, account, id string) error {
 	list, err := a.Sessions(ctx, user, account)
-	if err != nil || !slices.ContainsFunc(list, func(s identity.Session) bool { return s.ID == id }) {
+	if err != nil || !slices.ContainsFunc(list, func(s Session) bool { return s.ID == id }) {
 		return err
 	}
 	return a.Kept.End(ctx, user, id)

@@ -1,4 +1,4 @@
-package identity_test
+package signin_test
 
 import (
 	"bytes"
@@ -11,23 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // configured returns a client of an issuer with a changed configuration.
-func configured(iss *issuer.Issuer, change func(*identity.Config)) *identity.Provider {
+func configured(iss *issuer.Issuer, change func(*signin.ProviderConfig)) *signin.Provider {
 	iss.Returns(back)
-	c := identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: secret(issuer.ClientSecret), RedirectURL: back}
+	c := signin.ProviderConfig{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: secret(issuer.ClientSecret), RedirectURL: back}
 	if change != nil {
 		change(&c)
 	}
-	return identity.NewProvider(c)
+	return signin.NewProvider(c)
 }
 
 // signIn goes through a whole sign-in.
-func signIn(t *testing.T, p *identity.Provider, as string) (identity.Identity, error) {
+func signIn(t *testing.T, p *signin.Provider, as string) (signin.Identity, error) {
 	t.Helper()
-	flow := identity.FlowOf(as)
+	flow := signin.FlowOf(as)
 	return p.Identity(t.Context(), flow, comeBack(t, p, flow, as).Get("code"), "")
 }
 
@@ -43,7 +43,7 @@ func TestProductsSignIn(t *testing.T) {
 			iss := issuer.Start(t)
 			iss.Play(profile, "s-1", "Ann@North.example")
 			for _, trusted := range []bool{false, true} {
-				p := configured(iss, func(c *identity.Config) { c.TrustEmail = trusted })
+				p := configured(iss, func(c *signin.ProviderConfig) { c.TrustEmail = trusted })
 				want := "ann@north.example"
 				if trust[product] && !trusted {
 					want = ""
@@ -51,7 +51,7 @@ func TestProductsSignIn(t *testing.T) {
 				for range 2 {
 					who, err := signIn(t, p, "s-1")
 					require.NoError(t, err)
-					require.Equal(t, identity.Identity{Issuer: iss.URL, Subject: "s-1", Email: want}, who)
+					require.Equal(t, signin.Identity{Issuer: iss.URL, Subject: "s-1", Email: want}, who)
 				}
 			}
 		})
@@ -77,8 +77,8 @@ func TestTheMethodOfTheClientIsFound(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, iss.Authentications()-before, "%v", methods)
 		before = iss.Authentications()
-		_, err = signIn(t, configured(iss, func(c *identity.Config) { c.ClientSecret = secret("wrong") }), "s-1")
-		require.ErrorIs(t, err, identity.ErrSetup)
+		_, err = signIn(t, configured(iss, func(c *signin.ProviderConfig) { c.ClientSecret = secret("wrong") }), "s-1")
+		require.ErrorIs(t, err, signin.ErrSetup)
 		require.ErrorContains(t, err, "this client may not use this method")
 		require.Equal(t, 2, iss.Authentications()-before, "%v", methods)
 	}
@@ -88,9 +88,9 @@ func TestTheMethodOfTheClientIsFound(t *testing.T) {
 func TestTheSecretIsReadForEachSignIn(t *testing.T) {
 	t.Parallel()
 	iss, current := issuer.Start(t), "old"
-	p := configured(iss, func(c *identity.Config) { c.ClientSecret = func() (string, error) { return current, nil } })
+	p := configured(iss, func(c *signin.ProviderConfig) { c.ClientSecret = func() (string, error) { return current, nil } })
 	_, err := signIn(t, p, "alice")
-	require.ErrorIs(t, err, identity.ErrSetup)
+	require.ErrorIs(t, err, signin.ErrSetup)
 	current = issuer.ClientSecret
 	_, err = signIn(t, p, "alice")
 	require.NoError(t, err)
@@ -102,38 +102,38 @@ func TestUserinfo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		token, userinfo map[string]any
-		want            identity.Identity
+		want            signin.Identity
 		err             error
 	}{
 		"address and roles": {
 			nil,
 			map[string]any{"sub": "s", "email": "Ann@north.example", "email_verified": "true", "ledgerboard_roles": []string{"client"}},
-			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}},
+			signin.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}},
 			nil,
 		},
 		"roles only": {
 			map[string]any{"email": "ann@north.example", "email_verified": true},
 			map[string]any{"sub": "s", "email": "eve@north.example", "email_verified": true, "ledgerboard_roles": "auditor"},
-			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"auditor"}},
+			signin.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"auditor"}},
 			nil,
 		},
 		"the token's roles count": {
 			map[string]any{"ledgerboard_roles": "client"},
 			map[string]any{"sub": "s", "email": "ann@north.example", "email_verified": true, "ledgerboard_roles": "agency"},
-			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}},
+			signin.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}},
 			nil,
 		},
 		"it verifies another address": {
 			map[string]any{"email": "eve@north.example"},
 			map[string]any{"sub": "s", "email": "ann@north.example", "email_verified": true},
-			identity.Identity{Email: "ann@north.example"},
+			signin.Identity{Email: "ann@north.example"},
 			nil,
 		},
-		"it verifies none":   {nil, map[string]any{"sub": "s", "email": "ann@north.example"}, identity.Identity{}, nil},
-		"another subject":    {nil, map[string]any{"sub": "t", "email": "ann@north.example", "email_verified": true}, identity.Identity{}, nil},
-		"no subject":         {nil, map[string]any{"email": "ann@north.example", "email_verified": true}, identity.Identity{}, nil},
-		"no such endpoint":   {nil, nil, identity.Identity{}, nil},
-		"a claim of no kind": {nil, map[string]any{"sub": "s", "email": 7}, identity.Identity{}, identity.ErrAway},
+		"it verifies none":   {nil, map[string]any{"sub": "s", "email": "ann@north.example"}, signin.Identity{}, nil},
+		"another subject":    {nil, map[string]any{"sub": "t", "email": "ann@north.example", "email_verified": true}, signin.Identity{}, nil},
+		"no subject":         {nil, map[string]any{"email": "ann@north.example", "email_verified": true}, signin.Identity{}, nil},
+		"no such endpoint":   {nil, nil, signin.Identity{}, nil},
+		"a claim of no kind": {nil, map[string]any{"sub": "s", "email": 7}, signin.Identity{}, signin.ErrAway},
 	} {
 		iss := issuer.Start(t)
 		iss.Knows("s", c.token)
@@ -157,15 +157,15 @@ func TestUserinfoIsRefused(t *testing.T) {
 	iss.Tells(map[string]any{"sub": "s"})
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
 		var log bytes.Buffer
-		p := configured(iss, func(c *identity.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		p := configured(iss, func(c *signin.ProviderConfig) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		iss.RefusesUserinfo(status)
 		who, err := signIn(t, p, "s")
 		require.NoError(t, err, status)
-		require.Equal(t, identity.Identity{Issuer: iss.URL, Subject: "s", Email: "ann@north.example"}, who)
+		require.Equal(t, signin.Identity{Issuer: iss.URL, Subject: "s", Email: "ann@north.example"}, who)
 		require.Contains(t, log.String(), strconv.Itoa(status))
 		who, err = signIn(t, p, "linked")
 		require.NoError(t, err)
-		require.Equal(t, identity.Identity{Issuer: iss.URL, Subject: "linked"}, who)
+		require.Equal(t, signin.Identity{Issuer: iss.URL, Subject: "linked"}, who)
 
 		iss.RefusesUserinfo(0)
 		iss.Tells(map[string]any{"sub": "s", "ledgerboard_roles": "client"})
@@ -174,7 +174,7 @@ func TestUserinfoIsRefused(t *testing.T) {
 		require.Equal(t, []string{"client"}, who.Narrowed([]string{"client", "agency"}))
 		iss.RefusesUserinfo(status)
 		_, err = signIn(t, p, "s")
-		require.ErrorIs(t, err, identity.ErrAway, "the roles were there before")
+		require.ErrorIs(t, err, signin.ErrAway, "the roles were there before")
 		iss.Knows("s", map[string]any{"email": "ann@north.example", "email_verified": true, "ledgerboard_roles": "client"})
 		_, err = signIn(t, p, "s")
 		require.NoError(t, err, "nothing is missing")
@@ -183,7 +183,7 @@ func TestUserinfoIsRefused(t *testing.T) {
 	for _, status := range []int{http.StatusBadGateway, http.StatusTooManyRequests} {
 		iss.RefusesUserinfo(status)
 		_, err := signIn(t, configured(iss, nil), "s")
-		require.ErrorIs(t, err, identity.ErrAway, status)
+		require.ErrorIs(t, err, signin.ErrAway, status)
 	}
 }
 
@@ -197,18 +197,18 @@ func TestErrorsOfTheTokenEndpoint(t *testing.T) {
 	iss.Play(profile, "s-1", "ann@north.example")
 	_, err := signIn(t, configured(iss, nil), "s-1")
 	require.NoError(t, err)
-	_, err = signIn(t, configured(iss, func(c *identity.Config) { c.ClientSecret = secret("wrong") }), "s-1")
-	require.ErrorIs(t, err, identity.ErrSetup)
+	_, err = signIn(t, configured(iss, func(c *signin.ProviderConfig) { c.ClientSecret = secret("wrong") }), "s-1")
+	require.ErrorIs(t, err, signin.ErrSetup)
 	require.ErrorContains(t, err, "unauthorized_client")
 
 	profile.GrantErrorStatus = http.StatusOK
 	iss.Play(profile, "s-1", "ann@north.example")
-	p, flow := configured(iss, nil), identity.FlowOf("s-1")
+	p, flow := configured(iss, nil), signin.FlowOf("s-1")
 	code := comeBack(t, p, flow, "s-1").Get("code")
 	_, err = p.Identity(t.Context(), flow, code, "")
 	require.NoError(t, err)
 	_, err = p.Identity(t.Context(), flow, code, "")
-	require.ErrorIs(t, err, identity.ErrCode, "the code was used")
+	require.ErrorIs(t, err, signin.ErrCode, "the code was used")
 	require.ErrorContains(t, err, "invalid_grant")
 }
 
@@ -235,12 +235,12 @@ func TestTheProviderChanges(t *testing.T) {
 	iss.Bend(func(c map[string]any) { c["aud"] = "another" })
 	for range 3 {
 		_, err = signIn(t, p, "alice")
-		require.ErrorIs(t, err, identity.ErrToken)
+		require.ErrorIs(t, err, signin.ErrToken)
 	}
 	iss.Bend(nil)
 	iss.Rolls(t)
 	_, err = signIn(t, p, "alice")
-	require.ErrorIs(t, err, identity.ErrToken, "it was read again less than a minute ago")
+	require.ErrorIs(t, err, signin.ErrToken, "it was read again less than a minute ago")
 }
 
 // A key that is not understood does not make the others of the provider unusable (RFC 7517 §5).
@@ -274,7 +274,7 @@ func TestPromptForAnAccount(t *testing.T) {
 		iss.Play(profile, "s-1", "ann@north.example")
 		p := configured(iss, nil)
 		for choice, want := range c.want {
-			address, err := p.Address(t.Context(), identity.FlowOf("a"), choice)
+			address, err := p.Address(t.Context(), signin.FlowOf("a"), choice)
 			require.NoError(t, err)
 			at, err := url.Parse(address)
 			require.NoError(t, err)
@@ -293,21 +293,21 @@ func TestCheckTrust(t *testing.T) {
 		"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc", "https://north.eu.auth0.com/", "https://gitlab.north.example",
 		"http://localhost:8080/realms/north",
 	} {
-		require.NoError(t, identity.CheckIssuer(own), own)
-		require.NoError(t, identity.CheckTrust(own), own)
+		require.NoError(t, signin.CheckIssuer(own), own)
+		require.NoError(t, signin.CheckTrust(own), own)
 	}
 	for _, shared := range []string{
 		"https://accounts.google.com", "https://accounts.google.com/", "https://ACCOUNTS.google.com.", "https://appleid.apple.com", "https://www.facebook.com",
 		"https://www.linkedin.com/oauth", "https://gitlab.com", "https://slack.com", "https://login.salesforce.com",
 		"https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
 	} {
-		require.NoError(t, identity.CheckIssuer(shared), shared)
-		require.ErrorContains(t, identity.CheckTrust(shared), "several organizations", shared)
+		require.NoError(t, signin.CheckIssuer(shared), shared)
+		require.ErrorContains(t, signin.CheckTrust(shared), "several organizations", shared)
 	}
 	for _, several := range []string{
 		"https://login.microsoftonline.com/common/v2.0", "https://login.microsoftonline.com/organizations/v2.0", "https://login.microsoftonline.com/Consumers/v2.0",
 		"https://login.microsoftonline.us/common/v2.0", "https://login.partner.microsoftonline.cn/common/v2.0", "https://sts.windows.net/%63ommon/",
 	} {
-		require.ErrorContains(t, identity.CheckIssuer(several), "tenant ID", several)
+		require.ErrorContains(t, signin.CheckIssuer(several), "tenant ID", several)
 	}
 }

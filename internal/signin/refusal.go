@@ -1,4 +1,4 @@
-package identity
+package signin
 
 // RefusalError is a refused sign-in.
 type RefusalError struct {

@@ -1,4 +1,4 @@
-package identity
+package signin
 
 import (
 	"cmp"
@@ -44,8 +44,8 @@ var (
 	ErrToken = errors.New("the provider's token is not valid for this sign-in")
 )
 
-// Config configures the trusted provider and our client.
-type Config struct {
+// ProviderConfig configures the trusted provider and our client.
+type ProviderConfig struct {
 	Issuer   string // exactly as the provider writes it
 	ClientID string
 	// ClientSecret returns the current secret. If it also returns an error, the secret is used, and
@@ -59,7 +59,7 @@ type Config struct {
 
 // Provider is a client of the identity provider. It is safe for concurrent use.
 type Provider struct {
-	config  Config
+	config  ProviderConfig
 	client  *http.Client
 	asking  singleflight.Group
 	refresh *rate.Limiter // of repeated discovery
@@ -109,7 +109,7 @@ func CheckIssuer(issuer string) error {
 }
 
 // NewProvider returns a provider for a validated configuration. It makes no request.
-func NewProvider(c Config) *Provider {
+func NewProvider(c ProviderConfig) *Provider {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return &Provider{
 		config: c, client: &http.Client{Timeout: timeout}, refresh: rate.NewLimiter(rate.Every(discoveryMinAge), 1),

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 )
 
@@ -56,7 +55,7 @@ func (p People) Unknown(ctx context.Context, names []string) ([]string, error) {
 func ActiveUser(
 	ctx context.Context, status func(ctx context.Context, user, account string) (domain.UserStatus, error),
 	user string,
-) (p identity.Person, active bool, err error) {
+) (p Person, active bool, err error) {
 	known, err := status(ctx, user, "")
 	if err != nil {
 		return p, false, err
@@ -65,15 +64,15 @@ func ActiveUser(
 	if err != nil || !current.Known || !current.Active || !current.AccountKnown || !current.AccountActive {
 		return p, false, err
 	}
-	role := identity.RoleAgency
+	role := RoleAgency
 	if current.SubAccount {
-		role = identity.RoleClient
+		role = RoleClient
 	}
-	return identity.Person{UserID: user, AccountID: current.Account, Role: role}, true, nil
+	return Person{UserID: user, AccountID: current.Account, Role: role}, true, nil
 }
 
 // onlyPersonWith returns the only active user, across all agencies, with an email address in lower
-// case. Errors: [*identity.RefusalError] if there is no such user or more than one; unavailable
+// case. Errors: [*RefusalError] if there is no such user or more than one; unavailable
 // while the tables may not be up to date.
 func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {
 	if err := cmp.Or(p.Monitor.PeopleKnown(), p.Monitor.MayRead(domain.TopicDirectory)); err != nil {
@@ -87,17 +86,17 @@ func (p People) onlyPersonWith(ctx context.Context, email string) (user string, 
 	case err != nil:
 		return "", err
 	case len(users) == 0 || email == "": // a user without an address is never found
-		return "", &identity.RefusalError{Why: identity.RefusalUnknownPerson}
+		return "", &RefusalError{Why: RefusalUnknownPerson}
 	case len(users) > 1:
-		return "", &identity.RefusalError{Why: identity.RefusalAmbiguous}
+		return "", &RefusalError{Why: RefusalAmbiguous}
 	}
 	return users[0], nil
 }
 
-func (p People) letIn(ctx context.Context, user string) (identity.Person, error) {
+func (p People) letIn(ctx context.Context, user string) (Person, error) {
 	person, active, err := ActiveUser(ctx, p.UserStatus, user)
 	if err == nil && !active {
-		err = &identity.RefusalError{Why: identity.RefusalEnded, User: user}
+		err = &RefusalError{Why: RefusalEnded, User: user}
 	}
 	return person, err
 }
@@ -106,14 +105,14 @@ func (p People) letIn(ctx context.Context, user string) (identity.Person, error)
 // sign-ins.
 func CountRefusals(
 	registry prometheus.Registerer, logger *slog.Logger,
-) (func(context.Context, identity.RefusalError), error) {
+) (func(context.Context, RefusalError), error) {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_sign_ins_refused_total", Help: "Refused console sign-ins, by method and reason.",
 	}, []string{"way", "why"})
 	if err := registry.Register(counter); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return func(ctx context.Context, refusal identity.RefusalError) {
+	return func(ctx context.Context, refusal RefusalError) {
 		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
 		logger.WarnContext(ctx, "console: sign-in refused",
 			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User, "subject", refusal.Subject)
