@@ -1,7 +1,10 @@
 package simulator
 
 import (
-	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -26,14 +29,13 @@ const PicturesURL = "https://pictures.ledgerboard.invalid"
 
 // PictureURL is the address of a picture.
 func PictureURL(kind Picture, id string) string {
-	return PicturesURL + "/" + string(kind) + "/" + strings.ReplaceAll(id, ":", "_") + ".svg"
+	return PicturesURL + "/" + string(kind) + "/" + strings.ReplaceAll(id, ":", "_") + ".png"
 }
 
 // pictureFile is what stands behind the last slash but one of an address. Any id has a picture: it is drawn from it.
-var pictureFile = regexp.MustCompile(`/(post|video|page|person)/([0-9A-Za-z_-]{1,128})\.svg$`)
+var pictureFile = regexp.MustCompile(`/(post|video|page|person)/([0-9A-Za-z_-]{1,128})\.png$`)
 
-// ServePicture draws the picture that the end of the path names. It is the same for ever, so it may be kept for ever. Who takes PNG and no
-// SVG, as programs that keep pictures do, gets it in pixels.
+// ServePicture draws the picture that the end of the path names. It is the same for ever, so it may be kept for ever.
 func ServePicture(w http.ResponseWriter, r *http.Request) {
 	found := pictureFile.FindStringSubmatch(r.URL.Path)
 	if found == nil {
@@ -41,133 +43,78 @@ func ServePicture(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header := w.Header()
-	header.Set("Content-Type", "image/svg+xml")
+	header.Set("Content-Type", "image/png")
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Access-Control-Allow-Origin", "*") // a page may draw on a canvas with it
-	header.Set("Vary", "Accept")
-	if accept := r.Header.Get("Accept"); strings.Contains(accept, "image/png") && !strings.Contains(accept, "image/svg") && !strings.Contains(accept, "*/*") {
-		header.Set("Content-Type", "image/png")
-		_, _ = w.Write(paint(Picture(found[1]), found[2]))
-		return
+	_ = png.Encode(w, draw(Picture(found[1]), found[2]))
+}
+
+// The colors of a picture, and their numbers in its palette.
+const (
+	sky = iota
+	far
+	near
+	accent
+)
+
+var palettes = [...]color.Palette{
+	colors(0xf6d8ae, 0xd98e73, 0x8a4f5c, 0xfff3dd),
+	colors(0xcfe6e8, 0x7fb3b5, 0x2f6f73, 0xf4f1de),
+	colors(0xe8e4f0, 0xa89cc8, 0x5b4b8a, 0xf5c16c),
+	colors(0xfde2cf, 0xf2a679, 0xc4572f, 0x40513b),
+	colors(0xdbe9d3, 0x97ba85, 0x4d7148, 0xf7efd2),
+	colors(0xd7e3f4, 0x86a8d4, 0x34568b, 0xffd166),
+	colors(0xf3e9dc, 0xc9a27e, 0x6b4a34, 0x9cb380),
+	colors(0xfbe4ea, 0xe59bb0, 0x93395b, 0xf6f1eb),
+}
+
+func colors(rgb ...uint32) (palette color.Palette) {
+	for _, c := range rgb {
+		palette = append(palette, color.RGBA{uint8(c >> 16), uint8(c >> 8), uint8(c), 255})
 	}
-	_, _ = w.Write([]byte(draw(Picture(found[1]), found[2])))
+	return palette
 }
 
-// palettes are sky, far, near and accent.
-var palettes = [...][4]string{
-	{"#f6d8ae", "#d98e73", "#8a4f5c", "#fff3dd"},
-	{"#cfe6e8", "#7fb3b5", "#2f6f73", "#f4f1de"},
-	{"#e8e4f0", "#a89cc8", "#5b4b8a", "#f5c16c"},
-	{"#fde2cf", "#f2a679", "#c4572f", "#40513b"},
-	{"#dbe9d3", "#97ba85", "#4d7148", "#f7efd2"},
-	{"#d7e3f4", "#86a8d4", "#34568b", "#ffd166"},
-	{"#f3e9dc", "#c9a27e", "#6b4a34", "#9cb380"},
-	{"#fbe4ea", "#e59bb0", "#93395b", "#f6f1eb"},
-}
+// side is the side of a picture in pixels.
+const side = 320
 
-// pen draws; its numbers follow from the picture's name alone.
-type pen struct {
-	strings.Builder
-	dice    *rand.Rand
-	palette [4]string
-}
-
-func (p *pen) addf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
-
-// near is a whole number of [low, high).
-func (p *pen) between(low, high int) int { return low + p.dice.IntN(high-low) }
-
-func draw(kind Picture, id string) string {
+// draw draws a head and shoulders, an emblem, or a sun over three ranges of hills, on a video with the sign that it plays.
+func draw(kind Picture, id string) image.Image {
 	seed := hash(0, string(kind), id)
-	p := &pen{dice: rand.New(rand.NewPCG(seed, seed)), palette: palettes[seed%uint64(len(palettes))]}
-	p.addf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 320" width="320" height="320" role="img">`)
-	p.addf(`<rect width="320" height="320" fill="%s"/>`, p.palette[0])
-	switch kind {
-	case PicturePerson:
-		p.person()
-	case PicturePage:
-		p.emblem()
-	case PicturePost, PictureVideo:
-		scenes := []func(){p.hills, p.table, p.street, p.sea, p.garden}
-		scenes[p.dice.IntN(len(scenes))]()
+	dice := rand.New(rand.NewPCG(seed, seed))
+	sunX, sunY, radius := 60+dice.IntN(200), 50+dice.IntN(70), 22+dice.IntN(22)
+	var phases [3]float64
+	for i := range phases {
+		phases[i] = dice.Float64() * 2 * math.Pi
 	}
-	if kind == PictureVideo {
-		p.addf(`<circle cx="160" cy="160" r="44" fill="#000" fill-opacity=".45"/><path d="M146 136v48l42-24z" fill="#fff"/>`)
-	}
-	p.addf(`</svg>`)
-	return p.String()
-}
-
-func (p *pen) sun() {
-	p.addf(`<circle cx="%d" cy="%d" r="%d" fill="%s"/>`, p.between(60, 260), p.between(50, 120), p.between(22, 44), p.palette[3])
-}
-
-func (p *pen) hills() {
-	p.sun()
-	for i, height := range []int{150, 205, 255} {
-		a, b := p.between(-50, 40), p.between(-40, 50)
-		p.addf(`<path d="M0 %d C 90 %d 180 %d 320 %d V320 H0Z" fill="%s" fill-opacity="%s"/>`,
-			height, height+a, height+b, height-p.between(0, 30), p.palette[1+i/2], []string{"1", ".6", "1"}[i])
-	}
-}
-
-// table has round things on a board: loaves, plates, wheels, flower pots.
-func (p *pen) table() {
-	p.addf(`<rect y="190" width="320" height="130" fill="%s"/>`, p.palette[2])
-	for i := range p.between(3, 6) {
-		x, r := 50+i*58, p.between(24, 42)
-		p.addf(`<circle cx="%d" cy="%d" r="%d" fill="%s"/><circle cx="%d" cy="%d" r="%d" fill="none" stroke="%s" stroke-width="5"/>`,
-			x, 200-r/2, r, p.palette[1], x, 200-r/2, r*6/10, p.palette[3])
-	}
-}
-
-func (p *pen) street() {
-	p.sun()
-	for x := 0; x < 320; {
-		width, height := p.between(44, 78), p.between(90, 200)
-		p.addf(`<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`, x, 290-height, width, height, p.palette[1+p.dice.IntN(2)])
-		for y := 305 - height; y < 265; y += 32 {
-			p.addf(`<rect x="%d" y="%d" width="12" height="16" fill="%s"/>`, x+width/2-6, y, p.palette[3])
+	drawing := image.NewPaletted(image.Rect(0, 0, side, side), palettes[seed%uint64(len(palettes))])
+	for x := range side {
+		for y := range side {
+			in := func(centerX, centerY, radius int) bool {
+				return (x-centerX)*(x-centerX)+(y-centerY)*(y-centerY) < radius*radius
+			}
+			at := uint8(sky)
+			switch {
+			case kind == PicturePerson && in(160, 130, radius+30), kind == PicturePage && in(160, 160, radius):
+				at = accent
+			case kind == PicturePerson && in(160, 340, 130), kind == PicturePage && in(160, 160, 3*radius):
+				at = near
+			case kind == PicturePerson, kind == PicturePage:
+			case kind == PictureVideo && x > 140 && x < 190 && max(y-160, 160-y) < (190-x)/2:
+				at = accent
+			default:
+				if in(sunX, sunY, radius) {
+					at = accent
+				}
+				for i, phase := range phases {
+					if float64(y) > 150+50*float64(i)+30*math.Sin(float64(x)/60+phase) {
+						at = []uint8{far, near, far}[i]
+					}
+				}
+			}
+			drawing.SetColorIndex(x, y, at)
 		}
-		x += width + 4
 	}
-	p.addf(`<rect y="290" width="320" height="30" fill="%s"/>`, p.palette[2])
-}
-
-func (p *pen) sea() {
-	p.sun()
-	for i := range 4 {
-		y := 165 + i*40
-		p.addf(`<path d="M-20 %d q 45 %d 90 0 t 90 0 t 90 0 t 90 0 V320 H-20Z" fill="%s" fill-opacity=".7"/>`,
-			y, -p.between(8, 26), p.palette[1+i%2])
-	}
-	x := p.between(90, 210)
-	p.addf(`<path d="M%d 170 h70 l-14 22 h-42z" fill="%s"/><path d="M%d 165 v-70 l34 62z" fill="%s"/>`,
-		x, p.palette[2], x+34, p.palette[3])
-}
-
-func (p *pen) garden() {
-	for range p.between(9, 15) {
-		x, y := p.between(20, 300), p.between(40, 290)
-		p.addf(`<g transform="translate(%d %d) rotate(%d)"><ellipse rx="14" ry="34" fill="%s"/><path d="M0 -30V44" stroke="%s" stroke-width="3"/></g>`,
-			x, y, p.between(-80, 80), p.palette[1+p.dice.IntN(2)], p.palette[3])
-	}
-}
-
-func (p *pen) person() {
-	p.addf(`<path d="M52 320c0-70 48-104 108-104s108 34 108 104z" fill="%s"/>`, p.palette[2])
-	skin := []string{"#f1c9a5", "#d9a37a", "#a9714b", "#7a4b30", "#f5d7bf"}[p.dice.IntN(5)]
-	hair := []string{"#2e2320", "#6a4530", "#b98b4e", "#8d8d8d", "#402a4a"}[p.dice.IntN(5)]
-	p.addf(`<circle cx="160" cy="140" r="%d" fill="%s"/><rect x="138" y="190" width="44" height="44" fill="%s"/>`, p.between(70, 84), hair, skin)
-	p.addf(`<ellipse cx="160" cy="%d" rx="54" ry="64" fill="%s"/>`, p.between(148, 162), skin)
-}
-
-func (p *pen) emblem() {
-	p.addf(`<circle cx="160" cy="160" r="126" fill="%s"/>`, p.palette[2])
-	leaves := p.between(3, 9)
-	for i := range leaves {
-		p.addf(`<ellipse cx="160" cy="96" rx="26" ry="58" fill="%s" transform="rotate(%d 160 160)"/>`, p.palette[i%2], i*360/leaves)
-	}
-	p.addf(`<circle cx="160" cy="160" r="24" fill="%s"/>`, p.palette[3])
+	return drawing
 }

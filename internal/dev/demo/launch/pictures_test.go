@@ -40,7 +40,7 @@ func TestPicturesAreNamedWhereTheyAre(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		answering.ServeHTTP(w, r)
-		require.JSONEq(t, fmt.Sprintf(`{"image":"%s/demo/pictures/post/7.svg"}`, want), w.Body.String())
+		require.JSONEq(t, fmt.Sprintf(`{"image":"%s/demo/pictures/post/7.png"}`, want), w.Body.String())
 	}
 }
 
@@ -78,7 +78,7 @@ func TestPicturesAreServedBesideTheAPI(t *testing.T) {
 	found := ask(http.MethodGet, "/demo/pictures"+address.Path)
 	require.Equal(t, http.StatusOK, found.Code)
 	require.Equal(t, "true", found.Header().Get("X-Mock"))
-	require.Equal(t, "image/svg+xml", found.Header().Get("Content-Type"))
+	require.Equal(t, "image/png", found.Header().Get("Content-Type"))
 	require.Equal(t, http.StatusNotFound, ask(http.MethodGet, "/demo/pictures/nothing").Code)
 	require.Equal(t, http.StatusMethodNotAllowed, ask(http.MethodPost, "/demo/pictures"+address.Path).Code)
 	require.Equal(t, http.StatusTeapot, ask(http.MethodGet, "/api/users").Code)
