@@ -35,15 +35,6 @@ func each[E any](elements iter.Seq[E], on func(E) bool) bool {
 	return true
 }
 
-// Count is the number of [World.Drafts], without making them.
-func (w *World) Count() int {
-	n := len(w.entities) + w.accountReadings() + len(w.States())
-	for _, p := range w.posts {
-		n += 2*len(p.registrations()) + w.readings(p)
-	}
-	return n
-}
-
 func entityDraft(e domain.DirectoryEntity, at time.Time) domain.Draft {
 	key := domain.EntityKey(e)
 	return draft(domain.TopicDirectory, key, e, at, stamp(at))

@@ -33,7 +33,7 @@ func (w *World) AccountReadings() iter.Seq[domain.AccountRead] {
 // anchor (of stories: while they live), in the order of time.
 func (w *World) PostReadings() iter.Seq[domain.PostRead] {
 	return func(yield func(domain.PostRead) bool) {
-		for i := ticks(w.cfg.Anchor.Sub(w.from())); i >= 0; i-- {
+		for i := int(w.cfg.Anchor.Sub(w.from()) / postEvery); i >= 0; i-- {
 			at := w.cfg.Anchor.Add(-time.Duration(i) * postEvery)
 			for _, p := range w.posts {
 				if !p.Created.Before(at) {
@@ -45,31 +45,4 @@ func (w *World) PostReadings() iter.Seq[domain.PostRead] {
 			}
 		}
 	}
-}
-
-// ticks is how many post readings fit into a time.
-func ticks(d time.Duration) int { return int(d / postEvery) }
-
-// readings is how many readings [World.PostReadings] has of a post.
-func (w *World) readings(p post) (n int) {
-	for i := ticks(w.cfg.Anchor.Sub(p.Created)); i >= 0; i-- {
-		at := w.cfg.Anchor.Add(-time.Duration(i) * postEvery)
-		if p.readableAt(at) && !w.silent(p.channel, at) {
-			n++
-		}
-	}
-	return n
-}
-
-// accountReadings is how many readings [World.AccountReadings] has.
-func (w *World) accountReadings() (n int) {
-	for i := range w.cfg.Days + 1 {
-		at := w.cfg.Anchor.Add(-time.Duration(i) * accountEvery)
-		for _, c := range w.channels {
-			if !w.silent(c, at) {
-				n++
-			}
-		}
-	}
-	return n
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -34,25 +35,13 @@ func (s *Seeder) Facts(ctx context.Context) error {
 	if s.State.FactsDone {
 		return nil
 	}
-	add, end := s.Progress("seeding history", s.World.Count())
-	batch := make([]domain.Draft, 0, seedBatch)
-	flush := func() error {
+	drafts := slices.Collect(s.World.Drafts())
+	add, end := s.Progress("seeding history", len(drafts))
+	for batch := range slices.Chunk(drafts, seedBatch) {
 		if err := s.Service.Log.AppendBulk(ctx, batch); err != nil {
 			return fmt.Errorf("seed history: %w", err)
 		}
 		add(len(batch))
-		batch = batch[:0]
-		return nil
-	}
-	for draft := range s.World.Drafts() {
-		if batch = append(batch, draft); len(batch) == seedBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := flush(); err != nil {
-		return err
 	}
 	end()
 	s.State.FactsDone = true
