@@ -10,13 +10,13 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -98,11 +98,11 @@ func (b *bench) figures(ctx context.Context, w figureWorld, agencies int, asked 
 			continue
 		}
 		name := w.names()[i] + "_" + size
-		statements.begin()
+		statements.Take()
 		if err := get(ctx, server, path); err != nil {
 			return err
 		}
-		overHTTP, bare, err := b.inTurns(ctx, server, path, conn, statements.end())
+		overHTTP, bare, err := b.inTurns(ctx, server, path, conn, statements.Take())
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func tablesConfig(url string) (*pgx.ConnConfig, error) {
 
 // inTurns asks over HTTP and with the bare statements, so that what else the machine does hits both, and says how long each took.
 func (b *bench) inTurns(
-	ctx context.Context, server *httptest.Server, path string, conn *pgx.Conn, sent []statement,
+	ctx context.Context, server *httptest.Server, path string, conn *pgx.Conn, sent []pgtest.Statement,
 ) (overHTTP, bare []time.Duration, err error) {
 	for range b.requests {
 		began := time.Now()
@@ -178,14 +178,14 @@ func (b *bench) inTurns(
 }
 
 // figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.
-func figureServer(ctx context.Context, url string, now func() time.Time) (*httptest.Server, *statements, func(), error) {
+func figureServer(ctx context.Context, url string, now func() time.Time) (*httptest.Server, *pgtest.Statements, func(), error) {
 	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Views(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	config := base.Config()
 	base.Close()
-	noted := &statements{}
+	noted := &pgtest.Statements{}
 	config.ConnConfig.Tracer = noted
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -233,67 +233,11 @@ func get(ctx context.Context, server *httptest.Server, path string) error {
 	return nil
 }
 
-// statement is one that a request sent.
-type statement struct {
-	sql  string
-	args []any
-}
-
-// statements notes what a pool is asked, between begin and end.
-type statements struct {
-	mu    sync.Mutex
-	on    bool
-	noted []statement
-}
-
-func (s *statements) begin() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.on, s.noted = true, nil
-}
-
-func (s *statements) end() []statement {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.on = false
-	return s.noted
-}
-
-func (s *statements) note(sql string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.on {
-		s.noted = append(s.noted, statement{sql, args})
-	}
-}
-
-// TraceQueryStart implements [pgx.QueryTracer].
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.note(data.SQL, data.Args)
-	return ctx
-}
-
-// TraceQueryEnd implements [pgx.QueryTracer].
-func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-// TraceBatchStart implements [pgx.BatchTracer].
-func (*statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-// TraceBatchQuery implements [pgx.BatchTracer].
-func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	s.note(data.SQL, data.Args)
-}
-
-// TraceBatchEnd implements [pgx.BatchTracer].
-func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
 // runBare runs the statements of a request one after the other and throws the rows away undecoded.
-func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Duration, error) {
+func runBare(ctx context.Context, conn *pgx.Conn, asked []pgtest.Statement) (time.Duration, error) {
 	began := time.Now()
 	for _, s := range asked {
-		rows, err := conn.Query(ctx, s.sql, s.args...)
+		rows, err := conn.Query(ctx, s.SQL, s.Args...)
 		if err != nil {
 			return 0, fmt.Errorf("run bare: %w", err)
 		}

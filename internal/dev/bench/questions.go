@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 )
 
 // questionWorld has a million readings of posts and half a million of accounts, in 50 agencies.
@@ -91,7 +93,7 @@ func (b *bench) askQuestions(ctx context.Context, conn *pgx.Conn, shape, columns
 	for i, found := range question.FindAllStringSubmatch(document, -1) {
 		var took, ran []time.Duration
 		for range b.rounds {
-			one, err := runBare(ctx, conn, []statement{{sql: found[2]}})
+			one, err := runBare(ctx, conn, []pgtest.Statement{{SQL: found[2]}})
 			if err != nil {
 				return fmt.Errorf("%s %w", found[1], err)
 			}
