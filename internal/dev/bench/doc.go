@@ -19,6 +19,10 @@
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many
 //     connections as the rebuild uses, then the same keys, indexes and VACUUM ANALYZE.
 //     -run '^rebuild_' -rebuild-scale 1 rebuilds two million readings.
+//   - live projection: the rows that it copies and the batched upserts that it sends, prepared
+//     beforehand and sent again on a connection for each partition.
+//   - a stream that is folded again: a plain consumer of its records. The time for which its
+//     partition is locked has no limit.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
 //     and its indexes for readings whose values change all the time, with the rate at which they are folded.
 //

@@ -77,6 +77,9 @@ func run(ctx context.Context) (err error) {
 		{name: "verify_records", core: true, run: b.verifying},
 		{name: "replay_records", core: true, run: b.replaying},
 		{name: "rebuild_post_insights", core: true, run: b.rebuilds(*scale)},
+		{name: "live_post_insights_1p", core: true, run: b.live(1)},
+		{name: "live_post_insights_4p", core: true, run: b.live(4)},
+		{name: "fold_again", core: true, run: b.foldingAgain},
 		{name: "size_log", run: b.logSizes},
 		{name: "questions", run: b.questions},
 	}
