@@ -18,8 +18,6 @@ import (
 // that are not read: those without an active subscription, those whose connection waits for a
 // sign-in, and those whose connection an operator has paused.
 type connections interface {
-	// Paused returns the connections that an operator has paused.
-	Paused(ctx context.Context) (map[int64]bool, error)
 	// Claim claims the next due accounts, at most limit, for the given time, with what a reading needs.
 	Claim(
 		ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration, now time.Time,
@@ -93,7 +91,7 @@ type Collector struct {
 	*parts
 	tokens *tokens
 	paces  paces
-	paused pausedConnections
+	paused *pauses
 }
 
 // parts holds the values that all components of a collector use.
@@ -108,7 +106,7 @@ func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
 	p := &parts{c, newMetrics(c.Registerer), &switchedOff{apps: map[app]outage{}}}
 	return &Collector{
-		parts: p, tokens: &tokens{parts: p},
+		parts: p, tokens: &tokens{parts: p}, paused: &pauses{list: c.Pauses},
 		paces: paces{
 			slowest: map[domain.FetchQueue]measuredPace{}, shared: map[domain.FetchQueue]measuredPace{},
 			assumed: map[domain.Platform]bool{},

@@ -47,15 +47,16 @@ type Scheduler struct {
 // Run is [Collector.Run].
 func (s Scheduler) Run(ctx context.Context) error {
 	all := scheduler{
-		s.Schedule, newMetrics(s.Registerer), slog.New(slog.DiscardHandler), s.Claim, s.Look, s.Work, s.Release,
+		s.Schedule, newMetrics(s.Registerer), &pauses{list: s.Pauses}, slog.New(slog.DiscardHandler), s.Claim, s.Look, s.Work, s.Release,
 	}
 	return all.run(ctx)
 }
 
 // ForgetLag is what the check of a queue does while its platform is paused.
 func (c *Collector) ForgetLag(paused domain.Platform) {
-	s := scheduler{metrics: c.metrics, Schedule: Schedule{
-		Paused: func(_ context.Context, p domain.Platform) (bool, error) { return p == paused, nil },
+	pause := []domain.Pause{{Kind: domain.PausePlatform, Name: paused.String()}}
+	s := scheduler{metrics: c.metrics, paused: &pauses{
+		list: func(context.Context) ([]domain.Pause, error) { return pause, nil },
 	}}
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 		s.blocked(context.Background(), domain.FetchQueue{Kind: kind, Platform: paused})

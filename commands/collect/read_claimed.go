@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +42,8 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) (wait tim
 		if ctx.Err() != nil || round.refused.Load() != nil {
 			break
 		}
-		if c.isPaused(ctx, task.ConnectionID) { // a claim that is not read is released
+		// A claim that is not read is released. If pauses cannot be read, the last known ones apply.
+		if paused, _ := c.paused.have(ctx, domain.PauseConnection, strconv.FormatInt(task.ConnectionID, 10)); paused {
 			<-slots
 			continue
 		}
@@ -202,31 +204,3 @@ func (r *round) store(ctx context.Context) {
 }
 
 const mostParallel = 32
-
-const lookForPauses = time.Second
-
-// pausedConnections caches which connections are paused, because a claim checks for pauses before
-// it reads each connection.
-type pausedConnections struct {
-	mu      sync.Mutex
-	asked   time.Time
-	present map[int64]bool
-}
-
-// isPaused reports whether an operator has paused a connection. If pauses cannot be read, the last
-// known pauses apply.
-func (c *Collector) isPaused(ctx context.Context, connection int64) bool {
-	p := &c.paused
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.asked) >= lookForPauses {
-		present, err := c.Connections.Paused(ctx)
-		if err != nil {
-			c.Logger.WarnContext(ctx, "read paused connections", "error", err)
-		} else {
-			p.present = present
-		}
-		p.asked = now
-	}
-	return p.present[connection]
-}

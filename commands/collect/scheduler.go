@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,10 +49,10 @@ type Schedule struct {
 	// Ready reports whether connections may be read. While it returns false, none are claimed. Nil
 	// means always ready.
 	Ready func() bool
-	// Paused reports whether an operator has paused the fetching of a platform. It is called before
-	// each claim and every second during a reading, whose context is then canceled: accounts that
-	// the reading did not reach are due after the pause.
-	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
+	// Pauses returns what operators have paused. It is called at most once a second: before claims and
+	// readings, and during readings, whose context is canceled when their platform is paused:
+	// accounts that the reading did not reach are due after the pause.
+	Pauses func(ctx context.Context) ([]domain.Pause, error)
 	// Pictures downloads pictures of posts, a few at a time. An error is a failure on our side. If
 	// it is nil, this process downloads none.
 	Pictures func(ctx context.Context) error
@@ -63,6 +64,7 @@ type Schedule struct {
 type scheduler struct {
 	Schedule
 	*metrics
+	paused  *pauses
 	logger  *slog.Logger
 	claim   func(ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error)
 	look    func(ctx context.Context, queue domain.FetchQueue) error
@@ -77,7 +79,7 @@ type scheduler struct {
 func (c *Collector) Run(ctx context.Context) error {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { repeat(ctx, storeKeptGap, func() { c.tokens.storeAllKept(ctx) }) })
-	s := scheduler{c.Schedule, c.metrics, c.Logger, c.Claim, c.Look, c.Work, c.States.Release}
+	s := scheduler{c.Schedule, c.metrics, c.paused, c.Logger, c.Claim, c.Look, c.Work, c.States.Release}
 	err := s.run(ctx)
 	keeping.Wait()
 	atEnd, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeAtEnd)
@@ -323,7 +325,7 @@ func (s *scheduler) blocked(ctx context.Context, queue domain.FetchQueue) bool {
 	if !s.ready() {
 		return true
 	}
-	paused, err := s.Paused(ctx, queue.Platform)
+	paused, err := s.paused.have(ctx, domain.PausePlatform, queue.Platform.String())
 	if err != nil && ctx.Err() == nil {
 		s.notChecked(ctx, queue, "it is unknown whether the platform is paused, so nothing is claimed; the next check retries", err)
 	}
@@ -340,9 +342,9 @@ func (s *scheduler) untilPaused(ctx context.Context, platform domain.Platform) (
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		repeat(work, time.Second, func() {
+		repeat(work, lookForPauses, func() {
 			// If the database does not answer, the work continues.
-			if paused, err := s.Paused(work, platform); paused && err == nil {
+			if paused, err := s.paused.have(work, domain.PausePlatform, platform.String()); paused && err == nil {
 				end(errPaused)
 			}
 		})
@@ -351,6 +353,38 @@ func (s *scheduler) untilPaused(ctx context.Context, platform domain.Platform) (
 		end(nil)
 		<-stopped
 	}
+}
+
+const (
+	lookForPauses = time.Second     // as operators expect a pause to work
+	pausesTimeout = 5 * time.Second // for a statement
+)
+
+// pauses caches what operators have paused.
+type pauses struct {
+	list func(ctx context.Context) ([]domain.Pause, error)
+
+	mu      sync.Mutex
+	asked   time.Time
+	present []domain.Pause
+	err     error
+}
+
+// have reports whether a platform or a connection is paused. If pauses cannot be read, it returns the
+// last known state and the error.
+func (p *pauses) have(ctx context.Context, kind domain.PauseKind, name string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.asked) >= lookForPauses {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), pausesTimeout) // all use the answer
+		defer cancel()
+		var present []domain.Pause
+		if present, p.err = p.list(asking); p.err == nil {
+			p.present = present
+		}
+		p.asked = now
+	}
+	return slices.ContainsFunc(p.present, func(p domain.Pause) bool { return p.Kind == kind && p.Name == name }), p.err
 }
 
 func safely(do func() error) (err error) {

@@ -139,7 +139,7 @@ func (q *queue) run(t testing.TB, does work, configure ...func(*collect.Schedule
 		Schedule: collect.Schedule{
 			Every:  map[string]time.Duration{kind: time.Second},
 			Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
-			Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
+			Pauses: func(context.Context) ([]domain.Pause, error) { return nil, nil },
 		},
 	}
 	for _, change := range configure {
@@ -290,11 +290,15 @@ func TestPausedPlatformIsNotRead(t *testing.T) {
 			return ctx.Err()
 		}, func(c *collect.Scheduler) {
 			c.Claim = q.claimOf(domain.TikTok, domain.LinkedIn)
-			c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
-				if unknown.Load() {
-					return false, errors.New("no database")
+			c.Pauses = func(context.Context) ([]domain.Pause, error) {
+				pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: domain.LinkedIn.String()}}
+				switch {
+				case unknown.Load():
+					return nil, errors.New("no database")
+				case paused.Load():
+					pauses = append(pauses, domain.Pause{Kind: domain.PausePlatform, Name: domain.TikTok.String()})
 				}
-				return platform == domain.LinkedIn || paused.Load(), nil
+				return pauses, nil
 			}
 		})
 		require.Equal(t, domain.TikTok, <-begun)

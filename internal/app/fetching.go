@@ -75,12 +75,10 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
-	c.Collect.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
-		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
-	}
+	c.Collect.Pauses = pauses.List
 	job := &pictureJob{
 		kept: vault.NewPictures(states, keys), contents: readmodels.Contents{Pool: tables},
-		taker: pictures.New(c.Pictures), paused: c.Collect.Paused, now: c.Now, log: p.config.Logger,
+		taker: pictures.New(c.Pictures), pauses: pauses, now: c.Now, log: p.config.Logger,
 	}
 	c.Collect.Pictures = job.take
 	f.Collector = collect.New(c.Collect)
@@ -142,7 +140,7 @@ type pictureJob struct {
 	kept     *vault.Pictures
 	contents readmodels.Contents
 	taker    *pictures.Taker
-	paused   func(context.Context, domain.Platform) (bool, error)
+	pauses   vault.Pauses
 	now      func() time.Time
 	log      *slog.Logger
 }
@@ -192,7 +190,7 @@ func (j *pictureJob) take(ctx context.Context) error {
 
 func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err error) {
 	for _, platform := range domain.Platforms() {
-		paused, err := j.paused(ctx, platform)
+		paused, err := j.pauses.Paused(ctx, domain.PausePlatform, platform.String())
 		if err != nil {
 			return nil, fmt.Errorf("check whether %s is paused: %w", platform, err)
 		}

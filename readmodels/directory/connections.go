@@ -94,12 +94,6 @@ func (c Connections) Backlog(
 	return accounts, lag, pg.Wrap("count due accounts of "+queue.Platform.String(), err)
 }
 
-// Paused returns the connections that an operator has paused.
-func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
-	rows, _ := c.Pool.Query(ctx, `select name::bigint, true from kept.pauses where kind = $1`, domain.PauseConnection)
-	return pg.ScanMap[int64, bool](rows, "list paused connections")
-}
-
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
 	       coalesce(c.secret_ref, ''), coalesce(st.reason ->> 'code', own.reason ->> 'code', ''),

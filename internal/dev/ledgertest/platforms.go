@@ -132,6 +132,7 @@ func Limits(t require.TestingT, texts ...string) []domain.Quota {
 // Collect is the configuration of the real fetching of what a log's tables say.
 func (l *Log) Collect(pool *pgxpool.Pool, secrets *vault.Secrets, clients *platforms.Set, gate *collect.Gate, now func() time.Time) collect.Config {
 	return collect.Config{
+		Schedule:    collect.Schedule{Pauses: vault.Pauses{Pool: pool}.List},
 		Connections: directory.Connections{Pool: l.DB.ReadOnly}, States: vault.Fetching{Pool: pool}, Client: clients.For, Budget: gate,
 		Secrets: secrets, Log: l, Operations: l, Now: now, Logger: Quiet, GrowthWindow: 7 * 24 * time.Hour,
 	}
