@@ -104,42 +104,66 @@ func checkMainAppID(kind, id string) error {
 // lastYear is the last year that JSON can represent.
 const lastYear = 9999
 
-// canonicalEntity checks the fields of an entity, and returns it in one spelling. Ids of accounts and
-// users are converted to lower case: two spellings would be two accounts. Times are truncated as the
-// tables store them, so that an entity that is sent twice compares as equal.
+// canonicalEntity checks the fields of an entity, and returns it in one spelling. Times are truncated as
+// the tables store them, so that an entity that is sent twice compares as equal.
 func canonicalEntity(entity domain.DirectoryEntity) (domain.DirectoryEntity, error) {
 	fields := reflect.New(reflect.TypeOf(entity)).Elem()
 	fields.Set(reflect.ValueOf(entity))
-	var err error
+	err := canonicalIDs(fields)
 	for field, value := range fields.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch value := value.Addr().Interface().(type) {
 		case *time.Time:
 			*value = stored(*value)
 		case **time.Time:
 			*value = storedAt(*value)
-		case *[]string: // ids of users
+		case *[]string:
 			*value = append([]string{}, *value...)
-			for i := range *value {
-				err = errors.Join(err, required(fmt.Sprintf("%s[%d]", name, i), &(*value)[i]))
-			}
 		case *string:
-			err = errors.Join(err, canonicalText(name, field, value))
+			err = errors.Join(err, canonicalText(field, value))
 		}
 	}
 	entity, _ = fields.Interface().(domain.DirectoryEntity)
 	return entity, err
 }
 
+// canonicalIDs converts the ids of accounts and users to lower case: two spellings would be two
+// accounts. The tag hex tells which fields are ids of 24 hex digits: required, optional ("" is
+// unknown), or any (an id may also have another form).
+func canonicalIDs(fields reflect.Value) (err error) {
+	for field, value := range fields.Fields() {
+		name, tag := jsonName(field), field.Tag.Get("hex")
+		switch ids := value.Addr().Interface().(type) {
+		case *string:
+			if tag == "required" || tag == "optional" && *ids != "" {
+				err = errors.Join(err, required(name, ids))
+			} else if tag == "any" {
+				*ids = lowerHexID(*ids)
+			}
+		case *[]string:
+			for i := range *ids {
+				if tag != "" {
+					err = errors.Join(err, required(fmt.Sprintf("%s[%d]", name, i), &(*ids)[i]))
+				}
+			}
+		default:
+			if field.Anonymous {
+				err = errors.Join(err, canonicalIDs(value))
+			}
+		}
+	}
+	return err
+}
+
+func jsonName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
+}
+
 // canonicalText refuses a text that would mislead readers: any text with a control character of text
 // direction, a name that shows nothing, an unknown time zone, and a logo that is no picture. An empty
 // name is unknown.
-func canonicalText(name string, field reflect.StructField, text *string) (err error) {
-	switch hex := field.Tag.Get("hex"); {
-	case hex == "required" || hex == "optional" && *text != "":
-		return required(name, text)
-	case hex == "any":
-		*text = lowerHexID(*text)
+func canonicalText(field reflect.StructField, text *string) (err error) {
+	switch {
 	case field.Name == "Currency":
 		*text = strings.ToUpper(*text)
 	case field.Name == "Logo":
@@ -150,7 +174,7 @@ func canonicalText(name string, field reflect.StructField, text *string) (err er
 		err = errors.New(`has no visible character; send a text with a letter, digit or symbol, or "" if it is unknown`)
 	}
 	if err = cmp.Or(domain.CheckDirection(*text), err); err != nil {
-		return fmt.Errorf("%s %w", name, err)
+		return fmt.Errorf("%s %w", jsonName(field), err)
 	}
 	return nil
 }

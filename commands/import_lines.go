@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ type ImportedToken struct {
 
 // ImportedDocument is a line of the old dashboard preferences.
 type ImportedDocument struct {
-	ParentAccount string `json:"parent_account"`
+	ParentAccount string `json:"parent_account" hex:"required"`
 	domain.ImportedDashboard
 }
 
@@ -132,6 +133,9 @@ func readLine[T, R any](raw []byte, convert func(T) (R, error)) (any, error) {
 	}
 	if strings.Contains(string(raw), `\u0000`) {
 		return nil, errors.New("contains a NUL character")
+	}
+	if err := canonicalIDs(reflect.ValueOf(&line.Data).Elem()); err != nil {
+		return nil, err
 	}
 	return convert(line.Data)
 }
@@ -290,18 +294,6 @@ func registeredPost(l postLine) (MetricLine, error) {
 // oldDocument reads an old document. It does not repair the lists; [domain.PlanImport] does. The
 // creation time of a document without one is that in its ObjectId.
 func oldDocument(d ImportedDocument) (ImportedDocument, error) {
-	err := cmp.Or(required("parent_account", &d.ParentAccount), required("_id", &d.DocumentID),
-		required("sub_account_id", &d.SubAccountID))
-	for name, ids := range map[string][]string{
-		"sub_account_ids": d.SubAccountIDs, "users": d.Users, "main_poc": d.MainPOC,
-	} {
-		for i := range ids {
-			err = cmp.Or(err, required(fmt.Sprintf("%s[%d]", name, i), &ids[i]))
-		}
-	}
-	if err != nil {
-		return d, err
-	}
 	seconds, _ := hex.DecodeString(d.DocumentID[:8])
 	inID := time.Unix(int64(binary.BigEndian.Uint32(seconds)), 0).UTC()
 	d.CreatedAt = *cmp.Or(known(&d.CreatedAt), &inID)

@@ -216,6 +216,21 @@ func FuzzImportLine(f *testing.F) {
 	})
 }
 
+// An id has one spelling in the log, whatever the case of its digits in a line.
+func TestImportedIDsAreOfLowerCase(t *testing.T) {
+	t.Parallel()
+	line, err := importLine(t, "account_reading", `{"account_id":"C00000000000000000000011","social_account_id":7,"p_id":1,"captured_at":1709283600,"followers":1}`)
+	require.NoError(t, err)
+	require.Equal(t, "c00000000000000000000011", line.(commands.MetricLine).Owner.AccountID) //nolint:forcetypeassert // it must be one
+	line, err = importLine(t, "dashboard", `{"_id":"5F1A2B3C4D5E6F7081920A11","parent_account":"A00000000000000000000001","sub_account_id":"C00000000000000000000011",`+
+		`"users":["D00000000000000000000011"],"scopes":["Not an id"]}`)
+	require.NoError(t, err)
+	document := line.(commands.ImportedDocument) //nolint:forcetypeassert // it must be one
+	require.Equal(t, "a00000000000000000000001", document.ParentAccount)
+	require.Equal(t, []string{"d00000000000000000000011"}, document.Users)
+	require.Equal(t, []string{"Not an id"}, document.Scopes)
+}
+
 // null is an unknown member or row id, as SQL prints it, and not a refusal.
 func TestNullIsUnknown(t *testing.T) {
 	t.Parallel()

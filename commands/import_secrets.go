@@ -31,19 +31,8 @@ const (
 // SealTokens stores the tokens of a connection under its reference; without write, it only returns
 // the outcome. Call it before the event of the connection is appended. It replaces stored tokens
 // only if the connection waits for a sign-in and the line has a different token, because the stored
-// tokens may be renewed ones. If other tokens are stored in the meantime, it decides again.
+// tokens may be renewed ones. Other tokens that are stored in the meantime are newer and are kept.
 func (i Import) SealTokens(
-	ctx context.Context, c domain.DirectoryConnection, tokens StoredTokens, write bool,
-) (outcome SecretOutcome, err error) {
-	for range 3 {
-		if outcome, err = i.sealTokens(ctx, c, tokens, write); domain.CodeOf(err) != domain.CodeConflict {
-			break
-		}
-	}
-	return outcome, err
-}
-
-func (i Import) sealTokens(
 	ctx context.Context, c domain.DirectoryConnection, tokens StoredTokens, write bool,
 ) (SecretOutcome, error) {
 	if tokens.AccessToken == "" {
@@ -79,7 +68,10 @@ func (i Import) sealTokens(
 	if err != nil {
 		return 0, err
 	}
-	if err := i.Secrets.PutOver(ctx, c.SecretRef, raw, sealed, tokens.Times(taken)); err != nil {
+	switch err := i.Secrets.PutOver(ctx, c.SecretRef, raw, sealed, tokens.Times(taken)); {
+	case domain.CodeOf(err) == domain.CodeConflict:
+		return SecretKept, nil
+	case err != nil:
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return outcome, nil

@@ -281,7 +281,7 @@ func TestImportWorld(t *testing.T) {
 	tenant := domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 7, SocialAccount: 5}
 	page := commands.ImportedOwner{Tenant: domain.Tenant{SocialAccount: 5}, Platform: domain.LinkedIn}
 	byRow, byID := page, page
-	byRow.RowID, byID.AccountID = 11, strings.ToUpper(client.ID)
+	byRow.RowID, byID.AccountID = 11, client.ID
 	for name, owner := range map[string]commands.ImportedOwner{"by the social account": page, "by row id": byRow, "by id": byID} {
 		got, kind, err := w.Tenant(owner)
 		require.NoError(t, err, name)

@@ -13,16 +13,16 @@ import (
 // ImportWorld is what an import knows: the entities and the texts of posts in the log, overlaid by those
 // in the files. It finds what lines do not state about their owners.
 type ImportWorld struct {
-	states    map[string]importState            // of entities and texts, by key
-	entities  map[string]domain.DirectoryEntity // by directory key, only of kinds that rows refer to
-	index     *importIndex                      // nil if it must be rebuilt
-	published map[string]time.Time              // posts in the files, by [domain.PostID]
+	states    map[string]importState // of entities and texts, by key
+	index     *importIndex           // nil if it must be rebuilt
+	published map[string]time.Time   // posts in the files, by [domain.PostID]
 }
 
 type importState struct {
 	domain.CompactedRecord
 
-	digest uint64 // of the entity or the texts
+	digest uint64                 // of the entity or the texts
+	entity domain.DirectoryEntity // nil for kinds that lines do not refer to
 }
 
 // importIndex finds entities by attributes other than their keys.
@@ -33,10 +33,7 @@ type importIndex struct {
 
 // NewImportWorld returns an empty directory.
 func NewImportWorld() *ImportWorld {
-	return &ImportWorld{
-		states: map[string]importState{}, entities: map[string]domain.DirectoryEntity{},
-		published: map[string]time.Time{},
-	}
+	return &ImportWorld{states: map[string]importState{}, published: map[string]time.Time{}}
 }
 
 // Stored records the state of a key in the log. Call it in log order. nil is a tombstone.
@@ -49,20 +46,18 @@ func (w *ImportWorld) Stored(key string, data domain.Data, at time.Time) {
 // a tombstone.
 func (w *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed bool) {
 	before, exists := w.states[key]
-	next := importState{domain.CompactedRecord{At: at, Erased: data == nil}, stateDigest(data)}
+	next := importState{CompactedRecord: domain.CompactedRecord{At: at, Erased: data == nil}, digest: stateDigest(data)}
 	if exists && !next.Replaces(before.CompactedRecord) {
 		return false
 	}
-	w.states[key] = next
 	switch e := data.(type) {
-	case nil:
-		delete(w.entities, key)
-		w.index = nil
-		return exists && !before.Erased
 	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
 		domain.DirectoryConnection, domain.DirectorySubscription:
-		w.entities[key], _ = e.(domain.DirectoryEntity)
-		w.index = nil
+		next.entity, _ = e.(domain.DirectoryEntity)
+	}
+	w.states[key], w.index = next, nil
+	if next.Erased {
+		return exists && !before.Erased
 	}
 	return !exists || before.Erased || before.digest != next.digest
 }
@@ -99,7 +94,7 @@ func (w *ImportWorld) Accept(post domain.Data) {
 }
 
 func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, bool) {
-	entity, ok := w.entities[domain.DirectoryKey(kind, fmt.Sprint(id))].(T)
+	entity, ok := w.states[domain.DirectoryKey(kind, fmt.Sprint(id))].entity.(T)
 	return entity, ok
 }
 
@@ -108,8 +103,8 @@ func (w *ImportWorld) indexed() *importIndex {
 		w.index = &importIndex{
 			accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{},
 		}
-		for _, entity := range w.entities {
-			switch e := entity.(type) {
+		for _, state := range w.states {
+			switch e := state.entity.(type) {
 			case domain.DirectoryAccount:
 				w.index.accounts[e.RowID] = append(w.index.accounts[e.RowID], e.ID)
 			case domain.DirectorySubscription:
@@ -125,13 +120,13 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	f := domain.ImportFacts{
 		ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now,
 	}
-	for _, entity := range w.entities {
-		if account, ok := entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
+	for _, state := range w.states {
+		if account, ok := state.entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
 			f.Accounts[account.ID] = true
 		}
 	}
-	for _, entity := range w.entities {
-		if user, ok := entity.(domain.DirectoryUser); ok && (user.AccountID == parent || f.Accounts[user.AccountID]) {
+	for _, state := range w.states {
+		if user, ok := state.entity.(domain.DirectoryUser); ok && (user.AccountID == parent || f.Accounts[user.AccountID]) {
 			f.UserAccounts[user.ID] = user.AccountID
 		}
 	}
@@ -143,7 +138,6 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 func (w *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.AccountType, err error) {
 	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
 	t = o.Tenant
-	t.AccountID, t.ParentAccount = lowerHexID(t.AccountID), lowerHexID(t.ParentAccount)
 	switch rows := w.indexed().accounts[o.RowID]; {
 	case known && social.Platform != o.Platform:
 		return t, 0, fmt.Errorf("p_id is not that of the social account in the directory, %s", social.Platform)

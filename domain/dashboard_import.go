@@ -241,15 +241,15 @@ type DashboardsImported struct {
 
 // ImportedDashboard is a dashboard of the legacy system. In a record, its links have been repaired.
 type ImportedDashboard struct {
-	DocumentID           string    `json:"_id"`                    // id of the document in the legacy system, 24 hex digits
-	SubAccountID         string    `json:"sub_account_id"`         // the client of the dashboard, 24 hex digits
-	SubAccountIDs        []string  `json:"sub_account_ids"`        // the linked set, including this account
-	Users                []string  `json:"users"`                  // ids of the users on the list, 24 hex digits each
-	MainPOC              []string  `json:"main_poc"`               // ids of the points of contact at the agency, 24 hex digits each
-	AllowClientDashboard bool      `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
-	Scopes               []string  `json:"scopes"`                 // what the dashboard shows to its clients
-	CreatedAt            time.Time `json:"created_at"`             // when it was created, UTC
-	UpdatedAt            time.Time `json:"updated_at"`             // when it was last changed, UTC
+	DocumentID           string    `json:"_id" hex:"required"`             // id of the document in the legacy system, 24 hex digits
+	SubAccountID         string    `json:"sub_account_id" hex:"required"`  // the client of the dashboard, 24 hex digits
+	SubAccountIDs        []string  `json:"sub_account_ids" hex:"required"` // the linked set, including this account
+	Users                []string  `json:"users" hex:"required"`           // ids of the users on the list, 24 hex digits each
+	MainPOC              []string  `json:"main_poc" hex:"required"`        // ids of the points of contact at the agency, 24 hex digits each
+	AllowClientDashboard bool      `json:"allow_client_dashboard"`         // whether the dashboard is open to its clients
+	Scopes               []string  `json:"scopes"`                         // what the dashboard shows to its clients
+	CreatedAt            time.Time `json:"created_at"`                     // when it was created, UTC
+	UpdatedAt            time.Time `json:"updated_at"`                     // when it was last changed, UTC
 }
 
 // EventType implements [Data].

@@ -11,10 +11,10 @@ import (
 // Tenant is the owner of a reading. It is recorded at capture: the rows of the reading belong to
 // the tenant forever, even if another tenant connects the same page later.
 type Tenant struct {
-	ParentAccount string `json:"parent_account"`    // agency, 24 hex digits
-	AccountID     string `json:"account_id"`        // sub-account (or the agency itself), 24 hex digits
-	MemberID      int64  `json:"member_id"`         // the member who owns the connection
-	SocialAccount int64  `json:"social_account_id"` // the connected profile or page, by its id
+	ParentAccount string `json:"parent_account" hex:"optional"` // agency, 24 hex digits
+	AccountID     string `json:"account_id" hex:"optional"`     // sub-account (or the agency itself), 24 hex digits
+	MemberID      int64  `json:"member_id"`                     // the member who owns the connection
+	SocialAccount int64  `json:"social_account_id"`             // the connected profile or page, by its id
 }
 
 // Key returns the log key of all records about a social account.

@@ -95,7 +95,9 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 			return interruptedError(ctx, err, "nothing was imported")
 		}
 		if len(i.report.Refused) > 0 && !c.SkipRefused {
-			return i.report.refuse(c.JSON, s.Out)
+			report := importReport{DryRun: c.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: i.report.Refused}
+			return errors.Join(report.print(c, s), usageError{fmt.Errorf("nothing was imported: %d lines were refused; correct them "+
+				"and repeat the import, or leave them out with --skip-refused", len(i.report.Refused))})
 		}
 	}
 	if !c.DryRun {

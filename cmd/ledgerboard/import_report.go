@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -14,12 +12,12 @@ import (
 )
 
 type importReport struct {
-	ID       string       `json:"id,omitempty"` // of the import, for --withdraw; absent if nothing was appended
-	DryRun   bool         `json:"dry_run"`
+	ID       string              `json:"id,omitempty"` // of the import, for --withdraw; absent if nothing was appended
+	DryRun   bool                `json:"dry_run"`
 	Imported domain.ImportCounts `json:"imported"` // with DryRun: what would be imported
 	// Unchanged counts lines that the log already holds, or, of entities and texts, a later state.
 	Unchanged domain.ImportCounts `json:"unchanged"`
-	Repeated  int          `json:"repeated"` // lines that repeat another line of the files
+	Repeated  int                 `json:"repeated"` // lines that repeat another line of the files
 	// TokensKept counts connections that kept their stored tokens, TokensAbsent those without a
 	// token in the import, and TokensReplaced the imported tokens that replaced stored ones.
 	TokensKept     int            `json:"tokens_kept"`
@@ -87,39 +85,24 @@ func (r importRepair) String() string {
 	return text + " " + r.Reason
 }
 
-func (r importReport) refuse(asJSON bool, out io.Writer) error {
-	r.sort()
-	if asJSON {
-		r.Imported = domain.ImportCounts{}
-		refused := usageError{fmt.Errorf("nothing was imported: %d lines were refused", len(r.Refused))}
-		return errors.Join(json.NewEncoder(out).Encode(r), refused)
-	}
-	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat the import, "+
-		"or leave them out with --skip-refused:%s", formatList(r.Refused, "", "; --json lists them all"))}
-}
-
-func (r importReport) sort() {
-	slices.SortStableFunc(r.Refused, func(a, b importRefusal) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.Line, b.Line))
-	})
-}
-
 // maxListed is the number of lines that are printed; --json lists all.
 const maxListed = 50
 
-func formatList[T fmt.Stringer](list []T, indent, hint string) string {
+func formatList[T fmt.Stringer](list []T) string {
 	var text strings.Builder
 	for _, row := range list[:min(len(list), maxListed)] {
-		text.WriteString("\n" + indent + row.String())
+		text.WriteString("\n  " + row.String())
 	}
 	if rest := len(list) - maxListed; rest > 0 {
-		fmt.Fprintf(&text, "\n%s… and %d more%s", indent, rest, hint)
+		fmt.Fprintf(&text, "\n  … and %d more; --json lists them all", rest)
 	}
 	return text.String()
 }
 
 func (r importReport) print(c importCommand, s streams) error {
-	r.sort()
+	slices.SortStableFunc(r.Refused, func(a, b importRefusal) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.Line, b.Line))
+	})
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(r)
 	}
@@ -163,14 +146,14 @@ func (r importReport) print(c importCommand, s streams) error {
 		list  []importRepair
 	}{{"Repaired (only removals; no one gains access):", r.Repairs}, {"Left unchanged:", r.Kept}} {
 		if len(repairs.list) > 0 {
-			fmt.Fprintln(s.Out, repairs.title+formatList(repairs.list, "  ", "; --json lists them all"))
+			fmt.Fprintln(s.Out, repairs.title+formatList(repairs.list))
 		}
 	}
 	if r.ID != "" && in.Posts+in.AccountReadings+in.PostReadings > 0 {
 		fmt.Fprintf(s.Out, "If the posts and readings turn out to be wrong: ledgerboard import --withdraw %s\n", r.ID)
 	}
 	if len(r.Refused) > 0 {
-		fmt.Fprintln(s.Err, "Refused:"+formatList(r.Refused, "", ""))
+		fmt.Fprintln(s.Err, "Refused:"+formatList(r.Refused))
 	}
 	return nil
 }
