@@ -151,9 +151,9 @@ func (e *Engine) Name() string { return e.projector.Name }
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { _ = e.run(ctx, "builds", e.stepped, e.buildAll) }) // these end only with ctx
+	running.Go(func() { _ = e.run(ctx, "builds", e.Stepped, e.buildAll) }) // these end only with ctx
 	running.Go(func() { _ = e.run(ctx, "tidy", nil, e.tidy) })
-	_ = e.run(ctx, "sessions", e.stepped, func(ctx context.Context) (time.Duration, error) {
+	_ = e.run(ctx, "sessions", e.Stepped, func(ctx context.Context) (time.Duration, error) {
 		for _, s := range e.begin(ctx) {
 			running.Go(func() {
 				s.keepFollowing(ctx)

@@ -58,10 +58,6 @@ func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions 
 	return err
 }
 
-// Stepped returns a channel that is closed at the next reported step of the projection's
-// generations.
-func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }
-
 // Signal returns a function that waits until a step of a loop that began after the call has ended.
 // Call Signal before the engine runs.
 func (e *Engine) Signal(loop string) (next func(ctx context.Context) error) {

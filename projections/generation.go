@@ -32,9 +32,9 @@ func (g generation) followed() bool {
 
 const generationColumns = `generation, version, coalesce(topic_id, '00000000-0000-0000-0000-000000000000'), state, targets <> '{}'`
 
-// stepped returns a channel that is closed at the next step of the projection's generations or of a
+// Stepped returns a channel that is closed at the next step of the projection's generations or of a
 // stopped stream, if [Config.Progress] reports it.
-func (w work) stepped() <-chan struct{} {
+func (w work) Stepped() <-chan struct{} {
 	return w.progress.Changed(generationsOf(w.projector.Name), pg.AnyKey)
 }
 

@@ -93,7 +93,7 @@ func (f *session) follow(ctx context.Context) error {
 	check("months", nil, f.keepMonths)
 	check("stamps", nil, f.stampCaughtUp)
 	if f.chained {
-		check("streams", f.stepped, f.foldDueAgain)
+		check("streams", f.Stepped, f.foldDueAgain)
 	}
 	for {
 		batch, err := follower.Poll(ctx, f.every.look)

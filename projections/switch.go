@@ -26,7 +26,7 @@ var errNotYet = errors.New("the new generation is behind the live one")
 // process, have reached its targets. While an operator has paused the projection, readers stay with
 // the tables that they use.
 func (b *build) switchWhenReady(ctx context.Context) error {
-	return b.run(ctx, "switch", b.stepped, func(ctx context.Context) (time.Duration, error) {
+	return b.run(ctx, "switch", b.Stepped, func(ctx context.Context) (time.Duration, error) {
 		g, found, err := readGeneration(ctx, b.pool, b.projector.Name, b.number)
 		if err == nil && (!found || g.State != operator.StateCatchingUp) {
 			err = errLeaseLost

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // prepareCommand needs no service: it runs before one of its version does.
@@ -116,28 +117,32 @@ func (c prepareCommand) prepare(
 	for _, engine := range engines {
 		group.Go(func() error { return engine.Run(building) })
 	}
+	group.Go(func() error { parts.Listen(building); return nil })
 	group.Go(func() error {
 		defer stop()
-		return b.watch(building, ops)
+		return b.watch(building, ops, engines[0])
 	})
 	return interruptedError(ctx, group.Wait(), left)
 }
 
-// watch shows the progress of a build in this process until it ends.
-func (b *build) watch(ctx context.Context, ops *app.Operators) error {
-	ticks := time.NewTicker(time.Second)
-	defer ticks.Stop()
+// watch shows the progress of a build in this process until it ends. It waits for the steps of the
+// build; between them, it shows each second how far the build is.
+func (b *build) watch(ctx context.Context, ops *app.Operators, engine *projections.Engine) error {
 	for b.g.Unfinished() {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticks.C:
-		}
+		step := engine.Stepped() // before reading, so that no step is missed
 		next, err := ops.Generation(ctx, b.g.ID)
 		if err != nil {
 			return err
 		}
-		b.show(next)
+		if b.show(next); !next.Unfinished() {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-step:
+		case <-time.After(time.Second):
+		}
 	}
 	return b.printResult()
 }

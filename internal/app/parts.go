@@ -26,7 +26,7 @@ type Parts struct {
 	registered *registrations
 	events     *domain.Registry
 	ended      <-chan struct{} // nil: no embedded database
-	progress   *pg.Progress    // connected by [Service.Follow]
+	progress   *pg.Progress    // connected by [Parts.Listen]
 	undo       []func() error
 
 	brokers                part[brokers]

@@ -55,7 +55,7 @@ func (s *Service) openStreams() {
 func (s *Service) Follow(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
-		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.config.Logger) },
+		s.Listen,
 		s.Monitor.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topics.Checked) },
 	} {
