@@ -1,19 +1,14 @@
 package projections_test
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net"
-	"net/url"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -144,78 +139,12 @@ func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	return l.Log.Follow(c)
 }
 
-// proxy is a TCP proxy between an engine and the database.
-type proxy struct {
-	away atomic.Bool // refuse all connections
-	// loseCommits is the number of commits whose answers are lost: the server commits, but the
-	// client sees its connection end.
-	loseCommits, lost atomic.Int32
-	clients           sync.Map
-}
-
 // proxied returns a pool that connects to the database through a proxy.
-func (b *bench) proxied() (*proxy, *pgxpool.Pool) {
+func (b *bench) proxied() (*pgtest.Proxy, *pgxpool.Pool) {
 	b.t.Helper()
-	u, err := url.Parse(b.db.URL)
+	p := pgtest.NewProxy(b.t, b.db.URL)
+	pool, err := pg.Open(b.ctx(), pg.Config{URL: p.Through(b.t, b.db.URL), SearchPath: testSchemas(), Name: "proxied", AsyncCommit: true})
 	require.NoError(b.t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b.t, err)
-	p, server := &proxy{}, u.Host
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go p.carry(client, server)
-		}
-	}()
-	u.Host = listener.Addr().String()
-	pool, err := pg.Open(b.ctx(), pg.Config{URL: u.String(), SearchPath: testSchemas(), Name: "proxied", AsyncCommit: true})
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() {
-		pool.Close()
-		listener.Close()
-		p.cut()
-	})
+	b.t.Cleanup(pool.Close)
 	return p, pool
-}
-
-// carry carries a connection until either end closes it.
-func (p *proxy) carry(client net.Conn, to string) {
-	defer client.Close()
-	server, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	if p.clients.Store(client, nil); p.away.Load() {
-		return
-	}
-	go func() {
-		defer server.Close()
-		_, _ = io.Copy(server, client)
-	}()
-	buffer := make([]byte, 1<<16)
-	for {
-		n, err := server.Read(buffer)
-		if err != nil {
-			return
-		}
-		if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) && p.loseCommits.Add(-1) >= 0 { // the server has committed
-			p.lost.Add(1)
-			return
-		}
-		if _, err := client.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// cut closes all connections.
-func (p *proxy) cut() {
-	p.clients.Range(func(client, _ any) bool {
-		client.(net.Conn).Close()
-		return true
-	})
 }

@@ -422,10 +422,10 @@ func TestRebuildWithALostCommitAnswer(t *testing.T) {
 	request := b.request(tally)
 	b.startEngine(tally, func(c *projections.Config) {
 		c.Pool = pool
-		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
+		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.LoseCommits.Store(1) })}
 	})
 	done := b.ends(request.ID, operator.StateLive)
-	require.Equal(t, int32(1), proxy.lost.Load())
+	require.Equal(t, int32(1), proxy.Lost.Load())
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left over")
 	b.eachOnce(100)

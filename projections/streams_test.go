@@ -324,7 +324,7 @@ func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
 						kill()
 						return context.Canceled
 					case committed:
-						through.loseCommits.Store(1)
+						through.LoseCommits.Store(1)
 					}
 					return err
 				}), func(config *projections.Config) {
@@ -349,7 +349,7 @@ func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() { ended <- killed.Run(ctx) }()
 				if step == committed {
-					require.Eventually(t, func() bool { return through.lost.Load() > 0 }, patience, tick)
+					require.Eventually(t, func() bool { return through.Lost.Load() > 0 }, patience, tick)
 					kill()
 				}
 				require.NoError(t, <-ended)

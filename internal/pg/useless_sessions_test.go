@@ -79,10 +79,11 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 	_, err := admin.Exec(t.Context(), "create table written (n int)")
 	require.NoError(t, err)
 	pair.Follows(t)
-	pair.Lead(t, pair.Standby)
+	address := pgtest.NewProxy(t, pair.Standby.URL())
+	through := address.Through(t, pair.Primary.URL())
 	pools := []*pgxpool.Pool{
-		openTest(t, pg.Config{URL: pair.URL(t), MaxConns: 2}),
-		openTest(t, pg.Config{URL: pair.URL(t), MaxConns: 2, ReadOnly: true}),
+		openTest(t, pg.Config{URL: through, MaxConns: 2}),
+		openTest(t, pg.Config{URL: through, MaxConns: 2, ReadOnly: true}),
 	}
 	onStandby := func(pool *pgxpool.Pool) (is bool) {
 		require.NoError(t, pool.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&is))
@@ -91,7 +92,7 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 	for _, pool := range pools {
 		require.True(t, onStandby(pool), "it reads there")
 	}
-	pair.Lead(t, pair.Primary)
+	address.Lead(t, pair.Primary.URL())
 	for _, pool := range pools {
 		require.Eventually(t, func() bool { return !onStandby(pool) }, patience, tick)
 	}
@@ -99,8 +100,8 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 
 	pair.Follows(t)
 	pair.Promote(t)
-	pair.Lead(t, pair.Standby)
-	pair.Cut()
+	address.Lead(t, pair.Standby.URL())
+	address.Cut()
 	require.Eventually(t, func() bool {
 		_, err := pools[0].Exec(t.Context(), "insert into written values (1)")
 		return err == nil

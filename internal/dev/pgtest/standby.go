@@ -3,14 +3,10 @@ package pgtest
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/url"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,16 +15,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// Pair is a server with a standby that follows it, and an address that leads to one of them.
+// Pair is a server with a standby that follows it.
 type Pair struct {
 	Primary, Standby *embedded.Postgres
-
-	address string
-	leads   atomic.Value // address of a server
-	conns   sync.Map
 }
 
-// NewPair starts two servers. Their address leads to the primary.
+// NewPair starts two servers.
 func NewPair(t testing.TB) *Pair {
 	t.Helper()
 	start := func(dir string, settings map[string]string) *embedded.Postgres {
@@ -54,43 +46,7 @@ func NewPair(t testing.TB) *Pair {
 	password, _ := u.User.Password()
 	p.Standby = start(standby, map[string]string{"primary_conninfo": fmt.Sprintf(
 		"host=%s port=%s user=%s password=%s", u.Hostname(), u.Port(), u.User.Username(), password)})
-	p.Lead(t, p.Primary)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p.address = listener.Addr().String()
-	t.Cleanup(func() { _ = listener.Close(); p.Cut() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go p.carry(client)
-		}
-	}()
 	return p
-}
-
-// URL is the URL of the database through the address.
-func (p *Pair) URL(t testing.TB) string {
-	t.Helper()
-	u, err := url.Parse(p.Primary.URL())
-	require.NoError(t, err)
-	u.Host = p.address
-	return u.String()
-}
-
-// Lead makes the address lead to a server. Connections that are open keep theirs.
-func (p *Pair) Lead(t testing.TB, to *embedded.Postgres) {
-	t.Helper()
-	u, err := url.Parse(to.URL())
-	require.NoError(t, err)
-	p.leads.Store(u.Host)
-}
-
-// Cut closes all connections through the address.
-func (p *Pair) Cut() {
-	p.conns.Range(func(conn, _ any) bool { _ = conn.(net.Conn).Close(); return true })
 }
 
 // Promote makes the standby a primary. The server that it followed stops first.
@@ -107,20 +63,4 @@ func (p *Pair) Follows(t testing.TB) {
 		return query[bool](t, p.Standby.URL(), "select pg_last_wal_replay_lsn() >= $1::pg_lsn",
 			query[string](t, p.Primary.URL(), "select pg_current_wal_lsn()::text"))
 	}, patience, 20*time.Millisecond)
-}
-
-func (p *Pair) carry(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", p.leads.Load().(string))
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	p.conns.Store(client, nil)
-	defer p.conns.Delete(client)
-	go func() {
-		defer server.Close()
-		_, _ = io.Copy(server, client)
-	}()
-	_, _ = io.Copy(client, server)
 }
