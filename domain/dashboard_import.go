@@ -329,7 +329,7 @@ type DataImported struct {
 type ImportCounts struct {
 	Entities        int `json:"entities"`         // entities of the main application
 	Connections     int `json:"connections"`      // connections of people to platforms
-	Tokens          int `json:"tokens"`           // tokens of connections
+	Tokens          int `json:"tokens,omitempty"` // tokens of connections; absent instead of 0
 	Dashboards      int `json:"dashboards"`       // dashboards of the legacy system
 	Posts           int `json:"posts"`            // published posts
 	AccountReadings int `json:"account_readings"` // readings of the figures of accounts

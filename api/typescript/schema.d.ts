@@ -4146,9 +4146,9 @@ export interface components {
             posts: number;
             /**
              * Format: int64
-             * @description Tokens of connections.
+             * @description Tokens of connections; absent instead of 0.
              */
-            tokens: number;
+            tokens?: number;
         };
         /** @description A file that was read. */
         ImportedFile: {
