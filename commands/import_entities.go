@@ -122,7 +122,7 @@ func canonicalEntity(entity domain.DirectoryEntity) (domain.DirectoryEntity, err
 			err = errors.Join(err, canonicalText(field, value))
 		}
 	}
-	entity, _ = fields.Interface().(domain.DirectoryEntity)
+	entity, _ = reflect.TypeAssert[domain.DirectoryEntity](fields)
 	return entity, err
 }
 

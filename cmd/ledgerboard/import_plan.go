@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -110,7 +109,7 @@ func (i *importRun) planLine(at place, line any) (drafts []domain.Draft, fresh u
 // fresh reports which of the events of a line are new, a bit for each.
 func (i *importRun) fresh(line any, drafts []domain.Draft) (fresh uint8, err error) {
 	for n, d := range drafts {
-		changed := false
+		var changed bool
 		if metric, ok := line.(commands.MetricLine); ok && d.Topic == domain.TopicMetrics {
 			logged, known := i.readings[uuid.MustParse(d.Envelope.ID)]
 			if known && !commands.NewImportDigest(d.Data).Same(logged.ImportDigest, metric.Owner) {
@@ -154,11 +153,9 @@ func (i *importRun) sealTokens(ctx context.Context, write bool) error {
 // planDashboards appends the dashboards (write), or decides about them.
 func (i *importRun) planDashboards(ctx context.Context, write bool) error {
 	use := commands.ImportDashboards{Stream: i.stream, Now: time.Now}
-	bars := io.Discard
 	if write {
-		use.Log, bars = i.log, i.out.Err
+		use.Log = i.log
 	}
-	bar := newProgress(bars, "agencies", len(i.agencies))
 	for _, parent := range slices.Sorted(maps.Keys(i.agencies)) {
 		plan, err := use.Import(ctx, i.use.World.Facts(parent, i.now), i.agencies[parent])
 		if err != nil {
@@ -167,10 +164,6 @@ func (i *importRun) planDashboards(ctx context.Context, write bool) error {
 		if !write {
 			i.reportDashboards(parent, plan)
 		}
-		bar.add(1)
-	}
-	if len(i.agencies) > 0 {
-		bar.end()
 	}
 	return nil
 }

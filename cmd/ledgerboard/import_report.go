@@ -99,7 +99,7 @@ func formatList[T fmt.Stringer](list []T) string {
 	return text.String()
 }
 
-func (r importReport) print(c importCommand, s streams) error {
+func (r *importReport) print(c importCommand, s streams) error {
 	slices.SortStableFunc(r.Refused, func(a, b importRefusal) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.Line, b.Line))
 	})
