@@ -42,33 +42,29 @@ func (s *Service) openPlatforms(ctx context.Context) error {
 		return err
 	}
 	c.Now = time.Now
-	if s.config.Has(RoleFetcher) {
-		fetch := c
-		fetch.Collect.Ready = s.fetchable
-		if s.Fetcher, err = s.NewFetcher(ctx, fetch); err != nil {
-			return err
-		}
-	}
-	network, err := s.network(ctx, c)
+	network, err := s.openNetwork(ctx, c)
 	if err != nil {
 		return err
 	}
 	s.versions = network.clients.Versions
-	secrets, err := s.Secrets(ctx)
-	if err != nil {
-		return err
+	if s.config.Has(RoleFetcher) {
+		fetch := c
+		fetch.Collect.Ready = s.fetchable
+		if s.Fetcher, err = s.newFetcher(ctx, fetch, network); err != nil {
+			return err
+		}
 	}
 	if s.config.Connects() {
-		s.Connect = s.newConnect(c.Now, network.clients, secrets)
+		s.Connect = s.newConnect(c.Now, network.clients, s.secrets)
 	}
 	connecting := directory.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: connecting, EntitiesByKey: s.entities().EntitiesByKey, Secrets: secrets, Log: s.Log,
+			Directory: connecting, EntitiesByKey: s.entities().EntitiesByKey, Secrets: s.secrets, Log: s.Log,
 			Moved: s.directoryMoved, Now: c.Now,
 		},
 		Tokens: collect.HandOverTokens{
-			Places: directory.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
+			Places: directory.Connections{Pool: s.ReadPool}, Secrets: s.secrets, Now: c.Now,
 			Pages: connecting, Consent: network.clients.ConsentOf, WakeFetchers: s.wakeFetchers,
 		},
 	}

@@ -61,7 +61,9 @@ func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 }
 
 // Listen receives notifications of progress from the database of the engines until ctx is done.
-func (p *Parts) Listen(ctx context.Context) { p.progress.Listen(ctx, p.database.value, p.config.Logger) }
+func (p *Parts) Listen(ctx context.Context) {
+	p.progress.Listen(ctx, p.database.value, p.config.Logger)
+}
 
 // PartitionsOf returns the number of partitions of the named topic, or 0 if the topic is not in
 // topics.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -37,15 +39,20 @@ type Fetcher struct {
 	states vault.Fetching
 }
 
-// NewFetcher returns a fetcher, which does nothing until [collect.Collector.Run].
+// NewFetcher returns a fetcher with platform clients and quotas of its own, which does nothing until
+// [collect.Collector.Run]. The secrets must be open.
 func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	states, err := p.fetchStates(ctx)
+	network, err := p.openNetwork(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	return p.newFetcher(ctx, c, network)
+}
+
+func (p *Parts) newFetcher(ctx context.Context, c FetchConfig, network *network) (*Fetcher, error) {
 	log, vaultPool, err := p.logAndVault(ctx)
 	if err != nil {
 		return nil, err
@@ -54,22 +61,10 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := p.Secrets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := p.keyring()
-	if err != nil {
-		return nil, err
-	}
-	network, err := p.network(ctx, c)
-	if err != nil {
-		return nil, err
-	}
 	pauses := vault.Pauses{Pool: vaultPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
-	f := &Fetcher{states: vault.Fetching{Pool: states}}
-	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, secrets
+	f := &Fetcher{states: vault.Fetching{Pool: network.states}}
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, p.secrets
 	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.config.Logger
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
@@ -77,7 +72,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	}
 	c.Collect.Pauses = pauses.List
 	job := &pictureJob{
-		kept: vault.NewPictures(states, keys), contents: readmodels.Contents{Pool: tables},
+		kept: vault.NewPictures(network.states, p.keys), contents: readmodels.Contents{Pool: tables},
 		taker: pictures.New(c.Pictures), pauses: pauses, now: c.Now, log: p.config.Logger,
 	}
 	c.Collect.Pictures = job.take
@@ -85,31 +80,32 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	return f, nil
 }
 
-// network contains the platform clients and the quotas, which all callers share.
+// network contains the platform clients and the quotas, which fetchers and sign-ins share.
 type network struct {
+	// states is a pool of schema kept for the frequent writes of fetchers. A crash of the database may
+	// lose the last of these writes.
+	states  *pgxpool.Pool
 	clients *platforms.Set
 	gate    *collect.Gate
 }
 
-// network returns the network of the process, which fetchers and sign-ins share.
-func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
-	return p.platforms.get(func() (n network, err error) {
-		states, err := p.fetchStates(ctx)
-		if err != nil {
-			return n, err
-		}
-		c.Quota.Store, c.Quota.Registerer = vault.Budgets{Pool: states}, p.registered
-		n.gate = collect.NewGate(c.Quota)
-		c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = n.gate.Admit, c.Now, observeCalls(p.registered)
-		if c.Platforms.Logger == nil {
-			c.Platforms.Logger = p.config.Logger
-		}
-		if n.clients, err = platforms.New(c.Platforms); err != nil {
-			return n, err
-		}
-		p.Add(func() error { n.clients.Close(); return nil })
-		return n, nil
-	})
+func (p *Parts) openNetwork(ctx context.Context, c FetchConfig) (*network, error) {
+	states, err := p.openPool(ctx, "fetching", func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
+	if err != nil {
+		return nil, err
+	}
+	c.Quota.Store, c.Quota.Registerer = vault.Budgets{Pool: states}, p.registered
+	gate := collect.NewGate(c.Quota)
+	c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = gate.Admit, c.Now, observeCalls(p.registered)
+	if c.Platforms.Logger == nil {
+		c.Platforms.Logger = p.config.Logger
+	}
+	clients, err := platforms.New(c.Platforms)
+	if err != nil {
+		return nil, err
+	}
+	p.Add(func() error { clients.Close(); return nil })
+	return &network{states, clients, gate}, nil
 }
 
 // fetchable reports whether accounts may be read. This requires all tables except those of the

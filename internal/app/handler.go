@@ -41,10 +41,6 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", c.setting("Withdrawn"), err)
 	}
-	keys, err := s.keyring()
-	if err != nil {
-		return nil, nil, err
-	}
 	local := c.Directory == DirectoryLocal
 	entities := s.entities()
 	audited := &history.History{Pool: s.ReadPool}
@@ -97,12 +93,12 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 	if !c.mounted() {
 		s.operators.PublicURL, s.operators.Issuer = c.PublicURL, known.Issuer
 		deps.SignIns = &signin.Agency{
-			Kept: signin.NewSessions(s.KeptPool, keys), People: s.people(), PublicURL: c.PublicURL, Provider: provider != nil,
+			Kept: signin.NewSessions(s.KeptPool, s.keys), People: s.people(), PublicURL: c.PublicURL, Provider: provider != nil,
 		}
 	}
 	// Without keys, this process cannot decrypt pictures.
-	if keys != nil {
-		deps.Picture = vault.NewPictures(s.KeptPool, keys).Picture
+	if s.keys != nil {
+		deps.Picture = vault.NewPictures(s.KeptPool, s.keys).Picture
 	}
 	served, err := api.Handler(deps)
 	if err != nil || c.mounted() && c.ConsoleSignIn == "" {
@@ -127,12 +123,8 @@ func (s *Service) console(served *api.Server, callers api.Authenticator, provide
 		deps.Application = application
 		return console.Handler(deps), err
 	}
-	keys, err := s.keyring()
-	if err != nil {
-		return nil, err
-	}
 	deps.Tokens, deps.Demo, deps.NoPublicURL = callers, c.Demo, c.PublicURL == ""
-	sessions := signin.NewSessions(s.KeptPool, keys)
+	sessions := signin.NewSessions(s.KeptPool, s.keys)
 	sessions.People, sessions.Record = s.people(), s.recordSignIn
 	deps.Sessions = sessions
 	if provider != nil {
@@ -141,10 +133,9 @@ func (s *Service) console(served *api.Server, callers api.Authenticator, provide
 	if s.First = s.firstAgency(); s.First != nil {
 		deps.Empty, deps.CreateFirst = s.First.Wanted, s.First.Create
 	}
-	if deps.Refused, err = signin.CountRefusals(s.registered, c.Logger); err != nil {
-		return nil, err
-	}
-	return console.Handler(deps), nil
+	var err error
+	deps.Refused, err = signin.CountRefusals(s.registered, c.Logger)
+	return console.Handler(deps), err
 }
 
 func (s *Service) recordSignIn(ctx context.Context, session domain.DirectorySession, by domain.Audit) error {

@@ -29,16 +29,16 @@ type Parts struct {
 	progress   *pg.Progress    // connected by [Parts.Listen]
 	undo       []func() error
 
-	brokers                part[brokers]
-	database               part[string]
-	log                    part[*eventlog.Log]
-	unsafe                 error // result of the topic check when the log was opened
-	owned                  bool  // the log belongs to the installation of the database
-	tables                 part[*pgxpool.Pool]
-	platforms              part[network]
-	keys                   part[vault.Keyring]
-	engines                part[[]*projections.Engine] // of all projections
-	engine, vault, fetched part[*pgxpool.Pool]
+	brokers       part[brokers]
+	database      part[string]
+	log           part[*eventlog.Log]
+	unsafe        error // result of the topic check when the log was opened
+	owned         bool  // the log belongs to the installation of the database
+	tables        part[*pgxpool.Pool]
+	engines       part[[]*projections.Engine] // of all projections
+	engine, vault part[*pgxpool.Pool]
+	keys          vault.Keyring  // opened by [Parts.Secrets]; nil: none is configured
+	secrets       *vault.Secrets // likewise
 }
 
 // NewParts returns parts that are not open yet.
@@ -270,61 +270,43 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 	return log, vaultPool, err
 }
 
-// fetchStates returns another pool of schema kept, for the frequent writes of fetchers. A crash of
-// the database may lose the last of these writes.
-func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.fetched, "fetching", func(url string) (*pgxpool.Pool, error) {
-		return vault.OpenFetching(ctx, url)
-	})
-}
-
 func (p *Parts) pool(
 	ctx context.Context, at *part[*pgxpool.Pool], name string, open func(url string) (*pgxpool.Pool, error),
 ) (*pgxpool.Pool, error) {
-	return at.get(func() (*pgxpool.Pool, error) {
-		url, err := p.DatabaseURL(ctx)
-		if err != nil {
-			return nil, err
-		}
-		pool, err := open(url)
-		if err != nil {
-			return nil, err
-		}
-		p.Add(func() error { pool.Close(); return nil })
-		return pool, p.registered.Register(newPoolMetrics(name, pool))
-	})
+	return at.get(func() (*pgxpool.Pool, error) { return p.openPool(ctx, name, open) })
 }
 
-// Secrets returns the store of encrypted tokens. It returns an error if the configured keys cannot
-// decrypt them.
+func (p *Parts) openPool(
+	ctx context.Context, name string, open func(url string) (*pgxpool.Pool, error),
+) (*pgxpool.Pool, error) {
+	url, err := p.DatabaseURL(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := open(url)
+	if err != nil {
+		return nil, err
+	}
+	p.Add(func() error { pool.Close(); return nil })
+	return pool, p.registered.Register(newPoolMetrics(name, pool))
+}
+
+// Secrets opens the store of encrypted tokens. It returns an error if the configured keys cannot
+// decrypt them. Call it once.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	pool, err := p.Vault(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := p.keyring()
-	if err != nil {
-		return nil, err
-	}
-	secrets, err := vault.NewSecrets(pool, keys)
-	if err == nil {
-		err = secrets.Check(ctx)
-	}
-	return secrets, err
-}
-
-// keyring returns the keys that encrypt tokens, or nil without a configured key.
-func (p *Parts) keyring() (vault.Keyring, error) {
-	return p.keys.get(func() (vault.Keyring, error) {
-		if p.config.SecretsKey == "" {
-			return nil, nil
-		}
-		keys, err := vault.OpenKeyring(p.config.SecretsKey, p.config.Logger)
-		if err != nil {
+	if p.config.SecretsKey != "" {
+		if p.keys, err = vault.OpenKeyring(p.config.SecretsKey, p.config.Logger); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.config.setting("SecretsKey"), err)
 		}
-		return keys, nil
-	})
+	}
+	if p.secrets, err = vault.NewSecrets(pool, p.keys); err != nil {
+		return nil, err
+	}
+	return p.secrets, p.secrets.Check(ctx)
 }
 
 // Embedded starts a broker and a database for this process. internal/embedded implements it. It is

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -173,18 +175,18 @@ func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason dom
 	if err != nil {
 		return 0, err
 	}
+	tables, err := p.Tables(ctx)
+	if err != nil {
+		return 0, err
+	}
 	return commands.EraseAgain{
 		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool),
-		Now: time.Now, Figures: p.figuresErased,
+		Now: time.Now, Figures: func(ctx context.Context) (map[domain.PostRef]time.Time, error) { return figuresErased(ctx, tables) },
 		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
 	}.Erase(ctx)
 }
 
-func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
-	tables, err := p.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
+func figuresErased(ctx context.Context, tables *pgxpool.Pool) (map[domain.PostRef]time.Time, error) {
 	if live, err := projections.Live(ctx, tables, projectors.All()); err != nil || !live {
 		return map[domain.PostRef]time.Time{}, err
 	}

@@ -133,6 +133,9 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		if n > 0 {
 			parts = app.NewParts(s.config(app.Config{Storage: app.Storage{KafkaBrokers: s.Brokers}}))
 			s.parts.Add(parts.Close)
+			if _, err := parts.Secrets(ctx); err != nil {
+				return err
+			}
 		}
 		fetcher, err := s.newFetcher(ctx, parts, base)
 		if err != nil {
