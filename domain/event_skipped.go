@@ -19,26 +19,26 @@ func (e EventSkipped) Validate() error {
 	return e.Reason.Validate()
 }
 
-// Skips are the versions of a stream that its skips leave out. Everything that folds a stream asks
-// them, so tables, replays and imports agree. A skip leaves out an earlier event, wherever the fold
-// ends, and no skip leaves out a skip.
-type Skips map[int64]bool
+// Skips are the versions of a stream that its skips leave out, each with the version of the skip.
+// Everything that folds a stream asks them, so tables, replays and imports agree. A skip leaves out
+// an earlier event, wherever the fold ends, and no skip leaves out a skip.
+type Skips map[int64]int64
 
 // Add adds the version that an effective event leaves out. It returns false if the event is not a
 // skip of an earlier version, or if the version was left out before.
 func (s Skips) Add(version int64, data Data) bool {
 	skip, ok := data.(EventSkipped)
-	if !ok || skip.Version >= version || s[skip.Version] {
+	if !ok || skip.Version >= version || s[skip.Version] > 0 {
 		return false
 	}
-	s[skip.Version] = true
+	s[skip.Version] = version
 	return true
 }
 
 // LeaveOut reports whether an effective event has no effect.
 func (s Skips) LeaveOut(version int64, data Data) bool {
 	_, isSkip := data.(EventSkipped)
-	return s[version] && !isSkip
+	return s[version] > 0 && !isSkip
 }
 
 // StreamStop is where a stream has stopped: its first version that the tables do not contain.

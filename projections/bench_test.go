@@ -104,7 +104,7 @@ func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *p
 	}
 	e, err := projections.New(c)
 	require.NoError(b.t, err)
-	return e.Looking(often, time.Minute, often)
+	return e.Looking(often, time.Minute, often).WritingEvery(1)
 }
 
 // start runs an engine until the test ends or stop is called, whichever comes first.

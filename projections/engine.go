@@ -100,6 +100,7 @@ type work struct {
 	maxRecords      int
 	sortDir         string
 	sortMemory      int // bytes, for one shard
+	writeEvery      int // events of a key
 	every           intervals
 	types           map[string]bool // event types to fold; empty: all
 	compacted       bool
@@ -129,7 +130,7 @@ func New(c Config) (*Engine, error) {
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name), progress: cmp.Or(c.Progress, pg.NewProgress()),
 		paused: c.Paused, maxRecords: maxRecords, sortDir: cmp.Or(c.SortDir, os.TempDir()),
-		sortMemory: sortMemory / max(checkWorkers, 2*CopiesAtOnce()), every: defaultIntervals, types: map[string]bool{},
+		sortMemory: sortMemory / max(checkWorkers, 2*CopiesAtOnce()), writeEvery: writeEvery, every: defaultIntervals, types: map[string]bool{},
 		compacted: topic.Compacted, chained: topic.Chained, partitions: topic.Partitions,
 		deleteRetention: deleteRetention(topic),
 	}

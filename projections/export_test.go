@@ -95,6 +95,12 @@ func (e *Engine) SortingIn(memory int, dir string) *Engine {
 	return e
 }
 
+// WritingEvery sets the number of events of a key after which a shard writes rows that are final.
+func (e *Engine) WritingEvery(events int) *Engine {
+	e.writeEvery = events
+	return e
+}
+
 // Looking sets the interval between polls, for tests that wait for a poll.
 func (e *Engine) Looking(look, caughtUp, tidy time.Duration) *Engine {
 	e.every.look, e.every.caughtUp, e.every.tidy = look, caughtUp, tidy

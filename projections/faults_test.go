@@ -58,6 +58,8 @@ func (f *faultyFold) Write(into write.Sink, last bool) error {
 	f.into, f.next = into, func() error { return f.Fold.Write(into, last) }
 	fault := f.copying
 	switch into := into.(type) {
+	case write.Discard:
+		fault = nil // nothing reaches the database
 	case *write.Copies:
 		f.conn = into.Conn
 	case *write.Upserts:

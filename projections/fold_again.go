@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -147,17 +146,26 @@ var errTrial = errors.New("rolled back after a trial")
 
 // readStream folds a range of one stream, without writing rows. It returns the first version whose
 // rows may differ from those that are stored: where the stream had stopped or stops now, or an event
-// that a later record skips.
+// that a later record skips. Final rows that ended before are not kept.
 func (s *shard) readStream(
 	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, due dueStream,
 ) (from int64, err error) {
 	from = due.StoppedAt
-	err = s.scan(ctx, id, r, due.Key, func(_ context.Context, run eventlog.Run) error {
+	for skipped, by := range s.streams.skips[due.Key] {
+		if by >= due.StoppedAt {
+			from = min(from, skipped)
+		}
+	}
+	err = s.scan(ctx, id, r, due.Key, func(ctx context.Context, run eventlog.Run) error {
 		events, _ := s.eventsOf(run)
 		for _, ev := range events {
 			s.addEvent(ev)
-			if skip, ok := ev.Data.(domain.EventSkipped); ok && s.streams.of(ev.Raw).head.Version >= due.StoppedAt {
-				from = min(from, skip.Version)
+			stored := len(s.projector.Ends) > 0 && s.streams.of(ev.Raw).head.Version < from
+			if s.unwritten++; stored && s.unwritten >= s.writeEvery {
+				s.unwritten = 0
+				if err := s.fold.Write(write.Discard{Ctx: ctx}, false); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

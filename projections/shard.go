@@ -196,7 +196,7 @@ func (s *shard) add(raw eventlog.Record, into write.Sink) error {
 		return nil
 	}
 	s.addEvent(ev)
-	if s.unwritten++; s.unwritten < writeEvery {
+	if s.unwritten++; s.unwritten < s.writeEvery {
 		return nil
 	}
 	s.unwritten = 0

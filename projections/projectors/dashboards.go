@@ -72,7 +72,7 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 		if err != nil {
 			return fold.Refuse("not_encodable")
 		}
-		f.history = append(f.history, historyRow{event: ev.Recorded, head: ev.Head, skip: skip})
+		f.history = append(f.history, historyRow{event: new(ev.Recorded), head: ev.Head, skip: skip})
 		f.command(s, ev, "")
 		return nil
 	default:
@@ -91,12 +91,13 @@ func (f *dashboardsFold) change(s *stream, ev fold.Event, change domain.Dashboar
 	if err != nil {
 		return fold.Refuse("no_dashboard")
 	}
+	recorded := new(ev.Recorded)
 	for _, r := range revisions {
 		s.dashboards[r.After.SubAccountID] = r.After
 		s.changed[r.After.SubAccountID] = true
 		difference := domain.DifferenceBetween(r.Before, r.After)
 		f.history = append(f.history, historyRow{
-			event: ev.Recorded, head: ev.Head, after: r.After, changed: changedMembers(difference),
+			event: recorded, head: ev.Head, after: r.After, changed: changedMembers(difference),
 		})
 		f.access.fold(ev.Head.Version, r.After, difference)
 	}

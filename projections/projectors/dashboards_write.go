@@ -14,7 +14,7 @@ import (
 
 // historyRow is one dashboard after a record, or a skip.
 type historyRow struct {
-	event   domain.Recorded
+	event   *domain.Recorded // shared by the rows of a record
 	head    domain.StreamHead
 	after   domain.Dashboard // empty for a skip
 	changed []string

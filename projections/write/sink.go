@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Sink takes the rows that a fold produces. It is one of [Upserts], for tables with rows, and
-// [Copies], for tables that are being built from empty.
+// Sink takes the rows that a fold produces. It is one of [Upserts], for tables with rows, [Copies],
+// for tables that are being built from empty, and [Discard].
 type Sink interface {
 	// Context is that of the write.
 	Context() context.Context
@@ -120,6 +120,18 @@ func (u *Upserts) copy(rows func(context.Context) error) {
 		}
 	})
 }
+
+// Discard is a [Sink] that ignores rows which are stored already.
+type Discard struct{ Ctx context.Context } //nolint:containedctx // of the write
+
+// Context implements [Sink].
+func (d Discard) Context() context.Context { return d.Ctx }
+
+// Exec implements [Sink].
+func (Discard) Exec(string, ...any) {}
+
+// Err implements [Sink].
+func (Discard) Err() error { return nil }
 
 // copyBytes is how many bytes of rows are sent with one COPY.
 const copyBytes = 1 << 20
