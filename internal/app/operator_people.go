@@ -136,7 +136,7 @@ func (o *Operators) SignInLink(
 	until := now.Add(validFor)
 	target := domain.OperatorTarget{User: user}
 	err = o.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
-		link := signin.SignInLink{Person: person, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
+		link := signin.Link{Person: person, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
 		return signin.NewSessions(o.kept, nil).MakeLink(ctx, link, console.Digest(secret))
 	}))
 	return api.SignInLink{

@@ -24,8 +24,8 @@ var (
 		"This sign-in link is no longer valid. Ask the person who sent it for a new one.")
 )
 
-// SignInLink signs a person in once.
-type SignInLink struct {
+// Link signs a person in once.
+type Link struct {
 	Person
 
 	MadeBy    string
@@ -160,7 +160,7 @@ func (s *Sessions) End(ctx context.Context, user, id string) error {
 
 // MakeLink stores a link under the digest of its secret. It deletes the user's other links and all
 // expired links.
-func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) error {
+func (s *Sessions) MakeLink(ctx context.Context, l Link, digest []byte) error {
 	return pg.Exec(ctx, s.pool, "create a sign-in link", `
 		with old as (delete from sign_in_links where expires_at <= $6 or user_id = $2)
 		insert into sign_in_links (digest, user_id, account_id, role, made_by, made_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)`,
@@ -171,7 +171,7 @@ func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) er
 // the person who created the link has left. This is not checked for operators, who are not in the
 // directory.
 func (s *Sessions) Link(ctx context.Context, digest []byte, now time.Time) (Person, error) {
-	link, err := one[SignInLink](ctx, s.pool, "look up a sign-in link", ErrNoSignInLink, `
+	link, err := one[Link](ctx, s.pool, "look up a sign-in link", ErrNoSignInLink, `
 		select user_id, account_id, role, made_by, made_at, expires_at from sign_in_links
 		where digest = $1 and expires_at > $2`, digest, now)
 	if err != nil {

@@ -39,8 +39,8 @@ func session(id, user string, now time.Time) signin.Session {
 }
 
 // signInLink returns a link that is valid for 15 minutes.
-func signInLink(user string, now time.Time) signin.SignInLink {
-	return signin.SignInLink{
+func signInLink(user string, now time.Time) signin.Link {
+	return signin.Link{
 		Person: signin.Person{UserID: user, AccountID: "a", Role: "agency"}, MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute),
 	}
 }
