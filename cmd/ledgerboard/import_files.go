@@ -51,7 +51,7 @@ type keptLine struct {
 	at   time.Time // the time of the line, if it has none of its own
 }
 
-// metricLine is a line of a post or reading, of which there may be more than fit into memory. The
+// metricLine is a line of a post or reading. There may be more of them than fit into memory. The
 // line itself is in the spool, a temporary file without a name.
 type metricLine struct {
 	posts       bool   // whether the line registers a post
