@@ -1,5 +1,8 @@
 package commands
 
+// IsIndexed reports whether the next line that states a row id costs no new index.
+func (w *ImportWorld) IsIndexed() bool { return w.index != nil }
+
 // Attempting sets how many lost races make a conflict.
 func (d *Dashboards) Attempting(n int) *Dashboards {
 	d.attempts = n

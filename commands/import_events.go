@@ -55,7 +55,7 @@ func (i Import) Drafts(line any) (drafts []domain.Draft, err error) {
 // entity keeps the reference of a connection's tokens if the line has none. Records and erasures of a
 // page that was connected in ledgerboard are refused: with two records the page would be read twice.
 func (i Import) entity(line domain.Draft) ([]domain.Draft, error) {
-	known := func(key string) domain.DirectoryEntity { return i.World.states[key].entity }
+	known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
 	if entity, ok := line.Data.(domain.DirectoryEntity); ok {
 		line.Data = keepRefs(entity, known(line.Key))
 	}
@@ -68,7 +68,7 @@ func (i Import) connection(c domain.DirectoryConnection) ([]domain.Draft, error)
 	_, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID)
 	c.SecretRef = ""
 	line := EntityDraft(c, i.Now)
-	line.Data = keepRefs(c, i.World.states[line.Key].entity)
+	line.Data = keepRefs(c, i.World.entities[line.Key])
 	switch err := checkMainAppID(domain.KindConnection, c.EntityID()); {
 	case err != nil:
 		return nil, err

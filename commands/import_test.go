@@ -301,9 +301,13 @@ func TestImportWorld(t *testing.T) {
 	require.False(t, w.Subscribed(tenant, time.Unix(99, 0)))
 	require.Equal(t, map[string]string{movedUser: client.ID}, w.Facts(movedAgency, time.Now()).UserAccounts)
 
+	texts := domain.PostContent{PostRef: domain.PostRef{ParentAccount: movedAgency, SocialAccount: 5, ExternalID: "urn:li:share:1"}}
+	require.True(t, w.Put("post:1", texts, ledgertest.Later()))
+	require.True(t, w.IsIndexed(), "a million texts are read once")
 	second := client
 	second.ID = movedAccount(2)
 	require.True(t, put(second))
+	require.False(t, w.IsIndexed())
 	_, _, err = w.Tenant(byRow)
 	require.ErrorContains(t, err, "2 accounts have this row id")
 	require.True(t, w.Put("account:"+second.ID, nil, ledgertest.Later()))

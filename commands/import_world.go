@@ -13,16 +13,16 @@ import (
 // ImportWorld is what an import knows: the entities and the texts of posts in the log, overlaid by those
 // in the files. It finds what lines do not state about their owners.
 type ImportWorld struct {
-	states    map[string]importState // of entities and texts, by key
-	index     *importIndex           // nil if it must be rebuilt
-	published map[string]time.Time   // posts in the files, by [domain.PostID]
+	states    map[string]importState            // of entities and texts, by key
+	entities  map[string]domain.DirectoryEntity // of the kinds that lines refer to, by key
+	index     *importIndex                      // nil if it must be rebuilt
+	published map[string]time.Time              // posts in the files, by [domain.PostID]
 }
 
 type importState struct {
 	domain.CompactedRecord
 
-	digest uint64                 // of the entity or the texts
-	entity domain.DirectoryEntity // nil for kinds that lines do not refer to
+	digest uint64 // of the entity or the texts
 }
 
 // importIndex finds entities by attributes other than their keys.
@@ -33,7 +33,9 @@ type importIndex struct {
 
 // NewImportWorld returns an empty directory.
 func NewImportWorld() *ImportWorld {
-	return &ImportWorld{states: map[string]importState{}, published: map[string]time.Time{}}
+	return &ImportWorld{
+		states: map[string]importState{}, entities: map[string]domain.DirectoryEntity{}, published: map[string]time.Time{},
+	}
 }
 
 // Stored records the state of a key in the log. Call it in log order. nil is a tombstone.
@@ -50,16 +52,38 @@ func (w *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed b
 	if exists && !next.Replaces(before.CompactedRecord) {
 		return false
 	}
-	switch e := data.(type) {
-	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
-		domain.DirectoryConnection, domain.DirectorySubscription:
-		next.entity, _ = e.(domain.DirectoryEntity)
-	}
-	w.states[key], w.index = next, nil
+	w.states[key] = next
+	w.refer(key, data)
 	if next.Erased {
 		return exists && !before.Erased
 	}
 	return !exists || before.Erased || before.digest != next.digest
+}
+
+// refer lets lines refer to the entity of a key. Most lines are texts of posts, which must not cost a
+// new index.
+func (w *ImportWorld) refer(key string, data domain.Data) {
+	before, known := w.entities[key]
+	if known {
+		delete(w.entities, key)
+	}
+	switch e := data.(type) {
+	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
+		domain.DirectoryConnection, domain.DirectorySubscription:
+		w.entities[key], _ = e.(domain.DirectoryEntity)
+	}
+	if isIndexed(before) || isIndexed(w.entities[key]) {
+		w.index = nil
+	}
+}
+
+func isIndexed(e domain.DirectoryEntity) bool {
+	switch e.(type) {
+	case domain.DirectoryAccount, domain.DirectorySubscription:
+		return true
+	default:
+		return false
+	}
 }
 
 // Admit puts the event of a line and reports whether it is to be appended. An entity or text that
@@ -94,7 +118,7 @@ func (w *ImportWorld) Accept(post domain.Data) {
 }
 
 func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, bool) {
-	entity, ok := w.states[domain.DirectoryKey(kind, fmt.Sprint(id))].entity.(T)
+	entity, ok := w.entities[domain.DirectoryKey(kind, fmt.Sprint(id))].(T)
 	return entity, ok
 }
 
@@ -103,8 +127,8 @@ func (w *ImportWorld) indexed() *importIndex {
 		w.index = &importIndex{
 			accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{},
 		}
-		for _, state := range w.states {
-			switch e := state.entity.(type) {
+		for _, entity := range w.entities {
+			switch e := entity.(type) {
 			case domain.DirectoryAccount:
 				w.index.accounts[e.RowID] = append(w.index.accounts[e.RowID], e.ID)
 			case domain.DirectorySubscription:
@@ -120,13 +144,13 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	f := domain.ImportFacts{
 		ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now,
 	}
-	for _, state := range w.states {
-		if account, ok := state.entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
+	for _, entity := range w.entities {
+		if account, ok := entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
 			f.Accounts[account.ID] = true
 		}
 	}
-	for _, state := range w.states {
-		if user, ok := state.entity.(domain.DirectoryUser); ok && (user.AccountID == parent || f.Accounts[user.AccountID]) {
+	for _, entity := range w.entities {
+		if user, ok := entity.(domain.DirectoryUser); ok && (user.AccountID == parent || f.Accounts[user.AccountID]) {
 			f.UserAccounts[user.ID] = user.AccountID
 		}
 	}
