@@ -370,21 +370,22 @@ type pauses struct {
 	err     error
 }
 
-// have reports whether a platform or a connection is paused. If pauses cannot be read, it returns the
-// last known state and the error.
+// have reports whether a platform or a connection is paused. If pauses cannot be read, or ctx is done,
+// it returns the last known state and the error.
 func (p *pauses) have(ctx context.Context, kind domain.PauseKind, name string) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.asked) >= lookForPauses {
+	if ctx.Err() == nil && time.Since(p.asked) >= lookForPauses {
 		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), pausesTimeout) // all use the answer
 		defer cancel()
 		var present []domain.Pause
 		if present, p.err = p.list(asking); p.err == nil {
 			p.present = present
 		}
-		p.asked = now
+		p.asked = time.Now() // after the answer, so that those who waited for it use it
 	}
-	return slices.ContainsFunc(p.present, func(p domain.Pause) bool { return p.Kind == kind && p.Name == name }), p.err
+	paused := slices.ContainsFunc(p.present, func(p domain.Pause) bool { return p.Kind == kind && p.Name == name })
+	return paused, cmp.Or(ctx.Err(), p.err)
 }
 
 func safely(do func() error) (err error) {
