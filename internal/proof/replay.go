@@ -188,7 +188,9 @@ func replay(cfg ReplayConfig, partitions int, decode decoder, scan func(takeRun)
 			p.addSkips(kept)
 			p.onlySkips, kept = true, nil
 		}
-		kept = append(kept, p.judge(run))
+		if list := p.judge(run); len(list) > 0 {
+			kept = append(kept, list)
+		}
 		return nil
 	})
 	p.addSkips(kept)
@@ -226,7 +228,11 @@ func (p *replayer) addSkips(kept [][]judged) {
 
 // judge returns the effective records of a run, and begins to decode them.
 func (p *replayer) judge(run []eventlog.Record) []judged {
-	list, records := make([]judged, 0, len(run)), make([]eventlog.Record, 0, len(run))
+	var list []judged
+	var records []eventlog.Record
+	if !p.ended && !p.onlySkips {
+		list, records = make([]judged, 0, len(run)), make([]eventlog.Record, 0, len(run))
+	}
 	for _, r := range run {
 		verdict, next, reason := eventlog.Judge(p.judged, r, p.partitions)
 		if verdict == eventlog.Effective { // times increase along a chain
