@@ -90,7 +90,9 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, sessions
 	}
 	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live.Number)
 	b.warnLate(late)
-	b.publish(ctx)
+	publishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.every.finish) // a build may end its process
+	defer cancel()
+	b.publish(publishing)
 	return "", "", nil
 }
 

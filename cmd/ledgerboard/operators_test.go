@@ -325,6 +325,9 @@ func TestPrepareCommand(t *testing.T) {
 	require.Empty(t, stdout)
 	require.Contains(t, stderr, "directory: generation")
 	requireGenerations("dashboards live of f", "directory live of f")
+	require.Equal(t, []string{"dashboard_preferences", "users"}, ledgertest.Column[string](t, a.db.Pool, `
+		select viewname::text from pg_views where schemaname = 'lb' and viewname in ('dashboard_preferences', 'users') order by 1`),
+		"people read them")
 
 	// A generation of another version is live: prepare builds one for this version and keeps the
 	// other one for its readers.
