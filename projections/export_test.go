@@ -62,7 +62,7 @@ func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions 
 // Call Signal before the engine runs.
 func (e *Engine) Signal(loop string) (next func(ctx context.Context) error) {
 	ended := make(chan struct{})
-	e.loops.stepped = func(name string) {
+	e.stepped = func(name string) {
 		if name != loop {
 			return
 		}
