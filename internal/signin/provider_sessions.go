@@ -35,7 +35,7 @@ func (s *Sessions) EndAtProvider(ctx context.Context, l Logout) (ended int, err 
 
 // Recheck asks the provider whether a session goes on there, if that was last asked before since and
 // a refresh token was kept. renew returns the next refresh token; if its error is
-// [ErrEnded], the session ends here too. Of several concurrent calls one asks, because a
+// [ErrEnded], the session ends here too, as it does if the key of its token was removed. Of several concurrent calls one asks, because a
 // refresh token may work only once. Errors: [ErrNoSession] if the session ended, and other errors
 // of renew: the session goes on, and is asked about again after the same time.
 func (s *Sessions) Recheck(
@@ -52,14 +52,15 @@ func (s *Sessions) Recheck(
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
-	var refresh []byte
-	if err == nil {
-		refresh, err = s.keys.Current().Open(refOf(digest), keyID, sealed)
-	}
 	if err != nil {
 		return pg.Wrap("read the refresh token of a session", err)
 	}
-	next, err := renew(ctx, string(refresh))
+	var next string
+	if refresh, unreadable := s.keys.Current().Open(refOf(digest), keyID, sealed); unreadable != nil {
+		err = ErrEnded // its key was removed: only a new sign-in asks the provider again
+	} else {
+		next, err = renew(ctx, string(refresh))
+	}
 	if errors.Is(err, ErrEnded) {
 		_, err = s.pool.Exec(ctx, `delete from sessions where digest = $1`, digest)
 		if err == nil {

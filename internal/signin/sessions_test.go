@@ -337,4 +337,12 @@ func TestSessionsAreCheckedAtTheProvider(t *testing.T) {
 	_, err = s.Find(t.Context(), digest("kept"), now)
 	require.ErrorIs(t, err, signin.ErrNoSession)
 	require.Equal(t, []string{"refresh-0", "refresh-1", "refresh-1"}, asked)
+
+	sealed := session("sealed", "alice", now)
+	sealed.Refresh = "refresh-2"
+	require.NoError(t, s.Begin(t.Context(), sealed, digest("sealed"), nil))
+	ledgertest.Exec(t, pool, `update sessions set key_id = 'removed' where id = 'sealed'`)
+	now = now.Add(16 * time.Minute)
+	require.ErrorIs(t, check("sealed", "", nil), signin.ErrNoSession, "nobody can ask the provider")
+	require.Len(t, asked, 3)
 }
