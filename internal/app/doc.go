@@ -9,7 +9,7 @@
 //
 // # Invariants
 //
-//   - [Parts] opens each part on first use and closes all parts in reverse order. No other package
+//   - [Parts] opens each part once and closes all parts in reverse order. No other package
 //     opens the log, the database or the vault of a process. [Open] assembles a service from the
 //     parts.
 //   - The package does not read the environment and does not print. Callers pass settings and

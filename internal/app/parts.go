@@ -19,8 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Parts are the backends of a process. Each part is opened on first use; [Parts.Close] closes all
-// of them in reverse order. Parts must be used by only one goroutine at a time.
+// Parts are the backends of a process. Log, database and engines are opened on first use, the others
+// when they are asked for; [Parts.Close] closes all of them in reverse order. Parts must be used by only one goroutine at a time.
 type Parts struct {
 	config     Config
 	registered *registrations
@@ -292,8 +292,11 @@ func (p *Parts) openPool(
 }
 
 // Secrets opens the store of encrypted tokens. It returns an error if the configured keys cannot
-// decrypt them. Call it once.
+// decrypt them.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
+	if p.secrets != nil {
+		return p.secrets, nil
+	}
 	pool, err := p.Vault(ctx)
 	if err != nil {
 		return nil, err
@@ -303,10 +306,15 @@ func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 			return nil, fmt.Errorf("%s: %w", p.config.setting("SecretsKey"), err)
 		}
 	}
-	if p.secrets, err = vault.NewSecrets(pool, p.keys); err != nil {
+	secrets, err := vault.NewSecrets(pool, p.keys)
+	if err == nil {
+		err = secrets.Check(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return p.secrets, p.secrets.Check(ctx)
+	p.secrets = secrets
+	return secrets, nil
 }
 
 // Embedded starts a broker and a database for this process. internal/embedded implements it. It is
