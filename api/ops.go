@@ -279,9 +279,11 @@ type OperatorService interface {
 	// Sessions returns a page of the sessions of a person, or of everyone if user is "", newest first.
 	Sessions(ctx context.Context, user string, page readmodels.Page) ([]PersonSession, readmodels.ListMeta, error)
 	EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// SignInLink creates a link like [SignIns.MakeLink], also for a user who has signed in before.
+	// SignInLink creates a link for a user, also for one who has signed in before. Errors: not_found (the
+	// user is not one of account, "" for any), conflict (links are disabled here), unprocessable (the user
+	// may not sign in).
 	SignInLink(
-		ctx context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+		ctx context.Context, c commands.Caller, user, account string, validFor time.Duration, reason domain.Reason,
 	) (SignInLink, error)
 	// LinkSignIn links a user to a subject of the identity provider. Error: conflict (there is no
 	// provider, or the user or the subject is already linked).

@@ -251,7 +251,7 @@ func (o operators) makeSignInLink(ctx context.Context, c Caller, in linkAction) 
 	if err := c.requireLocal(); err != nil {
 		return made, err
 	}
-	return o.deps.Operators.SignInLink(ctx, c.in(RoleOperator), string(in.User), in.Body.validFor, in.Body.reason)
+	return o.deps.Operators.SignInLink(ctx, c.in(RoleOperator), string(in.User), "", in.Body.validFor, in.Body.reason)
 }
 
 func (o operators) linkSignIn(ctx context.Context, c Caller, in subjectAction) (done, error) {

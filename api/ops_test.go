@@ -151,7 +151,7 @@ func (f *fakeOperators) EndSession(_ context.Context, c commands.Caller, id stri
 }
 
 func (f *fakeOperators) SignInLink(
-	_ context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+	_ context.Context, c commands.Caller, user, _ string, validFor time.Duration, reason domain.Reason,
 ) (api.SignInLink, error) {
 	return api.SignInLink{UserID: user}, f.did(c, reason, "link", user, validFor.String())
 }

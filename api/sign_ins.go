@@ -146,5 +146,6 @@ func (s signIns) makeLink(ctx context.Context, c Caller, in SignInLinkInput) (ma
 	if err := s.deps.SignIns.MayInvite(ctx, user.ID, user.AccountID); err != nil {
 		return made, err
 	}
-	return s.deps.Operators.SignInLink(ctx, c.in(RoleAgency), user.ID, validFor, domain.Reason{Code: domain.ReasonCustomerRequest})
+	return s.deps.Operators.SignInLink(ctx, c.in(RoleAgency), user.ID, user.AccountID, validFor,
+		domain.Reason{Code: domain.ReasonCustomerRequest})
 }

@@ -32,15 +32,16 @@ func beginSessions(t *testing.T, kept *signin.Sessions) {
 type links struct {
 	fakeOperators
 
-	made []commands.Caller
+	made     []commands.Caller
+	accounts []string
 }
 
 func (l *links) SignInLink(
-	_ context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+	_ context.Context, c commands.Caller, user, account string, validFor time.Duration, reason domain.Reason,
 ) (api.SignInLink, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.made, l.reason = append(l.made, c), reason
+	l.made, l.reason, l.accounts = append(l.made, c), reason, append(l.accounts, account)
 	return api.SignInLink{UserID: user, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt.Add(validFor)}, nil
 }
 
@@ -66,6 +67,7 @@ func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 		asks(`{"valid_for":"`+validFor+`"}`).Says(t, http.StatusOK, `"works_until":"`+until+`"`)
 	}
 	require.Len(t, in.made, 4)
+	require.Equal(t, []string{client1, agency, client1, client1}, in.accounts, "a user who has moved meanwhile gets no link of another account")
 	for _, validFor := range []string{`"14m59s"`, `"168h1s"`, `"-24h"`, `"tomorrow"`} {
 		asks(`{"valid_for":`+validFor+`}`).Says(t, http.StatusBadRequest, `"field":"valid_for","detail":"must be a duration from 15m to 168h (7 days)"`)
 	}

@@ -68,7 +68,7 @@ func (o *operators) did(c commands.Caller, reason domain.Reason, act ...string) 
 }
 
 func (o *operators) SignInLink(
-	_ context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+	_ context.Context, c commands.Caller, user, _ string, validFor time.Duration, reason domain.Reason,
 ) (api.SignInLink, error) {
 	return api.SignInLink{
 		UserID: user, URL: "https://boards.example/console/link/WORD", WorksUntil: time.Date(2026, 10, 2, 12, 0, 0, 0, time.UTC),

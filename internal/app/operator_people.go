@@ -123,12 +123,15 @@ func (o *Operators) candidate(ctx context.Context, user string) (signin.Person, 
 
 // SignInLink implements [api.OperatorService].
 func (o *Operators) SignInLink(
-	ctx context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+	ctx context.Context, c commands.Caller, user, account string, validFor time.Duration, reason domain.Reason,
 ) (link api.SignInLink, err error) {
 	if err := signin.MayMakeLinks(o.PublicURL, o.Issuer != ""); err != nil {
 		return link, err
 	}
 	person, err := o.candidate(ctx, user)
+	if err == nil && account != "" && person.AccountID != account {
+		err = signin.ErrOtherAccount
+	}
 	if err != nil {
 		return link, err
 	}

@@ -27,7 +27,8 @@ var (
 			"Ask its operator to set LEDGERBOARD_PUBLIC_URL.")
 	errMayNotSignIn = domain.NewError(domain.CodeUnprocessable,
 		"This person or their client is not active, so a sign-in link would not work.")
-	errOtherAccount = domain.NewError(domain.CodeNotFound,
+	// ErrOtherAccount (not_found): the user is not one of the account.
+	ErrOtherAccount = domain.NewError(domain.CodeNotFound,
 		"This user has moved to another account. Open the list of users again.")
 	errColleagueSignedIn = domain.NewError(domain.CodeConflict,
 		"This colleague has signed in before. An agency can create a link for a colleague only before the first "+
@@ -60,7 +61,7 @@ func (a Agency) MayInvite(ctx context.Context, user, account string) error {
 	case !active:
 		err = errMayNotSignIn
 	case p.AccountID != account:
-		err = errOtherAccount
+		err = ErrOtherAccount
 	case p.Role == RoleAgency:
 		err = a.firstInvitation(ctx, user)
 	}
