@@ -248,6 +248,8 @@ func (r *run) judge() {
 		platform, _, _ := strings.Cut(op, "/")
 		calls[platform] += n
 	}
+	r.fair(domain.LinkedIn, ledger, calls["linkedin"])
+	r.fair(domain.TikTok, ledger, stats.Calls["tiktok/user_info"])
 	var starved []string
 	for _, p := range domain.Platforms() {
 		starved = append(starved, r.starved(p, ledger, calls[p.String()])...)
@@ -348,6 +350,41 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 	r.Logf("%s: %d connections, %d readings, %d calls; age of the newest: median %s, oldest %s; bound %s; %d starved",
 		p, len(accounts), readings, calls, ages[len(ages)/2].Round(time.Second), ages[len(ages)-1].Round(time.Second), bound.Round(time.Second), len(starved))
 	return starved
+}
+
+// fair compares the longest interval between readings of each connection that shares a bucket with
+// the median of all of them, after the warm-up, and measures the use of the bucket.
+func (r *run) fair(p domain.Platform, ledger *soak.Ledger, calls int64) {
+	begin := r.begin.Add(time.Duration(warmUp * float64(r.lasts)))
+	var all, longest []time.Duration
+	for _, a := range r.world.Of(p) {
+		if ledger.Reconnects[a.Connection] > 0 {
+			continue
+		}
+		at := slices.DeleteFunc(slices.Clone(ledger.Readings[a.SocialAccount]), func(t time.Time) bool { return t.Before(begin) })
+		slices.SortFunc(at, time.Time.Compare)
+		most := time.Duration(0)
+		for i := 1; i < len(at); i++ {
+			all, most = append(all, at[i].Sub(at[i-1])), max(most, at[i].Sub(at[i-1]))
+		}
+		longest = append(longest, most)
+	}
+	slices.Sort(all)
+	slices.Sort(longest)
+	if len(all) == 0 {
+		r.Logf("%s: no two readings of a connection", p)
+		return
+	}
+	median, most := all[len(all)/2], longest[len(longest)-1]
+	allowed := 0.0
+	for _, l := range r.limits {
+		if l.Platform == p {
+			allowed = share * float64(l.Calls) * r.lasts.Seconds() / l.Window.Seconds()
+		}
+	}
+	r.Logf("%s: interval: median %s, p99 of the longest %s, longest %s: %.2f of the median; %d of %d calls of the share: %.2f",
+		p, median.Round(time.Second), longest[len(longest)*99/100].Round(time.Second), most.Round(time.Second),
+		most.Seconds()/median.Seconds(), calls, int(allowed), float64(calls)/allowed)
 }
 
 // unused is granted for what a budget cannot be used for: the time from a claim to its first
