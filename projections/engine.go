@@ -130,7 +130,8 @@ func New(c Config) (*Engine, error) {
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name), progress: cmp.Or(c.Progress, pg.NewProgress()),
 		paused: c.Paused, maxRecords: maxRecords, sortDir: cmp.Or(c.SortDir, os.TempDir()),
-		sortMemory: sortMemory / max(checkWorkers, 2*CopiesAtOnce()), writeEvery: writeEvery, every: defaultIntervals, types: map[string]bool{},
+		sortMemory: sortMemory / max(checkWorkers, 2*CopiesAtOnce()), writeEvery: writeEvery,
+		every: defaultIntervals, types: map[string]bool{},
 		compacted: topic.Compacted, chained: topic.Chained, partitions: topic.Partitions,
 		deleteRetention: deleteRetention(topic),
 	}

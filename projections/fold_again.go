@@ -160,12 +160,11 @@ func (s *shard) readStream(
 		events, _ := s.eventsOf(run)
 		for _, ev := range events {
 			s.addEvent(ev)
-			stored := len(s.projector.Ends) > 0 && s.streams.of(ev.Raw).head.Version < from
-			if s.unwritten++; stored && s.unwritten >= s.writeEvery {
-				s.unwritten = 0
-				if err := s.fold.Write(write.Discard{Ctx: ctx}, false); err != nil {
-					return err
-				}
+			if len(s.projector.Ends) == 0 || s.streams.of(ev.Raw).head.Version >= from {
+				continue // its rows are written later
+			}
+			if err := s.writeFinal(write.Discard{Ctx: ctx}); err != nil {
+				return err
 			}
 		}
 		return nil

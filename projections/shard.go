@@ -196,6 +196,11 @@ func (s *shard) add(raw eventlog.Record, into write.Sink) error {
 		return nil
 	}
 	s.addEvent(ev)
+	return s.writeFinal(into)
+}
+
+// writeFinal writes rows that are final, each time after writeEvery events.
+func (s *shard) writeFinal(into write.Sink) error {
 	if s.unwritten++; s.unwritten < s.writeEvery {
 		return nil
 	}
