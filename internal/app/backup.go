@@ -25,7 +25,7 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 // NoteBackup stores the time at which a backup finished, for the metric of its age. Without a
 // database, it does nothing.
 func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
-	if exists, err := hasTable(ctx, p, "lb_engine.generations"); err != nil || !exists {
+	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return err
 	}
 	if err := p.checkOwner(ctx, p.log.value); err != nil {
@@ -58,7 +58,7 @@ func (p *Parts) FoldedBeyond(
 	ctx context.Context, m *backup.Manifest,
 ) (records map[string]int64, otherLog bool, err error) {
 	records = map[string]int64{}
-	if exists, err := hasTable(ctx, p, "lb_engine.generations"); err != nil || !exists {
+	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return records, false, err
 	}
 	rows, _ := p.engine.value.Query(ctx, `
@@ -87,7 +87,7 @@ func (p *Parts) FoldedBeyond(
 // state in schema kept that is newer than the backup. versions are the agencies' last versions in
 // the backup.
 func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
-	if exists, err := hasTable(ctx, p, "lb_engine.generations"); err != nil || !exists {
+	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return err
 	}
 	// The record of the restore is appended later. If that record survives a crash, so must this
@@ -106,7 +106,7 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 
 // hasTable reports whether there is a database, of any version, with the table. If so, it has
 // opened the engine's pool.
-func hasTable(ctx context.Context, p *Parts, name string) (exists bool, err error) {
+func (p *Parts) hasTable(ctx context.Context, name string) (exists bool, err error) {
 	if !p.config.hasDatabase() {
 		return false, nil
 	}

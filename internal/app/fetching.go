@@ -40,7 +40,7 @@ type Fetcher struct {
 }
 
 // NewFetcher returns a fetcher with platform clients and quotas of its own, which does nothing until
-// [collect.Collector.Run]. The secrets must be open.
+// [collect.Collector.Run].
 func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -61,10 +61,14 @@ func (p *Parts) newFetcher(ctx context.Context, c FetchConfig, network *network)
 	if err != nil {
 		return nil, err
 	}
+	secrets, err := p.Secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
 	pauses := vault.Pauses{Pool: vaultPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
 	f := &Fetcher{states: vault.Fetching{Pool: network.states}}
-	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, p.secrets
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, secrets
 	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.config.Logger
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
@@ -90,7 +94,7 @@ type network struct {
 }
 
 func (p *Parts) openNetwork(ctx context.Context, c FetchConfig) (*network, error) {
-	states, err := p.openPool(ctx, "fetching", func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
+	states, err := p.openPool(ctx, "fetching", vault.OpenFetching)
 	if err != nil {
 		return nil, err
 	}

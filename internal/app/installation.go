@@ -48,7 +48,7 @@ func (p *Parts) checkOwner(ctx context.Context, log *eventlog.Log) error {
 		return nil
 	}
 	var own vault.Installation // stays zero if the database is new
-	migrated, err := hasTable(ctx, p, "kept.installation")
+	migrated, err := p.hasTable(ctx, "kept.installation")
 	if err == nil && migrated {
 		_, own, err = p.logAndInstallation(ctx)
 	}

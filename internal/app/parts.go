@@ -19,8 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Parts are the backends of a process. Log, database and engines are opened on first use, the others
-// when they are asked for; [Parts.Close] closes all of them in reverse order. Parts must be used by only one goroutine at a time.
+// Parts are the backends of a process. Each part is opened on first use; [Parts.Close] closes all
+// of them in reverse order. Parts must be used by only one goroutine at a time.
 type Parts struct {
 	config     Config
 	registered *registrations
@@ -235,30 +235,34 @@ func (p *Parts) namingLocks(ctx context.Context, do func() error) error {
 
 // Tables returns a read-only pool for the read models, in the versions of this program.
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.tables, "tables", func(url string) (*pgxpool.Pool, error) {
-		var params map[string]string
-		conns := int32(24)
-		if len(p.config.Roles) > 0 && !p.config.Has(RoleAPI) {
-			conns = 8 // enough without requests
-		}
-		if p.config.Subscriptions == SubscriptionsNone {
-			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
-		}
-		return projections.OpenTables(ctx, url, projectors.All(), conns, params)
+	return p.tables.get(func() (*pgxpool.Pool, error) {
+		return p.openPool(ctx, "tables", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
+			var params map[string]string
+			conns := int32(24)
+			if len(p.config.Roles) > 0 && !p.config.Has(RoleAPI) {
+				conns = 8 // enough without requests
+			}
+			if p.config.Subscriptions == SubscriptionsNone {
+				params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
+			}
+			return projections.OpenTables(ctx, url, projectors.All(), conns, params)
+		})
 	})
 }
 
 // enginePool returns the pool of schema lb_engine, which the projection engine uses. Each generation
 // that is folded has an additional pool.
 func (p *Parts) enginePool(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.engine, "engine", func(url string) (*pgxpool.Pool, error) {
-		return projections.OpenEnginePool(ctx, url, 12)
+	return p.engine.get(func() (*pgxpool.Pool, error) {
+		return p.openPool(ctx, "engine", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
+			return projections.OpenEnginePool(ctx, url, 12)
+		})
 	})
 }
 
 // Vault returns the pool of schema kept, which contains the data that the log must not contain.
 func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.vault, "kept", func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
+	return p.vault.get(func() (*pgxpool.Pool, error) { return p.openPool(ctx, "kept", vault.Open) })
 }
 
 func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, error) {
@@ -270,20 +274,14 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 	return log, vaultPool, err
 }
 
-func (p *Parts) pool(
-	ctx context.Context, at *part[*pgxpool.Pool], name string, open func(url string) (*pgxpool.Pool, error),
-) (*pgxpool.Pool, error) {
-	return at.get(func() (*pgxpool.Pool, error) { return p.openPool(ctx, name, open) })
-}
-
 func (p *Parts) openPool(
-	ctx context.Context, name string, open func(url string) (*pgxpool.Pool, error),
+	ctx context.Context, name string, open func(ctx context.Context, url string) (*pgxpool.Pool, error),
 ) (*pgxpool.Pool, error) {
 	url, err := p.DatabaseURL(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := open(url)
+	pool, err := open(ctx, url)
 	if err != nil {
 		return nil, err
 	}

@@ -181,7 +181,10 @@ func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason dom
 	}
 	return commands.EraseAgain{
 		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool),
-		Now: time.Now, Figures: func(ctx context.Context) (map[domain.PostRef]time.Time, error) { return figuresErased(ctx, tables) },
+		Now: time.Now,
+		Figures: func(ctx context.Context) (map[domain.PostRef]time.Time, error) {
+			return figuresErased(ctx, tables)
+		},
 		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
 	}.Erase(ctx)
 }
