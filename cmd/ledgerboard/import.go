@@ -70,7 +70,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(),
 		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 		readings: map[uuid.UUID]importedReading{}, first: map[string]firstLine{},
-		report: importReport{DryRun: c.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
+		report: newImportReport(c.DryRun, []importRefusal{}),
 	}
 	i.use = commands.Import{
 		ID: uuid.Must(uuid.NewV7()).String(), World: commands.NewImportWorld(), GrowthWindow: c.GrowthWindow,
@@ -95,9 +95,9 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 			return interruptedError(ctx, err, "nothing was imported")
 		}
 		if len(i.report.Refused) > 0 && !c.SkipRefused {
-			report := importReport{DryRun: c.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: i.report.Refused}
-			return errors.Join(report.print(c, s), usageError{fmt.Errorf("nothing was imported: %d lines were refused; correct them "+
-				"and repeat the import, or leave them out with --skip-refused", len(i.report.Refused))})
+			report := newImportReport(c.DryRun, i.report.Refused)
+			return errors.Join(report.print(c, s), usageError{fmt.Errorf("nothing was imported: %d lines were refused; "+
+				"correct them and repeat the import, or leave them out with --skip-refused", len(i.report.Refused))})
 		}
 	}
 	if !c.DryRun {

@@ -82,8 +82,11 @@ func (i *importRun) read(ctx context.Context) (err error) {
 	// Posts come first: a reading without published_at takes it from the post. The gains of a reading
 	// are changed by an earlier one that follows it in the log.
 	slices.SortFunc(i.metrics, func(a, b metricLine) int {
-		if a.posts != b.posts {
-			return map[bool]int{true: -1, false: 1}[a.posts]
+		switch {
+		case a.posts && !b.posts:
+			return -1
+		case b.posts && !a.posts:
+			return 1
 		}
 		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.at, b.at), cmp.Compare(a.offset, b.offset))
 	})

@@ -29,6 +29,11 @@ type importReport struct {
 	Refused []importRefusal `json:"refused"`
 }
 
+// newImportReport returns the report of an import that has imported nothing yet.
+func newImportReport(dryRun bool, refused []importRefusal) importReport {
+	return importReport{DryRun: dryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: refused}
+}
+
 type importRepair struct {
 	place
 	domain.ImportNote
