@@ -83,7 +83,8 @@ func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	return err
 }
 
-// Sessions returns the sessions of a user of an account, newest first. It omits sessions of auditors and operators with the same ID.
+// Sessions returns the sessions of a user of an account, newest first. It omits sessions of auditors
+// and operators with the same ID.
 func (a Agency) Sessions(ctx context.Context, user, account string) ([]Session, error) {
 	list, err := a.Kept.Of(ctx, user, time.Now())
 	return slices.DeleteFunc(list, func(s Session) bool { return !s.IsUser() || s.AccountID != account }), err

@@ -22,8 +22,8 @@ var (
 		"This user is already linked to another account at the identity provider, or this account to another user.")
 )
 
-// FederatedIdentities are the subjects of identity providers that are linked to users. A user has at most one subject of each
-// issuer: links to an earlier issuer neither count nor prevent a link to the current one.
+// FederatedIdentities are the subjects of identity providers that are linked to users. A user has at
+// most one subject of each issuer: links to an earlier issuer neither count nor prevent a link to the current one.
 type FederatedIdentities struct{ Pool *pgxpool.Pool }
 
 // User returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].

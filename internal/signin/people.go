@@ -3,12 +3,8 @@ package signin
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"log/slog"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
@@ -99,22 +95,4 @@ func (p People) letIn(ctx context.Context, user string) (Person, error) {
 		err = &RefusalError{Why: RefusalEnded, User: user}
 	}
 	return person, err
-}
-
-// CountRefusals returns a function for [console.Deps].Refused that counts and logs refused
-// sign-ins.
-func CountRefusals(
-	registry prometheus.Registerer, logger *slog.Logger,
-) (func(context.Context, RefusalError), error) {
-	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ledgerboard_sign_ins_refused_total", Help: "Refused console sign-ins, by method and reason.",
-	}, []string{"way", "why"})
-	if err := registry.Register(counter); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
-	return func(ctx context.Context, refusal RefusalError) {
-		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
-		logger.WarnContext(ctx, "console: sign-in refused",
-			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User, "subject", refusal.Subject)
-	}, nil
 }

@@ -35,8 +35,8 @@ func (s *Sessions) EndAtProvider(ctx context.Context, l Logout) (ended int, err 
 
 // Recheck asks the provider whether a session goes on there, if that was last asked before since and
 // a refresh token was kept. renew returns the next refresh token; if its error is
-// [ErrEnded], the session ends here too, as it does if the key of its token was removed. Of several concurrent calls one asks, because a
-// refresh token may work only once. Errors: [ErrNoSession] if the session ended, and other errors
+// [ErrEnded], the session ends here too, as it does if the key of its token was removed. Of several
+// concurrent calls one asks, because a refresh token may work only once. Errors: [ErrNoSession] if the session ended, and other errors
 // of renew: the session goes on, and is asked about again after the same time.
 func (s *Sessions) Recheck(
 	ctx context.Context, digest []byte, since, now time.Time, renew func(ctx context.Context, refresh string) (string, error),

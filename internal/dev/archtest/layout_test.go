@@ -29,7 +29,7 @@ func TestTheDomainHasNoClock(t *testing.T) {
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	for _, file := range files(t) {
-		if !strings.HasPrefix(file.Name, "cmd/") { // a command's package comment stands in main.go
+		if !strings.HasPrefix(file.Name, "cmd/") { // a command has its package comment in main.go
 			require.FileExists(t, filepath.Join(root(t), path.Dir(file.Name), "doc.go"))
 		}
 	}

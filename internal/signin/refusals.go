@@ -1,5 +1,13 @@
 package signin
 
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
 // RefusalError is a refused sign-in.
 type RefusalError struct {
 	Way  string
@@ -31,3 +39,21 @@ const (
 	RefusalLinkedElsewhere = "linked"  // the user is linked to another subject of the provider
 	RefusalNarrowed        = "narrowed"
 )
+
+// CountRefusals returns a function for [console.Deps].Refused that counts and logs refused
+// sign-ins.
+func CountRefusals(
+	registry prometheus.Registerer, logger *slog.Logger,
+) (func(context.Context, RefusalError), error) {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ledgerboard_sign_ins_refused_total", Help: "Refused console sign-ins, by method and reason.",
+	}, []string{"way", "why"})
+	if err := registry.Register(counter); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return func(ctx context.Context, refusal RefusalError) {
+		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
+		logger.WarnContext(ctx, "console: sign-in refused",
+			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User, "subject", refusal.Subject)
+	}, nil
+}
