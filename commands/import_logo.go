@@ -14,8 +14,8 @@ import (
 // maxLogoSide is the greatest width and height of a logo in pixels.
 const maxLogoSide = 1200
 
-// checkLogo checks that browsers can draw a logo; "" is valid. A [domain.DirectoryAccount] checks only its form: a
-// decoder may change, and what is in the log must fold the same way for ever.
+// checkLogo checks that browsers can draw a logo; "" is valid. A [domain.DirectoryAccount] checks only
+// its form: a decoder may change, and what is in the log must fold the same way for ever.
 func checkLogo(uri string) error {
 	if uri == "" {
 		return nil

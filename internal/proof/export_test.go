@@ -9,9 +9,9 @@ import (
 )
 
 // ReadTwice lets a replay keep the records of a first run at most.
-func (c ReplayConfig) ReadTwice() ReplayConfig {
-	c.keptBytes = 1
-	return c
+func (r ReplayConfig) ReadTwice() ReplayConfig {
+	r.keptBytes = 1
+	return r
 }
 
 // Heads gives a benchmark the tree of heads.

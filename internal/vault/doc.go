@@ -1,6 +1,7 @@
 // Package vault stores the data that the log must not contain, in the schema kept: platform tokens,
-// pictures of posts, sign-ins at platforms in progress and the resulting grants, notice cursors, pauses set by operators, and the id of the installation. It also stores the fetchers'
-// shared schedule; if that is lost, every connection is due at once.
+// pictures of posts, sign-ins at platforms in progress and the resulting grants, notice cursors, pauses
+// set by operators, and the id of the installation. It also stores the fetchers' shared schedule; if
+// that is lost, every connection is due at once.
 //
 // # Invariants
 //

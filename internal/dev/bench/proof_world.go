@@ -52,8 +52,8 @@ func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
 	return nil
 }
 
-// next changes the list of users of three linked clients; the first change of an agency creates their dashboards. The head is
-// that of the record as the log tags it.
+// next changes the list of users of three linked clients; the first change of an agency creates their
+// dashboards. The head is that of the record as the log tags it.
 func (c *chain) next(log *eventlog.Log) (domain.Draft, error) {
 	version, prev := c.head.Version+1, c.head.Hash
 	at := c.began.Add(time.Duration(version) * time.Minute) // an agency makes a thousand changes a day at most

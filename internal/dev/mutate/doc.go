@@ -1,5 +1,5 @@
-// Command mutate breaks one line at a time, of the guards of access and against loss, and says which break no test notices. A
-// test that passes with and without the line that it is there for proves nothing; here each names the line that it
+// Command mutate breaks one line at a time, of the guards of access and against loss, and says which
+// break no test notices. A test that passes with and without the line that it is there for proves nothing; here each names the line that it
 // guards.
 //
 // The breaks stand in testdata/mutations, each a paragraph:
