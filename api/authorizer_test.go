@@ -57,7 +57,7 @@ func (p *people) UserStatus(context.Context, string, string) (domain.UserStatus,
 
 const accessEnded = "Your access has ended. Ask your agency."
 
-func TestWhyRefused(t *testing.T) {
+func TestCallerAccessByUserStatus(t *testing.T) {
 	t.Parallel()
 	staff, ofClient := statusIn(agency), statusIn(client1)
 	change := func(s domain.UserStatus, f func(*domain.UserStatus)) domain.UserStatus { f(&s); return s }
@@ -450,7 +450,7 @@ func pathOf(pattern string) string {
 	).Replace(pattern)
 }
 
-func TestRightsAddUp(t *testing.T) {
+func TestRolesOfATokenCombine(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Operators = &fakeOperators{} })
 	b.views[agency+"/"+client1] = view(client1, 3)

@@ -72,7 +72,7 @@ func (b *bundle) entries(path, token, by string) (named []any) {
 }
 
 // Nobody needs an id from elsewhere: everything that a path or a parameter takes stands in a list.
-func TestDiscovery(t *testing.T) {
+func TestEveryIDInPathsIsListed(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	staff, client := b.agencyToken(), b.token(client1, "client")
@@ -138,7 +138,7 @@ func (b *bundle) me(token string) map[string]any {
 }
 
 // Everybody learns who they are, and what is open to them.
-func TestMe(t *testing.T) {
+func TestMeReturnsProfileAndOpenDashboards(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	client := b.me(b.token(client1, "client"))
@@ -214,7 +214,7 @@ func sourcesIn(t *testing.T, a ledgertest.Answer) (accounts []any) {
 }
 
 // Several accounts are one question; if one of them is unknown, there is no answer.
-func TestSeveralAccounts(t *testing.T) {
+func TestUnknownAccountRefusesWholeRequest(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	ask := func(accounts, token string) ledgertest.Answer { return b.get(insightsPath+"?account="+accounts, token) }

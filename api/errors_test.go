@@ -22,7 +22,7 @@ var errPasses = errors.New("the database is away")
 // errLimited is transient, but a retry does not help.
 var errLimited = fmt.Errorf("the limit is exceeded: %w", errPasses)
 
-func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
+func TestInternalErrorsHaveOneFormat(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		err     error
@@ -72,7 +72,7 @@ func (d *failingOperators) ReadConnection(context.Context, commands.Caller, stri
 
 // That nothing was changed is said only where it is known: a client that believes it repeats
 // without looking.
-func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
+func TestUnknownOutcomeIsNotReportedAsUnchanged(t *testing.T) {
 	t.Parallel()
 	const unchanged, open = "Nothing was changed. Try again shortly.", "The change may or may not have been made: check it, then try again."
 	lost := fmt.Errorf("commit: %w", errPasses)

@@ -20,7 +20,7 @@ import (
 
 const insightsPath = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
 
-func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
+func TestIfNoneMatchReturns304(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, accept := range []string{"application/json", "text/csv"} {
@@ -155,7 +155,7 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 }
 
 // A filter meets each answer before it is compressed, and no stream.
-func TestFilterMeetsPlainAnswers(t *testing.T) {
+func TestResponseFilterRunsBeforeCompression(t *testing.T) {
 	t.Parallel()
 	var met []string
 	b := setup(t, func(d *api.Deps) {

@@ -112,7 +112,7 @@ func TestCallersInThisProcessAreCountedAndObserved(t *testing.T) {
 
 // A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready
 // for writes. Everyone sees states and codes, operators the rest.
-func TestDegraded(t *testing.T) {
+func TestReadyForReadsButNotForWrites(t *testing.T) {
 	t.Parallel()
 	var refused error
 	state := operator.Projection{Projection: "dashboards", DeadLetters: 1}

@@ -81,7 +81,7 @@ func erasePerson(log *takingLog, eraser commands.KeptEraser) commands.ErasePerso
 }
 
 // Records that name others are erased last, so a repetition finds what an interrupted erasure left.
-func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
+func TestErasureDeletesReferencesLast(t *testing.T) {
 	t.Parallel()
 	log, eraser := &takingLog{}, &erasedKept{reading: 2}
 	require.NoError(t, erasePerson(log, eraser).Erase(t.Context(), somePerson()))
@@ -134,12 +134,13 @@ func TestErasureEndsAtTheFirstFailure(t *testing.T) {
 }
 
 // Data that was written or captured before its erasure does not come back. Newer data is new.
-func TestWhatIsErasedIsRefused(t *testing.T) {
+func TestResendOfErasedEntityTextOrReadingIsRefused(t *testing.T) {
 	t.Parallel()
 	erased := day0.Add(time.Hour)
 	list := domain.NewErasures([]domain.ErasedID{
 		{Kind: domain.KindUser, ID: nina, Agency: agency, At: erased},
 		{Kind: domain.KindSocialAccount, ID: "7", Agency: agency, At: erased},
+		{Kind: domain.KindSocialAccount, ID: "9", Agency: agency, Own: true, At: erased},
 	})
 	user := func(id string) domain.DirectoryUser { return domain.DirectoryUser{ID: id} }
 	read := func(account int64, at time.Time) domain.Draft {
@@ -147,20 +148,37 @@ func TestWhatIsErasedIsRefused(t *testing.T) {
 			Tenant: domain.Tenant{ParentAccount: agency, SocialAccount: account}, CapturedAt: at,
 		}, day0.Add(2*time.Hour))
 	}
+	text := func(agency string, account int64, at time.Time) domain.Draft {
+		return commands.NewDraft(domain.TopicContents, "text", domain.PostContent{
+			PostRef: domain.PostRef{ParentAccount: agency, SocialAccount: account},
+		}, at)
+	}
+	registered := func(at time.Time) domain.Draft {
+		return commands.NewDraft(domain.TopicMetrics, "7", domain.PostRegistered{
+			Tenant: domain.Tenant{ParentAccount: agency, SocialAccount: 7}, RegisteredAt: at,
+		}, day0.Add(2*time.Hour))
+	}
+	const other = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	now := day0.Add(2 * time.Hour)
 	for name, c := range map[string]struct {
 		draft   domain.Draft
 		refused bool
 	}{
-		"an earlier user":                {commands.EntityDraft(user(nina), day0), true},
-		"a user that does not say when":  {commands.EntityDraft(user(nina), now), true},
-		"a user who came back":           {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew)), false},
-		"a user of a clock ahead":        {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew-time.Second)), true},
-		"another user":                   {commands.EntityDraft(user(sam), day0), false},
-		"an earlier reading":             {read(7, day0), true},
-		"a reading of after":             {read(7, erased.Add(commands.MaxSkew)), false},
-		"a reading of another account":   {read(8, day0), false},
-		"a tombstone, which erases more": {commands.EraseDraft(domain.KindUser, nina, day0), false},
+		"an earlier text":                         {text(agency, 7, day0), true},
+		"a text of after":                         {text(agency, 7, erased.Add(commands.MaxSkew)), false},
+		"another agency's text of the page":       {text(other, 7, day0), false},
+		"another agency's text of an own profile": {text(other, 9, day0), true},
+		"an earlier registration of a post":       {registered(day0), true},
+		"a registration of after":                 {registered(erased.Add(commands.MaxSkew)), false},
+		"an earlier user":                         {commands.EntityDraft(user(nina), day0), true},
+		"a user that does not say when":           {commands.EntityDraft(user(nina), now), true},
+		"a user who came back":                    {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew)), false},
+		"a user of a clock ahead":                 {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew-time.Second)), true},
+		"another user":                            {commands.EntityDraft(user(sam), day0), false},
+		"an earlier reading":                      {read(7, day0), true},
+		"a reading of after":                      {read(7, erased.Add(commands.MaxSkew)), false},
+		"a reading of another account":            {read(8, day0), false},
+		"a tombstone, which erases more":          {commands.EraseDraft(domain.KindUser, nina, day0), false},
 	} {
 		err := commands.RefuseErased(list, []domain.Draft{c.draft}, now)
 		require.Equal(t, c.refused, err != nil, "%s: %v", name, err)
@@ -189,7 +207,7 @@ func (l *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error
 // Data written before the instant is erased again, at that instant. Newer data, data of another
 // agency, and data that is already erased stay unchanged. For the person's own profiles, the texts
 // of every agency are erased. The last record of a key counts. Each erasure is recorded again.
-func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
+func TestErasureIsRepeatedAfterRestore(t *testing.T) {
 	t.Parallel()
 	at := auditNow.UTC().Truncate(time.Microsecond)
 	agency, other := reader.ParentAccount, "bbbbbbbbbbbbbbbbbbbbbbbb"

@@ -12,7 +12,7 @@ import (
 )
 
 // Commands that were refused or changed nothing are not remembered. A repetition is decided again.
-func TestOnlyRecordsAreRemembered(t *testing.T) {
+func TestIdempotencyKeyOfRefusedCommandIsReusable(t *testing.T) {
 	t.Parallel()
 	s := newStage()
 	p := s.process(t)

@@ -46,7 +46,7 @@ func open(t *testing.T, err error) string {
 
 // Without a definite answer of the log, the command returns the outcome before the deadline, or a
 // 503.
-func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
+func TestTimedOutAppendIsResolvedFromTables(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
@@ -60,7 +60,7 @@ func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 }
 
 // A record that arrives after the deadline is found by its command id and is the only one.
-func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
+func TestRetryAfterTimedOutAppendDoesNotDuplicate(t *testing.T) {
 	t.Parallel()
 	for _, own := range []string{"", "caller's key"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestUnknownOutcomeAndALostRace(t *testing.T) {
 }
 
 // No failure after the record was handed over is reported as a refusal.
-func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
+func TestFailureAfterAppendReturns503NotRefusal(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the database is away")
 	for name, set := range map[string]func(*stage){
@@ -229,7 +229,7 @@ func TestDefiniteRefusals(t *testing.T) {
 }
 
 // If too many commands wait, nothing is handed over, so the answer is a refusal.
-func TestWaitingForTheTurnEnds(t *testing.T) {
+func TestQueuedCommandTimesOutBeforeAppend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
@@ -348,7 +348,7 @@ func TestLostRaceIsDecidedAgainOnNewFacts(t *testing.T) {
 }
 
 // Too many lost races are a conflict. Nothing of the command is in the log.
-func TestLostTooOftenIsAConflict(t *testing.T) {
+func TestRepeatedVersionConflictReturns409(t *testing.T) {
 	t.Parallel()
 	s := newStage()
 	s.raced(t, 100, func(n int) domain.UpdateDashboard {

@@ -62,7 +62,7 @@ func (s *spine) usersOf(account string) []string {
 
 // A stopped stream accepts only the skip of the event at which it has stopped. Then the waiting events
 // are folded.
-func TestSkipSetsAnAgencyFree(t *testing.T) {
+func TestSkippedEventUnblocksStream(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	var last domain.Draft

@@ -153,7 +153,7 @@ func numbered(i int) string { return fmt.Sprintf("c9%022x", i) }
 
 // The whole path, once: decided on the directory's facts, appended, folded, answered from the
 // tables.
-func TestTheWholeWay(t *testing.T) {
+func TestUpdateEndToEnd(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	p := s.process()
@@ -222,7 +222,7 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 }
 
 // Refused with a reason while the projection is paused or rebuilding, or the stream stopped.
-func TestRealRefusals(t *testing.T) {
+func TestUpdateRefusedWhileProjectionPaused(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	p := s.process()
@@ -262,7 +262,7 @@ func TestRealRefusals(t *testing.T) {
 }
 
 // A key is remembered for 24 h of record time, scoped to agency and subject.
-func TestRealIdempotency(t *testing.T) {
+func TestIdempotencyKeyScopeAndLifetime(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	now := day0

@@ -30,7 +30,7 @@ func (b *bench) users(agency, account string) []string {
 
 // Valid records move the head of a stopped stream, other well-formed records break the chain, and
 // malformed records stop nothing, even with a valid key.
-func TestStoppedStreamMovesItsHead(t *testing.T) {
+func TestValidRecordsAdvanceHeadOfStoppedStream(t *testing.T) {
 	t.Parallel()
 	forged := func(c *chain) eventlog.Record {
 		forger := c.clone()

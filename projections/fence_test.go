@@ -26,7 +26,7 @@ func (b *bench) zombie(p fold.Projector) *projections.Engine {
 }
 
 // Of two processes that fold the same records, only one commits.
-func TestZombieDoesNotCommit(t *testing.T) {
+func TestOnlyOneProcessCommitsABatch(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]error{
 		"the first commits, the second drops the folded records": nil,

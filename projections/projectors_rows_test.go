@@ -33,7 +33,7 @@ func listedEvent(hours int, text string) fold.Event {
 }
 
 // The last record of a key counts, regardless of batches.
-func TestWhatCountsOfAPost(t *testing.T) {
+func TestLastRecordOfPostWins(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for name, tt := range map[string]struct {

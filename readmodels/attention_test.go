@@ -24,7 +24,7 @@ type attentionPage struct {
 
 // Each client has what its name says. Sign-ins come first, then boards that no one can open, then the
 // rest; within a kind the agency comes first.
-func TestAttention(t *testing.T) {
+func TestAttentionListOrderAndReasons(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	log.Put(t, subscribed(agencyA))

@@ -346,7 +346,7 @@ func keysOf[V any](m map[string]V) func(yield func(string) bool) {
 }
 
 // An address with something else in place of an id or a day is not found.
-func TestDotsAreNotAnID(t *testing.T) {
+func TestInvalidIDInPathIsNotFound(t *testing.T) {
 	t.Parallel()
 	r := newStage(t)
 	b := r.signedIn("client")

@@ -309,7 +309,7 @@ func TestAFormBelongsToThePersonWhoOpenedIt(t *testing.T) {
 }
 
 // Every form of every page that changes something has an owner: no template can forget it.
-func TestEveryFormHasAnOwner(t *testing.T) {
+func TestEveryFormIsBoundToItsUser(t *testing.T) {
 	t.Parallel()
 	s := inApplication(newStage(t))
 	signedIn, b := console.OwnerOf(alice, agency), s.browser()

@@ -135,7 +135,7 @@ const figuresOfAccounts = "select social_account_id from tSAccountIns union all 
 
 // If the main application sends a text during the erasure, the same command erases it once the tables
 // show it.
-func TestEraseLateData(t *testing.T) {
+func TestEraseTextSentDuringErasure(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		profile := atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Page")

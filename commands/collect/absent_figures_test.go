@@ -75,7 +75,7 @@ func TestPostThatIsAlwaysOmitted(t *testing.T) {
 }
 
 // Facebook omits the shares of a post without shares. A post that had some is not one of these.
-func TestSharesThatWereThere(t *testing.T) {
+func TestOmittedSharesAreUnknownIfSeenBefore(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	var shares any

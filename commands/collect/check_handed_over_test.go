@@ -79,7 +79,7 @@ func (s *fetchStage) mainApps(connection int64, p domain.Platform, kind domain.A
 
 // A page whose own token the platform refuses does not end the grant, with which other pages are
 // read. The end of the grant is recorded once, whichever page meets it, and a new sign-in ends both.
-func TestPageAndGrantEndApart(t *testing.T) {
+func TestRefusedPageTokenKeepsGrant(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.reach(t)
@@ -350,7 +350,7 @@ func TestOwnLoginStaysUnlessItIsSaid(t *testing.T) {
 
 // Where the tokens belong may change during the request: they are stored in neither
 // place, and the request is to be repeated.
-func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
+func TestHandOverRefusedIfConnectionMoves(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)

@@ -90,7 +90,7 @@ func (s connecting) statuses(p domain.Platform) map[string]domain.PageStatus {
 // Somebody connects a page at each platform: declines a permission, consents again, moves the page to
 // another client, and removes our app there. What a platform does not have, its row says, with the
 // source in PLATFORMS.md.
-func TestSomebodyConnectsAPage(t *testing.T) {
+func TestConnectionLifecycleOnEveryPlatform(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		platform domain.Platform

@@ -114,7 +114,7 @@ func TestWhatIsNotWorthReadingIsNotPlanned(t *testing.T) {
 }
 
 // A fetcher that was frozen, or whose machine slept, thaws after its claim has passed to another.
-func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
+func TestFrozenFetcherLosesItsClaims(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -132,7 +132,7 @@ func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
 }
 
 // The state of what was erased while it was claimed is not stored.
-func TestWhatGoesWhileItIsClaimed(t *testing.T) {
+func TestStateOfErasedAccountIsNotStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	erased := s.connect(domain.Facebook, 0)

@@ -84,7 +84,7 @@ func TestProcessesThatRaceRenewOnce(t *testing.T) {
 	require.NotEmpty(t, s.readings(user))
 }
 
-func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
+func TestRefusedTokenPausesPageUntilSignIn(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -182,7 +182,7 @@ func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
 	require.Len(t, s.readings(page), 1)
 }
 
-func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
+func TestTokenCheckDoesNotMarkConnectionWorking(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0)

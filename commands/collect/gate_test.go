@@ -449,7 +449,7 @@ func TestAccountsAndPostsTakeTurns(t *testing.T) {
 }
 
 // Posts leave half of a budget that they share with accounts that do not wait.
-func TestPostsLeaveHalf(t *testing.T) {
+func TestPostsUseAtMostHalfOfSharedQuota(t *testing.T) {
 	t.Parallel()
 	g := newGates(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 2000, Window: 24 * time.Hour}))
 	_, posts := g.Reading(t.Context(), domain.CallsPosts)

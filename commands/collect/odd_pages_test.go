@@ -199,7 +199,7 @@ func TestListWithoutAWayOnSaysSo(t *testing.T) {
 
 // The cursors of a pass that has not ended after a month go around in a cycle that is longer than a
 // round: it ends, says why, and the next round begins again.
-func TestPassThatDoesNotEndIsEnded(t *testing.T) {
+func TestListingWithCyclicCursorsEnds(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	account := s.connect(domain.Instagram, 0, manyPosts)

@@ -141,7 +141,7 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 }
 
 // A post with a value that can never be recorded does not affect the readings of other posts.
-func TestOddPostCostsNoOther(t *testing.T) {
+func TestInvalidPostDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	for name, odd := range map[string]platforms.Post{
 		"a count beyond any":    publishedAgo("odd", 2*time.Hour),

@@ -92,7 +92,7 @@ func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 // It is noted whose a token is, at the very moment at which another process has renewed it and not
 // stored it yet: the note is left to a later reading, and the renewed token, whose refresh token is
 // the only one left, is kept.
-func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
+func TestSavingTokenOwnerKeepsConcurrentRenewal(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(10*time.Minute))
@@ -169,7 +169,7 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 }
 
 // A platform that cannot be asked costs no connection; one that says that the token is dead does.
-func TestOnlyTheTokensOwnEndKillsTheConnection(t *testing.T) {
+func TestOnlyRefusedTokenMarksConnection(t *testing.T) {
 	t.Parallel()
 	meta := &tellingPlatform{err: &platforms.Error{Reason: domain.StatusInvalid, Message: "our app's id or secret was refused"}}
 	s := newFetchStage(t, meta.use)

@@ -55,7 +55,7 @@ func TestChosenPageIsReadAtOnce(t *testing.T) {
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
 
-func TestCallBackIsJudged(t *testing.T) {
+func TestCallbackChecksStateAndCookie(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
@@ -130,7 +130,7 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 	}
 }
 
-func TestChoiceIsJudged(t *testing.T) {
+func TestPageSelectionIsValidated(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	unreadable := page("1002")
@@ -384,7 +384,7 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 }
 
 // If a page has two rows in the directory, either can be reconnected. A connected one is preferred.
-func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
+func TestReconnectPageWithTwoDirectoryRows(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	first, second := held(north, "1001"), held(north, "1001")
@@ -407,7 +407,7 @@ func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
 
 // A page that the main application connected keeps its id. A page of another client moves only
 // after confirmation, and only for agency staff.
-func TestPageThatTheDirectoryHolds(t *testing.T) {
+func TestKnownPageKeepsIDAndMovesOnlyConfirmed(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.log.Put(t, held(south, "1001"))

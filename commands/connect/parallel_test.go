@@ -146,7 +146,7 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 
 // A reading may meet the dead token of a page while the rest is stored: the reason of the choice
 // counts.
-func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
+func TestReasonOfPageLeftOutOverridesDeadToken(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001", "1002")

@@ -82,7 +82,7 @@ func repeatHeader(name string) func([]eventlog.Header) []eventlog.Header {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestJudgeClassifiesChainRecords(t *testing.T) {
 	t.Parallel()
 	records, heads := honest(t, 4)
 	third := records[2] // judged after the second, whose head is heads[2]

@@ -95,7 +95,7 @@ func TestScanSurvivesMovedLeaders(t *testing.T) {
 
 // Only silence counts as a failure: a broker that delays this client by a quota answers, however
 // often and long it does.
-func TestAQuotaIsNotSilence(t *testing.T) {
+func TestThrottlingBrokerDoesNotTimeOutScan(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	b := setup(t, brokers, func(c *eventlog.Config) { *c = c.WithFetchRetry(time.Nanosecond) })

@@ -403,7 +403,7 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 	require.Empty(t, f.folded, "nothing of the other log was folded")
 }
 
-func TestGapsShow(t *testing.T) {
+func TestMissingOffsetsReturnErrGap(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	b.gap(t, cluster)

@@ -155,7 +155,7 @@ func TestErrorsHaveARemedy(t *testing.T) {
 }
 
 // The error of a server, or of a lost connection, decides whether to try again.
-func TestMayPass(t *testing.T) {
+func TestIsTemporaryBySQLState(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{
 		"08006": true, "53300": true, "57P01": true, "57P03": true, "42P01": true, "3F000": true, "42883": true, "40001": true, "25006": true,

@@ -39,7 +39,7 @@ func TestLogoutToken(t *testing.T) {
 	require.ErrorIs(t, err, signin.ErrAway)
 }
 
-func TestRenew(t *testing.T) {
+func TestRenewRotatesRefreshToken(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	iss.Refreshes()

@@ -51,7 +51,7 @@ func viewsOf(day string, n int64) domain.Figure {
 
 // The days of accounts whose readings arrive late, whose page changes owner, and that are erased, for
 // every division into batches and in a build.
-func TestHistoriesOfAccounts(t *testing.T) {
+func TestAccountGainsWithLateReadingsAndOwnerChanges(t *testing.T) {
 	t.Parallel()
 	day := func(n int) int { return 24 * (n - 1) }
 	const label = "2026-03-01"

@@ -32,7 +32,7 @@ func activityIDs(t *testing.T, posts *analytics.Analytics, scope readmodels.Scop
 	return ids
 }
 
-func TestActivities(t *testing.T) {
+func TestActivitiesListsPostsOfTenant(t *testing.T) {
 	t.Parallel()
 	log := ledgertest.TwoAgencies(t)
 	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}

@@ -17,7 +17,7 @@ import (
 var named = regexp.MustCompile("`((?:[a-z]+/)*[a-z]+)\\.([A-Za-z]+(?:\\.[A-Za-z]+)?)`")
 
 // If you change how something travels through the program, change the tour: newcomers find the way with it.
-func TestTourNamesWhatExists(t *testing.T) {
+func TestArchitectureDocumentNamesExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root(t), "docs/architecture.md"))
 	require.NoError(t, err)

@@ -39,7 +39,7 @@ func TestInterfacesHaveTwoImplementations(t *testing.T) {
 	}
 }
 
-func TestASeamIsFound(t *testing.T) {
+func TestSingleImplementationInterfaceIsReported(t *testing.T) {
 	t.Parallel()
 	const two = "type reader interface { Read() }\ntype one struct{}\nfunc (one) Read() {}\n"
 	for name, c := range map[string]struct {
