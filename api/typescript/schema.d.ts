@@ -4032,7 +4032,7 @@ export interface components {
          *     - `no_answer`: the check did not end in time
          *     - `brokers`: the brokers do not answer
          *     - `append_refused`: the brokers refuse records of a topic
-         *     - `topics_unsafe`: a topic could lose or split records
+         *     - `topics_unsafe`: a topic has lost records, or could lose or split them
          *     - `database`: the database does not answer
          *     - `people_unknown`: it is not known who has left
          *     - `app_blocked`: a platform has switched off the app

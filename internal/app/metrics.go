@@ -68,7 +68,7 @@ func (h *topicsHealth) Checked(err error) {
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
 		h.gauge.Set(1)
 		if h.found != err.Error() {
-			h.logger.Error("topic settings could lose or split the log", "error", err)
+			h.logger.Error("a topic has lost records, or its settings could lose or split the log", "error", err)
 		}
 		h.found = err.Error()
 	default:

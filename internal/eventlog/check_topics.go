@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"slices"
@@ -39,6 +40,35 @@ const (
 	maxSegmentAge    = 24 * time.Hour
 )
 
+// checkBeginning returns an error if records are gone from a topic that must keep all of them. Its
+// settings can be safe again by now: one hour with another retention, or a request to delete
+// records, is enough.
+func (cl *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
+	if spec.Compacted {
+		return nil
+	}
+	described, err := cl.describe(ctx, spec.Name)
+	if err != nil {
+		return err
+	}
+	starts, err := offsets(ctx, described, cl.admin.ListStartOffsets)
+	if err != nil {
+		return err
+	}
+	var gone []string
+	for _, partition := range slices.Sorted(maps.Keys(starts)) {
+		if start := starts[partition].Offset; start > 0 {
+			gone = append(gone, fmt.Sprintf("%d starts at offset %d", partition, start))
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w %s: its first records are gone (partition %s). The present tables still contain them, but cannot "+
+		"be built again. Restore a backup with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
+		ErrUnsafeTopic, described.name, strings.Join(gone, ", "))
+}
+
 // Check verifies the settings that keep the log from losing records or splitting streams. It
 // returns all findings, joined; each wraps [ErrUnsafeTopic] and names the command that fixes the
 // setting. Any other error means that the brokers could not be queried.
@@ -50,21 +80,25 @@ func (cl *cluster) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunChecks runs [Log.Check] periodically until ctx is done and passes each result, including nil,
-// to report. The first check runs after one interval, because [Open] has just checked the topics.
+// RunChecks runs [Log.Check] at once and periodically until ctx is done, looks for records that are
+// gone, and passes each result, including nil, to report. Check leaves the gone records out: they
+// prevent neither a start nor the rebuild of other read models.
 func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
+		errs := []error{cl.Check(ctx)}
+		for _, spec := range cl.codec.Topics() {
+			errs = append(errs, cl.checkBeginning(ctx, spec))
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		report(errors.Join(errs...))
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			err := cl.Check(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			report(err)
 		}
 	}
 }

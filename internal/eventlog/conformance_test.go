@@ -51,6 +51,7 @@ func conformance(t *testing.T, brokers []string) {
 		"a transaction marker is skipped":                    testMarkers,
 		"a group without members disappears":                 testGroupGoes,
 		"check refuses unsafe settings":                      testCheckSettings,
+		"records that are gone are reported":                 testCheckBeginning,
 		"invalid records stop nothing":                       testInvalid,
 		"a restored record keeps its time, however old":      testRestoredTime,
 		"both clients read compressed batches":               testCompressed,

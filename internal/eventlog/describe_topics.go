@@ -90,7 +90,8 @@ func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := cl.checkTopic(ctx, spec, true); errors.Is(err, ErrUnsafeTopic) {
+		err = errors.Join(cl.checkTopic(ctx, spec, true), cl.checkBeginning(ctx, spec))
+		if errors.Is(err, ErrUnsafeTopic) {
 			topic.Problem = err.Error()
 		} else if err != nil {
 			return nil, err

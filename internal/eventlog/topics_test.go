@@ -60,6 +60,49 @@ func testCheckSettings(t *testing.T, brokers []string) {
 	}
 }
 
+// A retention that was wrong for an hour, or kafka-delete-records, removes the first records. The
+// settings are safe afterwards, and nothing fails before the next rebuild.
+func testCheckBeginning(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	ctx, cancel := context.WithCancel(testContext(t))
+	require.NoError(t, b.Append(ctx, postRead(1, 1)))
+	partition := onlyPartition(t, b, domain.TopicMetrics)
+	b.deleteBefore(t, domain.TopicMetrics, partition, 1)
+	require.NoError(t, b.Check(ctx), "the settings")
+	want := fmt.Sprintf("unsafe topic %s: its first records are gone (partition %d starts at offset 1)", b.wire(domain.TopicMetrics), partition)
+
+	results, done := make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		b.RunChecks(ctx, time.Millisecond, func(err error) { tell(ctx, results, err) })
+	}()
+	require.ErrorContains(t, <-results, want)
+	topics, err := b.Describe(ctx)
+	require.NoError(t, err)
+	for _, topic := range topics {
+		if topic.Name == domain.TopicMetrics {
+			require.Contains(t, topic.Problem, want)
+		} else {
+			require.Empty(t, topic.Problem)
+		}
+	}
+	again, err := eventlog.Open(ctx, b.cfg)
+	require.NoError(t, err, "a service whose tables are whole can start")
+	require.NoError(t, again.Close())
+	cancel()
+	<-done
+}
+
+// onlyPartition returns the partition of a topic that has records.
+func onlyPartition(t testing.TB, b *bench, topic string) int32 {
+	t.Helper()
+	ranges, _, err := b.Ranges(testContext(t), topic)
+	require.NoError(t, err)
+	ranges = slices.DeleteFunc(ranges, func(r eventlog.PartitionRange) bool { return r.End == r.Start })
+	require.Len(t, ranges, 1)
+	return ranges[0].Partition
+}
+
 func alter(t testing.TB, b *bench, topic, key, value string) {
 	t.Helper()
 	responses, err := b.admin.AlterTopicConfigs(testContext(t), []kadm.AlterConfig{{Name: key, Value: &value}}, b.wire(topic))

@@ -99,7 +99,7 @@ const (
 	HealthNoAnswer         HealthCode = "no_answer"         // the check did not end in time
 	HealthBrokers          HealthCode = "brokers"           // the brokers do not answer
 	HealthAppendRefused    HealthCode = "append_refused"    // the brokers refuse records of a topic
-	HealthTopicsUnsafe     HealthCode = "topics_unsafe"     // a topic could lose or split records
+	HealthTopicsUnsafe     HealthCode = "topics_unsafe"     // a topic has lost records, or could lose or split them
 	HealthDatabase         HealthCode = "database"          // the database does not answer
 	HealthPeopleUnknown    HealthCode = "people_unknown"    // it is not known who has left
 	HealthAppBlocked       HealthCode = "app_blocked"       // a platform has switched off the app
@@ -213,7 +213,7 @@ func (r HealthReason) Text() string {
 	case HealthAppendRefused:
 		return "the brokers refuse records of " + cmp.Or(with("topic %s", "topic"), "a topic") + with(": %s", "error")
 	case HealthTopicsUnsafe:
-		return "a topic has unsafe settings: 'ledgerboard log' shows what is wrong and how to fix it"
+		return "a topic has unsafe settings or has lost records: 'ledgerboard log' shows what is wrong and how to fix it"
 	case HealthDatabase:
 		if p["advice"] != "" {
 			return "no connection to the database: " + p["advice"]
