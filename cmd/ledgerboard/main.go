@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -107,6 +109,32 @@ type streams struct {
 	Cut      <-chan struct{}
 }
 
+// results passes on what a command prints and keeps the first error. Most commands ignore it, but a
+// list that a full disk cut short must not pass for a complete one.
+type results struct {
+	out    io.Writer
+	mu     sync.Mutex
+	failed error
+}
+
+func (r *results) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, err := r.out.Write(b)
+	r.failed = cmp.Or(r.failed, err)
+	return n, err
+}
+
+// with adds the failure to print to the error of a command.
+func (r *results) with(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil || errors.Is(err, r.failed) {
+		return err
+	}
+	return errors.Join(err, wrapError("print the results", r.failed))
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := errors.Join(dropEmpty(), loadConfigFile(os.Getenv(configFileVariable))); err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -139,8 +167,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(streams{Out: stdout, Err: stderr, Cut: ctx.Done()})
-	return exitCode(parsed.Run(), stderr)
+	printed := &results{out: stdout}
+	parsed.Bind(streams{Out: printed, Err: stderr, Cut: ctx.Done()})
+	return exitCode(printed.with(parsed.Run()), stderr)
 }
 
 // newParser returns the parser of the command line. Flags of type hexid contain ids of agencies,

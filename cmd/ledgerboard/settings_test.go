@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"flag"
 	"fmt"
@@ -72,6 +73,22 @@ func TestHelpAndWrongArguments(t *testing.T) {
 
 // A demo has its own defaults. An explicit value overrides them even if it equals the default of
 // the service.
+// What a full disk cut short is not complete. A private key would be lost after its public key was
+// given to auditors.
+func TestLostResultsAreAFailure(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer full.Close()
+	var problems bytes.Buffer
+	require.Equal(t, exitFailure, run(t.Context(), []string{"keygen"}, full, &problems))
+	require.Contains(t, problems.String(), "ledgerboard: print the results: write /dev/full: no space left on device")
+	problems.Reset()
+	require.Equal(t, exitFailure, run(t.Context(), []string{"completion", "bash"}, full, &problems))
+	require.Equal(t, "ledgerboard: write /dev/full: no space left on device\n", problems.String(), "once")
+}
+
 func TestDemoDefaultsAndOverrides(t *testing.T) {
 	require.Equal(t, 6000, parsed(t, "serve").Serve.HTTP.RateLimit.Requests)
 	require.Equal(t, 60_000, parsed(t, "demo").Demo.HTTP.RateLimit.Requests)
