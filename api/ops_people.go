@@ -25,7 +25,7 @@ const (
 	patternMemberErase = "members/{memberId}/erase"
 )
 
-// erasures are the patterns of erasures, which read topics and wait for tables.
+// erasures are the patterns of erasures, which wait for tables.
 var erasures = []string{
 	prefixOps + patternUserErase + "/preview", prefixOps + patternUserErase,
 	prefixOps + patternMemberErase + "/preview", prefixOps + patternMemberErase,

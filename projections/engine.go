@@ -147,6 +147,10 @@ func New(c Config) (*Engine, error) {
 // Name returns the projection's name.
 func (e *Engine) Name() string { return e.projector.Name }
 
+// Moved returns a channel that is closed when the tables have moved, if [Config.Progress] reports it. It is
+// for projections of topics without streams: others report which stream has moved.
+func (e *Engine) Moved() <-chan struct{} { return e.progress.Changed(e.projector.Name, pg.AnyKey) }
+
 // Run folds the log until ctx is done and then returns nil. While it cannot continue, for example
 // because the database is down or the projection is paused, it waits, and Status returns the
 // reason.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -328,20 +329,20 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 }
 
 // Repeating an erasure removes late data, but keeps members and connections that were created
-// again: they belong to their new owner.
+// again, also by records that this program cannot decode: they belong to their new owner.
 func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		day := time.Now().Add(-48 * time.Hour)
 		order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
 		drafts := []domain.Draft{
 			commands.NewDraft(domain.TopicOperations, eraseAgency, domain.PersonErased{
-				User: erased, Members: []int64{7, 8}, Connections: []int64{70, 71}, Profiles: []int64{700, 701}, Order: order,
+				User: erased, Members: []int64{7, 8, 9}, Connections: []int64{70, 71}, Profiles: []int64{700, 701}, Order: order,
 			}, day),
 			commands.EntityDraft(domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"}, day),
 			commands.EntityDraft(domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"}, day),
 		}
 		for kind, keys := range map[string][]string{
-			domain.KindMember: {"7", "8"}, domain.KindConnection: {"70", "71"}, domain.KindSocialAccount: {"700", "701"},
+			domain.KindMember: {"7", "8", "9"}, domain.KindConnection: {"70", "71"}, domain.KindSocialAccount: {"700", "701"},
 		} {
 			for _, key := range keys {
 				drafts = append(drafts, commands.EraseDraft(kind, key, day))
@@ -357,8 +358,15 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 		for _, draft := range drafts {
 			require.NoError(t, a.Log.Append(t.Context(), draft))
 		}
+		at := a.storageSettings(t)
+		client, err := kgo.NewClient(kgo.SeedBrokers(at.KafkaBrokers...))
+		require.NoError(t, err)
+		defer client.Close()
+		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{
+			Topic: domain.TopicDirectory, Key: []byte(domain.DirectoryKey(domain.KindMember, "9")), Value: []byte("{"),
+		}).FirstErr())
 		a.appendText(t, 701, "late", domain.PostTexts{Content: "Erna was late"})
-		command := eraseErna(a.storageSettings(t))
+		command := eraseErna(at)
 		command.SocialAccount = nil
 		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
 			"contents":1,"sessions":0,"secrets":0}`, mustRun(t, command))

@@ -176,17 +176,17 @@ func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
 
 // EraseFurther performs one step of a deletion request: it erases the members that the person's
 // sign-ins created, in all agencies, or marks the request as done if no such members are left. Call
-// it again until done is true; any process can continue. shown reports whether the tables show
+// it again until done is true; any process can continue. shown waits until the tables show
 // everything in the log about people. person returns a member without its user, because the
 // platform never knew the user; its error is not_found if the member was erased. erase does the
 // same as the erase command.
 func (c MetaCalls) EraseFurther(
-	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) (bool, error),
+	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) error,
 	person func(ctx context.Context, member int64) (domain.Person, error),
 	erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error,
 ) (done bool, err error) {
 	// Outdated tables may still name members who were erased, or not name new members yet.
-	if shown, err := shown(ctx); err != nil || !shown {
+	if err := shown(ctx); err != nil {
 		return false, err
 	}
 	grant, covered, err := c.coveredGrant(ctx, r)

@@ -92,6 +92,7 @@ func (p *Parts) Operators(ctx context.Context) (*Operators, error) {
 	}
 	o := newOperators(pool, kept, p.Tables)
 	o.log, o.engines, o.records = p.log.value, engines, p.audit(p.log.value) // opened by the engines
+	o.registry = p.events
 	o.changes = dashboardCommands(o.log, p.brokers.value.topics)
 	o.changes.Logger = p.config.Logger
 	return o, nil

@@ -14,26 +14,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-const maxPollShown = 2 * time.Second
+// lookAgain is how long a wait for tables lasts before it looks without a wake-up.
+const lookAgain = 2 * time.Second
 
 // ErrUnreadableErasure is the error of a list of erasures that lacks one.
 var ErrUnreadableErasure = errors.New("an erasure in the log cannot be decoded, so it is not known whom it concerns")
 
 // Erasures returns all erasures recorded in a log. The erasures of an agency are in the order of
-// its records. Errors are those of [EachErasure].
+// its records. If an erasure cannot be decoded, the error is [ErrUnreadableErasure], after the others: a
+// list without it would look complete.
+//
+// It reads topic operations, which is long, and not the tables: they may lag, and have no record that
+// cannot be decoded, so their list might lack someone, who would come back with a restored log. An
+// import without a database needs the list too.
 func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
-	err = EachErasure(ctx, log, func(agency string, at time.Time, erased domain.PersonErased) {
-		lines = append(lines, erased.ErasedIDs(agency, at)...)
-	})
-	return lines, err
-}
-
-// EachErasure calls each with every erasure recorded in a log, one at a time. The erasures of an
-// agency are in the order of its records. If an erasure cannot be decoded, the error is
-// [ErrUnreadableErasure], after the others: a list without it would look complete.
-func EachErasure(
-	ctx context.Context, log *eventlog.Log, each func(agency string, at time.Time, erased domain.PersonErased),
-) error {
 	var mu sync.Mutex // partitions are scanned concurrently
 	var unreadable error
 	handle := func(_ context.Context, run eventlog.Run) error {
@@ -46,7 +40,7 @@ func EachErasure(
 			mu.Lock()
 			switch {
 			case err == nil && ok:
-				each(recorded.Key, recorded.Envelope.Time, erased)
+				lines = append(lines, erased.ErasedIDs(recorded.Key, recorded.Envelope.Time)...)
 			case err != nil:
 				unreadable = fmt.Errorf("%w: record %s: %w", ErrUnreadableErasure,
 					domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, err)
@@ -55,11 +49,10 @@ func EachErasure(
 		}
 		return nil
 	}
-	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: handle})
-	if err != nil {
-		return fmt.Errorf("read the recorded erasures: %w", err)
+	if err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: handle}); err != nil {
+		return nil, fmt.Errorf("read the recorded erasures: %w", err)
 	}
-	return unreadable
+	return lines, unreadable
 }
 
 // ScanTopic calls each with every record of a topic, one at a time. The records of a key are in
@@ -82,51 +75,37 @@ func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(d
 func awaitShown(
 	ctx context.Context, engines []*projections.Engine, wait time.Duration, names []string, before string,
 ) error {
-	behind, end := behind(engines, names...), time.Now().Add(wait)
-	for poll := 50 * time.Millisecond; ; poll = min(2*poll, maxPollShown) {
-		projection, events, err := behind(ctx)
-		switch {
-		case err != nil || projection == "":
-			return err
-		case time.Now().After(end):
-			return domain.NewError(domain.CodeUnavailable, "%sThe tables of projection %s are %s behind the log. "+
-				"Is a process with the role projector running?", before, projection, operator.Events(events))
-		case !pause(ctx, min(poll, time.Until(end))):
-			return ctx.Err()
-		}
-	}
-}
-
-// behind returns a check that the tables of the named projections contain all records that were in the
-// log when the check was first called. The check returns the first projection that does not, and how many events it is
-// behind; "" if all do.
-func behind(engines []*projections.Engine, names ...string) func(context.Context) (projection string, events int64, err error) {
-	type place struct {
-		projection string
-		partition  int32
-	}
-	ends := map[place]int64{}
-	return func(ctx context.Context) (string, int64, error) {
-		for _, engine := range engines {
-			if !slices.Contains(names, engine.Name()) {
-				continue
-			}
+	expired := time.NewTimer(wait)
+	defer expired.Stop()
+	for _, engine := range engines {
+		ends := map[int32]int64{}
+		for slices.Contains(names, engine.Name()) {
+			moved := engine.Moved() // before the look, which may miss a later change
 			status, err := engine.Status(ctx)
 			if err != nil {
-				return "", 0, err
+				return err
 			}
-			lag := int64(0)
+			behind := int64(0)
 			for _, p := range status.Partitions {
-				position := place{status.Projection, p.Partition}
-				if _, known := ends[position]; !known {
-					ends[position] = p.EndOffset
+				if _, known := ends[p.Partition]; !known {
+					ends[p.Partition] = p.EndOffset
 				}
-				lag += max(0, ends[position]-p.NextOffset)
+				behind += max(0, ends[p.Partition]-p.NextOffset)
 			}
-			if !status.Live() || lag > 0 {
-				return status.Projection, lag, nil
+			if status.Live() && behind == 0 {
+				break
+			}
+			late := domain.NewError(domain.CodeUnavailable, "%sThe tables of projection %s are %s behind the log. "+
+				"Is a process with the role projector running?", before, engine.Name(), operator.Events(behind))
+			select {
+			case <-moved:
+			case <-time.After(lookAgain):
+			case <-expired.C:
+				return late
+			case <-ctx.Done():
+				return fmt.Errorf("%w (%w)", late, ctx.Err())
 			}
 		}
-		return "", 0, nil
 	}
+	return nil
 }

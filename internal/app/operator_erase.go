@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -57,8 +56,9 @@ func (o *Operators) Erase(ctx context.Context, c commands.Caller, in api.Erase) 
 	}
 	people := directory.People{Pool: tables}
 	erase := commands.ErasePerson{
-		By: c, Append: o.log.AppendBulk, Kept: vault.NewEraser(o.kept), Order: in.Order, Now: time.Now, Contents: people.ContentsOf,
-		Folded: func(ctx context.Context) error { return awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "") },
+		By: c, Append: o.log.AppendBulk, Kept: vault.NewEraser(o.kept), Order: in.Order, Now: time.Now,
+		Contents: people.ContentsOf,
+		Folded:   func(ctx context.Context) error { return awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "") },
 	}
 	if o.acted != nil {
 		defer o.acted(ctx)
@@ -126,16 +126,16 @@ func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err e
 	return e, err
 }
 
-// recall adds what the log records about earlier erasures of the person, so that repeating an
-// interrupted erasure finds the rest. If the directory no longer contains the person, it adds all
-// ids.
+// recall adds what is recorded about earlier erasures of the person, so that repeating an interrupted
+// erasure finds the rest. If the directory no longer contains the person, it adds all ids. The tables
+// show the log.
 func (e *erasure) recall(
 	ctx context.Context, o *Operators, people directory.People,
 ) (recorded bool, err error) {
-	person := &e.person
+	person, tables := &e.person, directory.Lookup{Pool: people.Pool, Registry: o.registry}
 	requested := *person
 	var profiles, named, members, connections []int64
-	err = EachErasure(ctx, o.log, func(agency string, _ time.Time, r domain.PersonErased) {
+	err = tables.EachErasure(ctx, func(agency string, _ time.Time, r domain.PersonErased) {
 		if !concerns(r, requested) {
 			return
 		}
@@ -146,25 +146,38 @@ func (e *erasure) recall(
 			members, connections = append(members, r.Members...), append(connections, r.Connections...)
 		}
 	})
-	if errors.Is(err, ErrUnreadableErasure) { // it must not prevent other erasures
-		o.records.Logger.WarnContext(ctx, "erasures in the log", "error", err)
-		err = nil
-	}
 	if err != nil || !recorded {
 		return false, err
 	}
 	// An entity that was erased and created again belongs to its new owner. An entity that cannot
-	// be decoded is treated as present.
-	present := map[string]bool{}
-	err = ScanTopic(ctx, o.log, domain.TopicDirectory, func(r domain.Recorded, err error) {
-		present[r.Key] = err != nil || r.Data != nil
-	})
+	// be decoded is treated as present: it is a dead letter, and in no table.
+	keyOf := func(kind string, id int64) string { return domain.DirectoryKey(kind, strconv.FormatInt(id, 10)) }
+	var keys []string
+	for kind, ids := range map[string][]int64{
+		domain.KindMember: members, domain.KindConnection: connections,
+		domain.KindSocialAccount: slices.Concat(profiles, named),
+	} {
+		for _, id := range ids {
+			keys = append(keys, keyOf(kind, id))
+		}
+	}
+	present, err := tables.EntitiesByKey(ctx, keys)
 	if err != nil {
-		return true, fmt.Errorf("read the directory: %w", err)
+		return true, err
+	}
+	unreadable, err := o.DeadLetters(ctx, operator.DeadLetterFilter{})
+	if err != nil {
+		return true, err
+	}
+	for _, letter := range unreadable {
+		if letter.Topic == domain.TopicDirectory {
+			present[letter.Stream] = domain.RecordedEntity{}
+		}
 	}
 	missing := func(kind string, ids []int64) []int64 {
 		return slices.DeleteFunc(ids, func(id int64) bool {
-			return present[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))]
+			_, found := present[keyOf(kind, id)]
+			return found
 		})
 	}
 	person.Members = union(person.Members, missing(domain.KindMember, members))

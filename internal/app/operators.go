@@ -32,6 +32,7 @@ type Operators struct {
 	generations *projections.Generations
 	pauses      vault.Pauses
 	log         *eventlog.Log // topics may have unsafe settings
+	registry    *domain.Registry
 	engines     []*projections.Engine
 	changes     commands.DashboardsConfig // without Store; for skips, which are dashboard commands
 	records     *commands.Audit

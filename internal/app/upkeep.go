@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -11,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -23,8 +23,6 @@ const (
 	// (min.compaction.lag.ms).
 	forgetEvery = time.Hour
 	askedEvery  = time.Minute // between searches for requests that other processes left unfinished
-	// Each poll of the tables computes the ids of all accounts.
-	pollErasures = 2 * time.Second
 	// Shorter than the time for which other processes skip a claimed request.
 	maxErasureTime = 4 * time.Minute
 )
@@ -126,36 +124,20 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	ctx, cancel := context.WithTimeout(ctx, maxErasureTime)
 	defer cancel()
 	calls, people := connect.MetaCalls{Connect: u.service.Connect}, directory.People{Pool: u.service.ReadPool}
+	shown := func(ctx context.Context) error {
+		return awaitShown(ctx, u.service.engines, maxErasureTime, PeopleProjections, "")
+	}
 	erase := func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 		return commands.ErasePerson{
 			Append: u.service.Log.AppendBulk, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
-			Contents: people.ContentsOf,
-			Folded: func(ctx context.Context) error {
-				return awaitShown(ctx, u.service.engines, maxErasureTime, PeopleProjections, "")
-			},
+			Contents: people.ContentsOf, Folded: shown,
 		}.Erase(ctx, person)
 	}
 	for {
-		done, err := calls.EraseFurther(ctx, request, u.peopleShown(), people.OfMemberAlone, erase)
-		if err == nil && !done && !pause(ctx, pollErasures) {
-			err = fmt.Errorf("not done within %s: %w", maxErasureTime, ctx.Err())
+		done, err := calls.EraseFurther(ctx, request, shown, people.OfMemberAlone, erase)
+		if done || err != nil {
+			return pg.Wrap("deletion request "+request.Code, err)
 		}
-		switch {
-		case err != nil:
-			return fmt.Errorf("deletion request %s: %w", request.Code, err)
-		case done:
-			return nil
-		}
-	}
-}
-
-// peopleShown returns a check that the tables contain everything about people that was in the log when
-// the check was first called.
-func (u *upkeep) peopleShown() func(context.Context) (bool, error) {
-	behind := behind(u.service.engines, PeopleProjections...)
-	return func(ctx context.Context) (bool, error) {
-		projection, _, err := behind(ctx)
-		return projection == "", err
 	}
 }
 

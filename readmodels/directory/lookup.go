@@ -126,18 +126,28 @@ func (e Lookup) Empty(ctx context.Context) (bool, error) {
 
 // Erasures returns the recorded erasures of people, from all agencies.
 func (e Lookup) Erasures(ctx context.Context) (domain.Erasures, error) {
+	var lines []domain.ErasedID
+	err := e.EachErasure(ctx, func(agency string, at time.Time, erased domain.PersonErased) {
+		lines = append(lines, erased.ErasedIDs(agency, at)...)
+	})
+	return domain.NewErasures(lines), err
+}
+
+// EachErasure calls each with every recorded erasure, from all agencies, oldest first.
+func (e Lookup) EachErasure(
+	ctx context.Context, each func(agency string, at time.Time, erased domain.PersonErased),
+) error {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.
 	rows, _ := e.Pool.Query(ctx, `
 		select parent_account, time, data from operations_trail
-		  where event_type = '`+domain.PersonErased{}.EventType()+`'`)
-	var lines []domain.ErasedID
+		  where event_type = '`+domain.PersonErased{}.EventType()+`' order by time, event_id`)
 	var agency string
 	var at time.Time
 	var erased domain.PersonErased
 	_, err := pgx.ForEachRow(rows, []any{&agency, &at, &erased}, func() error {
-		lines = append(lines, erased.ErasedIDs(agency, at)...)
+		each(agency, at, erased)
 		erased = domain.PersonErased{}
 		return nil
 	})
-	return domain.NewErasures(lines), pg.Wrap("read erasures of people", err)
+	return pg.Wrap("read erasures of people", err)
 }
