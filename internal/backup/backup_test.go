@@ -211,6 +211,27 @@ func TestBackupOfAnotherLogIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "is not empty and contains no backup")
 }
 
+// A log without its first records is not backed up, neither into the old backup nor into a new
+// directory, where it would look like a whole one.
+func TestBackupOfALogWithoutItsBeginning(t *testing.T) {
+	t.Parallel()
+	b, dir := backedUp(t, 10, 0)
+	was, beginning := segmentsIn(t, dir), kadm.Offsets{}
+	for partition := range int32(2) {
+		beginning.AddOffset(domain.TopicMetrics, partition, 1, -1)
+	}
+	deleted, err := b.Admin.DeleteRecords(t.Context(), beginning)
+	require.NoError(t, err)
+	require.NoError(t, deleted.Error())
+	for _, to := range []string{dir, filepath.Join(t.TempDir(), "new")} {
+		_, err := backup.Run(t.Context(), b.config(to))
+		require.ErrorIs(t, err, eventlog.ErrBelowStart)
+		require.ErrorContains(t, err, "begins at offset 1")
+		require.ErrorContains(t, err, "Keep the earlier backups")
+	}
+	require.Equal(t, was, segmentsIn(t, dir))
+}
+
 // Compacted topics are copied in full: the next run removes erased content from the backup.
 func TestErasedDataLeavesTheBackup(t *testing.T) {
 	t.Parallel()

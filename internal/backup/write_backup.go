@@ -131,6 +131,9 @@ func (r *run) open(ctx context.Context) (err error) {
 				return err
 			}
 		}
+		if err := r.whole(t, ranges); err != nil {
+			return err
+		}
 		r.next.Topics = append(r.next.Topics, t)
 		r.cut[spec.Name] = cut{id: id, ranges: ranges}
 	}
@@ -149,14 +152,22 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 			r.Dir, t.Name, last.ID, len(last.Partitions), t.ID, len(t.Partitions))
 	}
 	for _, in := range ranges {
-		switch backupEnd := last.Partitions[in.Partition].End; {
-		case in.End < backupEnd:
+		if backupEnd := last.Partitions[in.Partition].End; in.End < backupEnd {
 			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: "+
 				"the log was truncated. Keep this backup, and restore it",
 				t.Name, in.Partition, in.End, r.Dir, backupEnd)
-		case in.Start > 0 && !t.Compacted:
+		}
+	}
+	return nil
+}
+
+// whole returns an error if a topic has lost its first records. A backup of the others could not be
+// restored, and could replace one that can.
+func (r *run) whole(t Topic, ranges []eventlog.PartitionRange) error {
+	for _, in := range ranges {
+		if in.Start > 0 && !t.Compacted {
 			return fmt.Errorf("%w: %s/%d begins at offset %d, and no read model can be built without "+
-				"the earlier records. Check the topic's settings with 'ledgerboard log'",
+				"the earlier records. Keep the earlier backups, and check the topic's settings with 'ledgerboard log'",
 				eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
 		}
 	}
