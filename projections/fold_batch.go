@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,15 +60,8 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 // transact folds the steps in one transaction. If refused is set, the database has refused the only
 // event, which becomes a dead letter.
 func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadEventError) error {
-	var events, decoded []fold.Event
-	for _, s := range steps {
-		events = append(events, s.events...)
-	}
-	for _, ev := range events {
-		if ev.Err == nil {
-			decoded = append(decoded, ev)
-		}
-	}
+	events := eventsIn(steps)
+	decoded := decodedOf(events)
 	ignored, progress := 0, pg.ProgressPayload(f.projector.Name, streamsOf(f.chained, events))
 	state, chains := f.projector.Begin(f.number), newStreams(f.partitions)
 	if refused != nil {
@@ -116,4 +110,26 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 	f.progress.Wake(progress)
 	f.update(func() { f.ignored += int64(ignored) })
 	return nil
+}
+
+// eventsIn returns the events of all steps. An event is large, so those of one step are not copied.
+func eventsIn(steps []step) []fold.Event {
+	if len(steps) == 1 {
+		return steps[0].events
+	}
+	lists := make([][]fold.Event, len(steps))
+	for i, s := range steps {
+		lists[i] = s.events
+	}
+	return slices.Concat(lists...)
+}
+
+// decodedOf returns the events that could be decoded, usually all.
+func decodedOf(events []fold.Event) []fold.Event {
+	for i := range events {
+		if events[i].Err != nil {
+			return slices.DeleteFunc(slices.Clone(events), func(ev fold.Event) bool { return ev.Err != nil })
+		}
+	}
+	return events
 }

@@ -138,11 +138,12 @@ func (f *postFold) steps(roots map[agencyPost]agencyPost) (changed []*reading, i
 			}
 		}
 		var s stepper
+		place := root.hash()
 		for _, r := range counted {
-			s.step(root.external, r)
+			s.step(root.external, place, r)
 		}
 		for _, r := range others {
-			r.postStep = postStep{}
+			r.postStep = postStep{place: r.id().hash()}
 		}
 		for _, r := range slices.Concat(counted, others) {
 			if r.changed() {
@@ -158,8 +159,7 @@ func deleteReadings(into write.Sink, changed []*reading) {
 	var stored [][]any
 	for _, r := range changed {
 		if r.stored != nil {
-			post, counted := r.stored.place()
-			stored = append(stored, []any{post, r.at, counted})
+			stored = append(stored, []any{r.stored.place, r.at, r.stored.counts()})
 		}
 	}
 	if len(stored) == 0 {

@@ -37,16 +37,43 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.queueErasedPosts(first)
 	f.queuePosts(first, registered)
 	if len(f.want) > 0 {
-		first.Queue(newestReadings, write.Arrays(slices.Collect(maps.Keys(f.want)), hashes)...).
-			Query(func(rows pgx.Rows) error { return f.scanStored(rows, true) })
+		ids := make([]int64, 0, len(f.want))
+		for key := range f.want {
+			ids = append(ids, key.hash())
+		}
+		slices.Sort(ids) // the order of the index
+		first.Queue(newestReadings, ids).Query(f.scanNewest)
 	}
 }
 
 func hashes(key agencyPost) []any { return []any{key.hash()} }
 
-// newestReadings reads the newest reading of each post. A later reading needs nothing else.
-var newestReadings = selectReadings(`unnest($1::bigint[]) as k(post) cross join lateral (
-	select * from post_readings r where r.post = k.post and r.counted order by r.captured_at desc limit 1) r`)
+// newestReadings reads what a later reading needs of the newest reading of each post. If the post is a
+// merged one, the reading may have another id; then all readings are loaded ([postFold.loadMerged]).
+var newestReadings = `select p.social_account_id, p.parent_account, p.external_id, r.captured_at, r.event_id, o.account_id,
+		r.moved, ` + eachFigure(len(postFigures), "coalesce(r.%[1]s, r.known_%[1]s)") + `
+	from unnest($1::bigint[]) as k(post)
+	cross join lateral (
+		select * from post_readings where post = k.post and counted order by captured_at desc limit 1) r
+	join post_owners o on o.id = r.owner
+	join post_ids p on p.id = r.post`
+
+func (f *postFold) scanNewest(rows pgx.Rows) error {
+	for rows.Next() {
+		r := &reading{settled: true}
+		var event []byte
+		dest := []any{&r.account, &r.parent, &r.external, &r.at, &event, &r.client, &r.moved}
+		for i := range r.values {
+			dest = append(dest, &r.values[i])
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return fmt.Errorf("scan newest reading: %w", err)
+		}
+		r.at, r.event = r.at.UTC(), string(event)
+		f.series[r.id()] = &series{readings: []*reading{r}, newest: r.at}
+	}
+	return rows.Err()
+}
 
 // scanStored adds stored readings, which may change unless they are settled.
 func (f *postFold) scanStored(rows pgx.Rows, settled bool) error {

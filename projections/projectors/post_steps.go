@@ -74,11 +74,15 @@ type reading struct {
 // that the same client took: those since the page came to the client.
 type postStep struct {
 	post       string    // the post for which the reading counts; "": none
+	place      int64     // the id under which it is stored: the post's or, if it does not count, its own
 	moved      bool      // an earlier reading of the post belongs to another client
 	previousAt time.Time // capture time of the previous reading; zero: this is the client's first
 	known      figures   // for figures that the reading lacks: their last known values
 	gained     figures
 }
+
+// counts reports whether the reading counts for a post.
+func (s *postStep) counts() bool { return s.post != "" }
 
 func (s *postStep) equal(o *postStep) bool {
 	return s.post == o.post && s.moved == o.moved && s.previousAt.Equal(o.previousAt) && s.known.equal(o.known) &&
@@ -139,10 +143,10 @@ type stepper struct {
 	known  figures // the last known values
 }
 
-// step sets the step of the next reading of a post. The gain of a figure is the difference from the
+// step sets the step of the next reading of a post, whose id in the tables is place. The gain of a figure is the difference from the
 // last earlier reading that has it. The first reading with a figure gains all of it if it is
 // counted from zero; otherwise it is a baseline.
-func (s *stepper) step(post string, r *reading) {
+func (s *stepper) step(post string, place int64, r *reading) {
 	if r.settled {
 		s.pass(r)
 		return
@@ -150,7 +154,7 @@ func (s *stepper) step(post string, r *reading) {
 	if !s.at.IsZero() && s.client != r.client {
 		*s = stepper{moved: true}
 	}
-	r.postStep = postStep{post: post, moved: s.moved, previousAt: s.at}
+	r.postStep = postStep{post: post, place: place, moved: s.moved, previousAt: s.at}
 	for i, now := range r.values {
 		switch before := s.known[i]; {
 		case now == nil:

@@ -97,13 +97,12 @@ func newSums(length time.Duration, byPost bool) *sums {
 
 // add adds a reading if sign is +1, and subtracts it if it is -1.
 func (s *sums) add(r *reading, sign int64) {
-	post, counted := r.place()
-	if !counted {
+	if !r.counts() {
 		return
 	}
 	key := sumKey{owner: r.figureOwner.id, begins: r.at.Truncate(s.length)}
 	if s.byPost {
-		key.post = post
+		key.post = r.place
 	}
 	row := s.rows[key]
 	if row == nil {

@@ -54,24 +54,14 @@ var (
 	postReadings = write.NewTable("post_readings", readingColumnTypes, write.Clause(""), (*reading).columns)
 )
 
-// place returns where a reading is stored: under the post for which it counts or, if it does not
-// count, under its own id.
-func (r *reading) place() (post int64, counted bool) {
-	if r.post == "" {
-		return r.id().hash(), false
-	}
-	return agencyPost{r.account, r.post, r.parent}.hash(), true
-}
-
 func (r *reading) columns() []any {
-	post, counted := r.place()
 	var readAs *int64
-	if counted && r.post != r.external {
+	if r.counts() && r.post != r.external {
 		readAs = new(r.id().hash())
 	}
 	values := append(make([]any, 0, 40),
-		post, r.at, r.figureOwner.id, readAs, r.published, nullIfZero(r.previousAt), r.reach, r.avgWatch,
-		int16(r.accountType), counted, r.backfilled, r.eligible, r.fromZero, r.moved, []byte(r.event))
+		r.place, r.at, r.figureOwner.id, readAs, r.published, nullIfZero(r.previousAt), r.reach, r.avgWatch,
+		int16(r.accountType), r.counts(), r.backfilled, r.eligible, r.fromZero, r.moved, []byte(r.event))
 	for i, value := range r.values {
 		values = append(values, value, r.known[i], r.gained[i])
 	}
@@ -97,13 +87,13 @@ func selectReadings(from string) string {
 // scanReading scans a row of [selectReadings].
 func scanReading(rows pgx.Rows) (*reading, error) {
 	var r reading
-	var post, owner int64
+	var owner int64
 	var readAs *int64
 	var previous *time.Time
 	var event []byte
 	var counted bool
 	dest := []any{
-		&post, &r.at, &owner, &readAs, &r.published, &previous, &r.reach, &r.avgWatch, &r.accountType, &counted,
+		&r.place, &r.at, &owner, &readAs, &r.published, &previous, &r.reach, &r.avgWatch, &r.accountType, &counted,
 		&r.backfilled, &r.eligible, &r.fromZero, &r.moved, &event,
 	}
 	for i := range r.values {
