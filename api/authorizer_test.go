@@ -250,6 +250,10 @@ func TestWithdrawnSubjects(t *testing.T) {
 	left, err := api.OpenWithdrawnSubjects(file, logger)
 	require.NoError(t, err)
 	require.True(t, left.Has(alice), "an id ends at a #")
+	write("\ufeff" + alice + "\r\n")
+	marked, err := api.OpenWithdrawnSubjects(file, logger)
+	require.NoError(t, err)
+	require.True(t, marked.Has(alice), "an editor may begin the file with a byte order mark")
 	require.False(t, guest.Has("an_ext.example"))
 	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
 	logs = ledgertest.Output{}

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 const (
@@ -176,12 +176,12 @@ func withdrawnName(text string) string {
 
 // readWithdrawn returns the lines of the file by their names.
 func readWithdrawn(path string) (map[string]int, error) {
-	raw, err := os.ReadFile(path)
+	text, err := secret.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read withdrawn people: %w", err)
 	}
 	names, number := map[string]int{}, 0
-	for line := range strings.Lines(string(raw)) {
+	for line := range strings.Lines(text) {
 		number++
 		words := strings.Fields(line)
 		if comment := slices.IndexFunc(words, func(word string) bool { return strings.HasPrefix(word, "#") }); comment >= 0 {

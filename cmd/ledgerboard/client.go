@@ -18,6 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/socket"
 )
 
@@ -48,11 +49,10 @@ func (r *remote) client() (client, error) {
 	}
 	token := os.Getenv(tokenVariable)
 	if r.TokenFile != "" {
-		raw, err := os.ReadFile(r.TokenFile)
-		if err != nil {
+		var err error
+		if token, err = secret.ReadFile(r.TokenFile); err != nil {
 			return client{}, usageError{fmt.Errorf("--token-file: %w", err)}
 		}
-		token = string(raw)
 	}
 	if token = strings.TrimSpace(token); token == "" {
 		return client{}, usageError{errors.New("no token: set --token-file or " + tokenVariable)}

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // eraseCommand erases a person from the directory (GDPR). Histories keep the person's id and can
@@ -174,12 +174,12 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 // readErasures reads the output of --list. Any invalid line is an error, because a partial list
 // would leave some entities unerased.
 func readErasures(path string) (lines []domain.ErasedID, err error) {
-	raw, err := os.ReadFile(path)
+	raw, err := secret.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the list of erasures: %w", err)
 	}
 	n := 0
-	for text := range bytes.Lines(raw) { // not a Scanner: lines have no length limit
+	for text := range bytes.Lines([]byte(raw)) { // not a Scanner: lines have no length limit
 		n++
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // importFile is what is known about a file after it was read.
@@ -115,6 +116,9 @@ func (i *importRun) readFile(ctx context.Context, path string, spool io.Writer, 
 		number++
 		line := lines.Bytes()
 		bar.add(len(line) + 1)
+		if number == 1 {
+			line = secret.WithoutMark(line)
+		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}

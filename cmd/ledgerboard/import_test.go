@@ -203,7 +203,8 @@ func lines(repairs []importRepair) (out []string) {
 // Erasing a social account erases the texts of its posts; a dry run reports the same. If the post is
 // in the same files, its texts are not appended at all.
 func TestImportErasesPostTexts(t *testing.T) {
-	erase := newFile(t, "erase.jsonl", `{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n")
+	// An editor of Windows began the file with a byte order mark.
+	erase := newFile(t, "erase.jsonl", "\ufeff"+`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n")
 	texts := func(at storage) (records []bool) {
 		eachRecord(t, at, domain.TopicContents, func(r domain.Recorded) { records = append(records, r.Data != nil) })
 		return records

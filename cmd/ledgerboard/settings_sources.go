@@ -1,10 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 const configFileVariable = "LEDGERBOARD_CONFIG"
@@ -27,15 +28,15 @@ func loadConfigFile(path string) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.Open(path)
+	text, err := secret.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("open configuration file: %w", err)
 	}
-	defer file.Close()
 	var wrong []string
-	lines := bufio.NewScanner(file)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
 			continue
 		}
@@ -55,9 +56,6 @@ func loadConfigFile(path string) error {
 		if err := os.Setenv(name, value); err != nil {
 			wrong = append(wrong, fmt.Sprintf("line %d: %s", n, err))
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read configuration file %s: %w", path, err)
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("configuration file %s: %s", path, strings.Join(wrong, "; "))

@@ -408,6 +408,16 @@ func TestDemoLeadsToItsSimulator(t *testing.T) {
 	}
 }
 
+// An editor may begin the file with a byte order mark; another encoding is refused by name.
+func TestConfigurationFileOfAnEditor(t *testing.T) {
+	t.Setenv("LEDGERBOARD_TOPIC_PREFIX", "")
+	require.NoError(t, os.Unsetenv("LEDGERBOARD_TOPIC_PREFIX"))
+	require.NoError(t, loadConfigFile(newFile(t, "env", "\ufeffLEDGERBOARD_TOPIC_PREFIX=north-\r\n")))
+	require.Equal(t, "north-", os.Getenv("LEDGERBOARD_TOPIC_PREFIX"))
+	err := loadConfigFile(newFile(t, "env", "\xff\xfeL\x00E\x00"))
+	require.ErrorContains(t, err, "is encoded in UTF-16: save it as UTF-8")
+}
+
 // Each setting that is marked as a secret may be in a file, and a line break at its end is cut.
 func TestSecretsInFiles(t *testing.T) {
 	t.Parallel()

@@ -110,9 +110,14 @@ type bundleReader struct {
 
 func newBundleReader(in io.Reader) (*bundleReader, error) {
 	b := &bundleReader{in: bufio.NewReaderSize(in, 64<<10)}
+	start, _ := b.in.Peek(3)
+	start = bytes.Clone(start)
 	raw, err := b.next()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: the file is empty", errBundle)
+	}
+	if how := converted(start, raw); how != "" {
+		return nil, fmt.Errorf("%w: %s", errBundle, how)
 	}
 	if err == nil {
 		err = b.strictly(raw, &b.head)
@@ -130,6 +135,21 @@ func newBundleReader(in io.Reader) (*bundleReader, error) {
 		return nil, b.errorf("the key %.40q is not the id of an agency", b.head.Key)
 	}
 	return b, nil
+}
+
+// converted says what a program did to the whole file, given its first bytes and its first line; "" if
+// nothing is known. Without it, a mail program or an editor looks like someone who altered the history.
+func converted(start, line []byte) string {
+	switch {
+	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
+		return "the file is compressed with gzip: decompress it"
+	case bytes.Equal(start, []byte("\ufeff")), bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return "an editor saved the file in another encoding: get the original file"
+	case bytes.HasSuffix(line, []byte("}\r")):
+		return "the line breaks were changed, as by a transfer in text mode: get the original file"
+	default:
+		return ""
+	}
 }
 
 func (b *bundleReader) errorf(format string, args ...any) error {

@@ -9,8 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -247,11 +247,14 @@ func ReadKeys(keysOrFiles []string) ([]string, error) {
 			keys = append(keys, key)
 			continue
 		}
-		raw, err := os.ReadFile(key)
-		if err != nil {
-			return nil, fmt.Errorf("%.80q is neither a public key nor a file of public keys", key)
+		text, err := secret.ReadFile(key)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%.80q is neither a public key nor a file of public keys", key)
 		}
-		keys = append(keys, strings.Fields(string(raw))...)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, strings.Fields(text)...)
 	}
 	if _, err := ParseVerifiers(keys...); err != nil {
 		return nil, err

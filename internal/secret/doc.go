@@ -1,5 +1,5 @@
 // Package secret reads settings that hold secrets: the secret itself, or file:PATH, the file that
-// contains it. It is the only reader of such settings.
+// contains it. It is the only reader of such settings, and it reads other files that people write.
 //
 // # Invariants
 //

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -20,16 +21,33 @@ func Read(setting string) (string, error) {
 	if !inFile {
 		return strings.TrimRight(setting, "\r\n"), nil
 	}
-	raw, err := os.ReadFile(path)
+	text, err := ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("read the file of a secret: %w", err)
 	}
-	value := strings.TrimRight(string(raw), "\r\n")
+	value := strings.TrimRight(text, "\r\n")
 	if value == "" {
 		return "", fmt.Errorf("read the file of a secret: %s is empty", path)
 	}
 	return value, nil
 }
+
+// ReadFile reads a file that a person wrote, secret or not. Editors of Windows may begin a text with a
+// byte order mark, which would become part of the first value, and PowerShell writes UTF-16.
+func ReadFile(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", err //nolint:wrapcheck // it names the operation and the file
+	}
+	text := WithoutMark(raw)
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return "", fmt.Errorf("%s is encoded in UTF-16: save it as UTF-8", path)
+	}
+	return string(text), nil
+}
+
+// WithoutMark returns a text in UTF-8 without a byte order mark.
+func WithoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
 // Text is [Cached] for a secret that needs no parsing.
 func Text(setting string) func() (string, error) {

@@ -25,6 +25,7 @@ func TestRead(t *testing.T) {
 	for setting, want := range map[string]string{
 		"": "", "geheim": "geheim", "geheim\n": "geheim", "geheim\r\n\n": "geheim", "a\n b": "a\n b",
 		file("break", "geheim\r\n"): "geheim", file("plain", "geheim"): "geheim",
+		file("mark", "\ufeffgeheim\r\n"): "geheim",
 	} {
 		got, err := secret.Read(setting)
 		require.NoError(t, err, setting)
@@ -34,6 +35,8 @@ func TestRead(t *testing.T) {
 		_, err := secret.Read(setting)
 		require.ErrorContains(t, err, "read the file of a secret", setting)
 	}
+	_, err := secret.Read(file("utf16", "\xff\xfeg\x00e\x00"))
+	require.ErrorContains(t, err, "is encoded in UTF-16: save it as UTF-8")
 }
 
 // A file is read again after a minute. While it cannot be used, the last value stays in use and the
