@@ -61,8 +61,7 @@ func runBeside(t *testing.T) running {
 	})
 	require.NoError(t, err)
 	r.log = projector.Log
-	r.brokers, err = projector.Brokers(t.Context())
-	require.NoError(t, err)
+	r.brokers = projector.Brokers()
 	t.Cleanup(func() { require.NoError(t, projector.Close()) })
 	ledgertest.Run(t, projector.Follow, projector.Fold)
 	require.NoError(t, projector.Log.AppendBulk(t.Context(), facts()))

@@ -155,7 +155,7 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 		return err
 	}
 	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
-		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
+		if err := parts.OpenLog(ctx); err != nil { // fails before the database is changed
 			return err
 		}
 		if err := parts.Migrate(ctx); err != nil {

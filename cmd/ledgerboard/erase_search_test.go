@@ -96,8 +96,8 @@ func repeatErasures(t *testing.T, from, in storage) {
 func compactStopped(t *testing.T, dir string) {
 	t.Helper()
 	parts := app.NewParts(installation{storage{DataDir: dir}, quiet}.config(ledgertest.Quiet))
-	log, err := parts.Log(t.Context())
-	require.NoError(t, err)
+	require.NoError(t, parts.OpenLog(t.Context()))
+	log := parts.Log
 	var last []domain.Draft
 	for n := range 500 { // enough records for each partition
 		last = append(last, commands.EraseDraft(domain.KindCategory, fmt.Sprint(1_000_000+n), time.Now()))
@@ -142,7 +142,7 @@ func TestErasedDataIsFoundNowhereOnApacheKafka(t *testing.T) {
 		require.NoError(t, err)
 		parts := app.NewParts(installation{log.storage, quiet}.config(ledgertest.Quiet))
 		defer func() { require.NoError(t, parts.Close()) }()
-		_, err = parts.Log(t.Context())
+		err = parts.OpenLog(t.Context())
 		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics with such a short retention")
 		// Each record closes the previous segment, which the cleaner can then compact.
 		require.Eventually(t, func() bool {

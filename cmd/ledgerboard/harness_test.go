@@ -101,9 +101,7 @@ func newStorage(t *testing.T) storage {
 // running service.
 func (p *process) storageSettings(t *testing.T) storage {
 	t.Helper()
-	brokers, err := p.Brokers(t.Context())
-	require.NoError(t, err)
-	return storage{DataDir: p.DataDir, DatabaseURL: p.settings.DatabaseURL, KafkaBrokers: brokers}
+	return storage{DataDir: p.DataDir, DatabaseURL: p.settings.DatabaseURL, KafkaBrokers: p.Brokers()}
 }
 
 func withService(t *testing.T, at storage, use func(a *process, base string)) {

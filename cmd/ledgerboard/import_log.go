@@ -40,14 +40,13 @@ func (i *importRun) open(ctx context.Context) (err error) {
 		}
 	}
 	i.parts = app.NewParts(config)
-	i.log, err = i.parts.Log(ctx)
-	switch {
+	switch err := i.parts.OpenLog(ctx); {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
-		i.log = nil
 		return nil
 	case err != nil:
 		return err
 	}
+	i.log = i.parts.Log
 	if seals {
 		if err := i.openSecrets(ctx); err != nil {
 			return err
@@ -65,16 +64,15 @@ func (i *importRun) openSecrets(ctx context.Context) error {
 	if err := i.parts.Migrate(ctx); err != nil {
 		return err
 	}
-	tables, err := i.parts.Tables(ctx)
-	if err != nil {
+	if err := i.parts.OpenDatabase(ctx); err != nil {
 		return err
 	}
-	live, err := projections.Live(ctx, tables, projectors.All())
+	live, err := projections.Live(ctx, i.parts.ReadPool, projectors.All())
 	if err != nil {
 		return err
 	}
 	if live { // otherwise nothing has been folded yet, and no connection is known
-		i.use.Places = directory.Connections{Pool: tables}
+		i.use.Places = directory.Connections{Pool: i.parts.ReadPool}
 	}
 	secrets, err := i.parts.Secrets(ctx)
 	if err == nil {

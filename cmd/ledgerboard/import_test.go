@@ -280,8 +280,8 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
 	parts := app.NewParts(installation{storage{DataDir: dir}, quiet}.config(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
-	log, err := parts.Log(t.Context())
-	require.NoError(t, err)
+	require.NoError(t, parts.OpenLog(t.Context()))
+	log := parts.Log
 	ends := map[string]int64{}
 	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
 		ranges, _, err := log.Ranges(t.Context(), topic)
@@ -444,8 +444,8 @@ func eachRecord(t *testing.T, at storage, topic string, each func(domain.Recorde
 	t.Helper()
 	parts := app.NewParts(installation{at, quiet}.config(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
-	log, err := parts.Log(t.Context())
-	require.NoError(t, err)
+	require.NoError(t, parts.OpenLog(t.Context()))
+	log := parts.Log
 	require.NoError(t, app.ScanTopic(t.Context(), log, topic, func(r domain.Recorded, err error) {
 		require.NoError(t, err)
 		each(r)

@@ -73,9 +73,10 @@ func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error
 	config := i.config(i.logger(i.out))
 	config.Existing = true
 	i.parts = app.NewParts(config)
-	if i.log, err = i.parts.Log(ctx); err != nil {
+	if err := i.parts.OpenLog(ctx); err != nil {
 		return found, err
 	}
+	i.log = i.parts.Log
 	found.accounts = map[int64]bool{}
 	err = i.scanImports(ctx, i.Withdraw, func(_ string, r domain.Recorded) {
 		if account, err := strconv.ParseInt(r.Key, 10, 64); err == nil {

@@ -66,11 +66,10 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 			"(POST /api/users):\n%s", result.ExpiresAt.Format(time.RFC3339), result.Token)
 	}
 	err = withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
-		log, err := parts.Log(ctx)
-		if err != nil {
+		if err := parts.OpenLog(ctx); err != nil {
 			return err
 		}
-		return c.makeAgency(ctx, log, agency, person)
+		return c.makeAgency(ctx, parts.Log, agency, person)
 	})
 	if err != nil {
 		return err

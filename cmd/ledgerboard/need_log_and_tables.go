@@ -58,10 +58,9 @@ func (i installation) withExistingParts(s streams, do func(*app.Parts) error) er
 
 func (i installation) withExistingLog(ctx context.Context, s streams, do func(*eventlog.Log) error) error {
 	return i.withExistingParts(s, func(parts *app.Parts) error {
-		log, err := parts.Log(ctx)
-		if err != nil {
+		if err := parts.OpenLog(ctx); err != nil {
 			return err
 		}
-		return do(log)
+		return do(parts.Log)
 	})
 }

@@ -36,7 +36,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.withRebuilds(s, func(parts *app.Parts) error {
-		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
+		if err := parts.OpenLog(ctx); err != nil { // fails before the database is changed
 			return err
 		}
 		// Migrations only add to the schemas, so running processes are not affected.

@@ -32,9 +32,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	a := newAudited(t, 1)
 	ours, err := vault.ParseKeys(fetchKey)
 	require.NoError(t, err)
-	kept, err := a.parts.Vault(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, ledgertest.Secrets(t, kept, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
+	require.NoError(t, ledgertest.Secrets(t, a.parts.KeptPool, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
 	s := addressedSettings(a.storage())
 	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{app.RoleAPI}
 	_, err = s.open(t.Context(), ledgertest.Quiet)
@@ -62,11 +60,9 @@ func TestStatus(t *testing.T) {
 		says(asked, nil, `^ready\n`, `(?m)^  ok  read model directory$`, `(?m)^  ok  changes of dashboards$`)
 		says(statusCommand{Own: addr}, nil, `^ready\n`) // nothing listens in its data directory
 		direct := statusCommand{Direct: true}
-		brokers, err := p.Brokers(t.Context())
-		require.NoError(t, err)
-		_, err = runCommand(t, statusCommand{installation: installation{settings.Storage, settings.logging}, Direct: true})
+		_, err := runCommand(t, statusCommand{installation: installation{settings.Storage, settings.logging}, Direct: true})
 		require.ErrorIs(t, err, embedded.ErrLocked)
-		settings.KafkaBrokers = brokers
+		settings.KafkaBrokers = p.Brokers()
 		says(direct, nil, `^ready\n`, `(?m)^directory +g1 +all \d+ +0 +0`)
 		direct.All = true
 		says(direct, nil, `(?m)^directory +g1 +0 +0 +0 +0 +0`)

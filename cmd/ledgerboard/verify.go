@@ -95,14 +95,14 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 func (c verifyCommand) readLog(
 	ctx context.Context, s streams, parts *app.Parts, cfg proof.VerifyConfig,
 ) (report proof.Report, err error) {
-	log, err := parts.Log(ctx)
+	err = parts.OpenLog(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
 		return proof.Report{Agency: cfg.Parent, Findings: []proof.Finding{{Detail: noLog(err)}}}, nil
 	}
 	if err != nil {
 		return report, err
 	}
-	ranges, _, err := log.Ranges(ctx, domain.TopicDashboards)
+	ranges, _, err := parts.Log.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {
 		return report, err
 	}
@@ -113,7 +113,7 @@ func (c verifyCommand) readLog(
 	bar := newProgress(s.Err, "verify", int(total))
 	defer bar.end()
 	var mu sync.Mutex
-	cfg.Source = log
+	cfg.Source = parts.Log
 	cfg.Progress = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -43,11 +43,10 @@ var auditedAgencies = []string{"aa0000000000000000000001", "aa000000000000000000
 func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
 	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
-	var err error
 	a.parts = app.NewParts(app.Config{Storage: app.Storage{DatabaseURL: a.db.URL}, Embedded: embedded.Directory{Path: a.dir}})
 	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
-	a.log, err = a.parts.Log(t.Context())
-	require.NoError(t, err)
+	require.NoError(t, a.parts.OpenLog(t.Context()))
+	a.log = a.parts.Log
 	var drafts []domain.Draft
 	for n := range changes {
 		drafts = append(drafts, a.change(t, auditedAgencies[n%len(auditedAgencies)]))
@@ -121,8 +120,7 @@ func (a *audited) newSigner(t *testing.T) *proof.Signer {
 }
 
 func (a *audited) storage() storage {
-	brokers, _ := a.parts.Brokers(context.Background()) // started
-	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL}
+	return storage{DataDir: a.dir, KafkaBrokers: a.parts.Brokers(), DatabaseURL: a.db.URL}
 }
 
 func (a *audited) settings(t *testing.T, roles ...string) settings {

@@ -18,8 +18,8 @@ import (
 
 // BackupSource opens the log for a backup, even if its topics have unsafe settings.
 func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.TopicSpec, error) {
-	log, err := p.openLog(ctx)
-	return log, p.brokers.value.topics, err
+	err := p.openLog(ctx)
+	return p.Log, p.topics, err
 }
 
 // NoteBackup stores the time at which a backup finished, for the metric of its age. Without a
@@ -28,23 +28,18 @@ func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
 	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return err
 	}
-	if err := p.checkOwner(ctx, p.log.value); err != nil {
+	if err := p.checkOwner(ctx); err != nil {
 		return err
 	}
-	kept, err := p.Vault(ctx)
-	if err != nil {
-		return err
-	}
-	return vault.Backups{Pool: kept}.Note(ctx, endedAt)
+	return vault.Backups{Pool: p.KeptPool}.Note(ctx, endedAt)
 }
 
 // RestoreTarget connects to the brokers to which a log is restored.
 func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
-	b, err := p.openBrokers(ctx)
-	if err != nil {
+	if err := p.openBrokers(ctx); err != nil {
 		return nil, err
 	}
-	target, err := eventlog.OpenTarget(ctx, p.logConfig(b))
+	target, err := eventlog.OpenTarget(ctx, p.logConfig())
 	if err == nil {
 		p.Add(func() error { target.Close(); return nil })
 	}
@@ -61,7 +56,7 @@ func (p *Parts) FoldedBeyond(
 	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return records, false, err
 	}
-	rows, _ := p.engine.value.Query(ctx, `
+	rows, _ := p.engine.Query(ctx, `
 		select g.topic, replace(coalesce(c.topic_id, g.topic_id)::text, '-', ''), c.partition, max(c.next_offset)
 		from lb_engine.generations g join lb_engine.checkpoints c using (projection, generation)
 		where g.state = 'live' and c.next_offset > 0 group by 1, 2, 3`)
@@ -92,7 +87,7 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 	}
 	// The record of the restore is appended later. If that record survives a crash, so must this
 	// change.
-	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error {
+	err := pg.Durably(ctx, p.engine, func(tx pgx.Tx) error {
 		if _, err := projections.DropAll(ctx, tx); err != nil {
 			return err
 		}
@@ -104,15 +99,14 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 	return nil
 }
 
-// hasTable reports whether there is a database, of any version, with the table. If so, it has
-// opened the engine's pool.
+// hasTable reports whether there is a database, of any version, with the table. If so, it has opened
+// the database.
 func (p *Parts) hasTable(ctx context.Context, name string) (exists bool, err error) {
 	if !p.config.hasDatabase() {
 		return false, nil
 	}
-	pool, err := p.enginePool(ctx)
-	if err == nil {
-		err = pool.QueryRow(ctx, `select to_regclass($1) is not null`, name).Scan(&exists)
+	if err = p.OpenDatabase(ctx); err == nil {
+		err = p.engine.QueryRow(ctx, `select to_regclass($1) is not null`, name).Scan(&exists)
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for tables: %w", err)
@@ -124,12 +118,11 @@ func (p *Parts) hasTable(ctx context.Context, name string) (exists bool, err err
 func (p *Parts) RecordRestore(
 	ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason,
 ) error {
-	log, err := p.safeLog(ctx) // the restored log may belong to the installation of a lost database
-	if err != nil {
+	if err := p.openSafeLog(ctx); err != nil { // the restored log may belong to the installation of a lost database
 		return err
 	}
 	acted := domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason}
-	return p.audit(log).Act(ctx, c, acted, func(context.Context) (commands.Effect, error) {
+	return p.audit().Act(ctx, c, acted, func(context.Context) (commands.Effect, error) {
 		return commands.Effect{}, nil
 	})
 }

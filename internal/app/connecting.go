@@ -50,9 +50,7 @@ func (s *Service) openPlatforms(ctx context.Context) error {
 	if s.config.Has(RoleFetcher) {
 		fetch := c
 		fetch.Collect.Ready = s.fetchable
-		if s.Fetcher, err = s.newFetcher(ctx, fetch, network); err != nil {
-			return err
-		}
+		s.Fetcher = s.newFetcher(fetch, network)
 	}
 	if s.config.Connects() {
 		s.Connect = s.newConnect(c.Now, network.clients, s.secrets)

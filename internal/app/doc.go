@@ -9,9 +9,9 @@
 //
 // # Invariants
 //
-//   - [Parts] opens each part once and closes all parts in reverse order. No other package
-//     opens the log, the database or the vault of a process. [Open] assembles a service from the
-//     parts.
+//   - No other package opens the log or the database of a process: [Open] opens those of a service, in
+//     order, and a command opens its own with [Parts.OpenLog] and [Parts.OpenDatabase]. [Parts.Close]
+//     closes all in reverse order.
 //   - The package does not read the environment and does not print. Callers pass settings and
 //     report errors.
 //   - [Open] starts no background work. [Service.Follow], [Service.Stream], [Service.Fold] and

@@ -21,7 +21,8 @@ import (
 
 // RunReactors runs only the reactors of a process.
 func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashboards, streams *stream.Hub) error {
-	s := &Service{Parts: NewParts(Config{}), Log: log, Updates: updates, streams: streams}
+	s := &Service{Parts: NewParts(Config{}), Updates: updates, streams: streams}
+	s.Log = log
 	return s.runReactors(ctx)
 }
 

@@ -45,43 +45,38 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if err := p.OpenLog(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := p.Secrets(ctx); err != nil {
+		return nil, err
+	}
 	network, err := p.openNetwork(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return p.newFetcher(ctx, c, network)
+	return p.newFetcher(c, network), nil
 }
 
-func (p *Parts) newFetcher(ctx context.Context, c FetchConfig, network *network) (*Fetcher, error) {
-	log, vaultPool, err := p.logAndVault(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tables, err := p.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	secrets, err := p.Secrets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pauses := vault.Pauses{Pool: vaultPool}
+// newFetcher returns a fetcher of open parts.
+func (p *Parts) newFetcher(c FetchConfig, network *network) *Fetcher {
+	pauses := vault.Pauses{Pool: p.KeptPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
 	f := &Fetcher{states: vault.Fetching{Pool: network.states}}
-	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, secrets
-	c.Collect.Log, c.Collect.Operations = log, log
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: p.ReadPool}, f.states, p.secrets
+	c.Collect.Log, c.Collect.Operations = p.Log, p.Log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.config.Logger
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
 	c.Collect.Pauses = pauses.List
 	job := &pictureJob{
-		kept: vault.NewPictures(network.states, p.keys), contents: readmodels.Contents{Pool: tables},
+		kept: vault.NewPictures(network.states, p.keys), contents: readmodels.Contents{Pool: p.ReadPool},
 		taker: pictures.New(c.Pictures), pauses: pauses, now: c.Now, log: p.config.Logger,
 	}
 	c.Collect.Pictures = job.take
 	f.Collector = collect.New(c.Collect)
-	return f, nil
+	return f
 }
 
 // network contains the platform clients and the quotas, which fetchers and sign-ins share.

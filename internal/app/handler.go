@@ -60,7 +60,7 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 		Entities:          &directory.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
 			History: audited,
-			Records: s.audit(s.Log),
+			Records: s.audit(),
 			Proofs:  proof.NewProver(s.Log, c.CheckpointVerifiers),
 		},
 		Directory: &api.DirectoryDeps{
@@ -113,7 +113,7 @@ func (s *Service) console(served *api.Server, callers api.Authenticator, provide
 	c := s.config
 	deps := console.Deps{
 		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: c.Logger, Now: time.Now,
-		RecordView: s.audit(s.Log).RecordRead,
+		RecordView: s.audit().RecordRead,
 	}
 	if s.Connect != nil {
 		deps.Platforms = s.Connect.Platforms()

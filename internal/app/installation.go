@@ -14,14 +14,14 @@ import (
 // claimLog makes sure that the log belongs to the installation of the database. The first start
 // claims the log. If two installations claim it at once, the order in the log decides.
 func (p *Parts) claimLog(ctx context.Context) error {
-	log, own, err := p.logAndInstallation(ctx)
+	own, err := p.openInstallation(ctx)
 	if err != nil {
 		return err
 	}
-	owner, seen, err := readOwner(ctx, log, own)
+	owner, seen, err := readOwner(ctx, p.Log, own)
 	if err == nil && owner == "" {
-		if err = appendClaim(ctx, log, domain.InstallationClaimed{ID: own.ID}); err == nil {
-			owner, seen, err = readOwner(ctx, log, own)
+		if err = appendClaim(ctx, p.Log, domain.InstallationClaimed{ID: own.ID}); err == nil {
+			owner, seen, err = readOwner(ctx, p.Log, own)
 		}
 	}
 	if err != nil {
@@ -31,7 +31,7 @@ func (p *Parts) claimLog(ctx context.Context) error {
 		return belongsTo(owner)
 	}
 	p.owned = true
-	return seen.Save(ctx, p.vault.value)
+	return seen.Save(ctx, p.KeptPool)
 }
 
 func belongsTo(owner string) error {
@@ -43,19 +43,19 @@ func belongsTo(owner string) error {
 
 // checkOwner returns an error if the log belongs to another installation than the database. A
 // process without a database can append to any log.
-func (p *Parts) checkOwner(ctx context.Context, log *eventlog.Log) error {
+func (p *Parts) checkOwner(ctx context.Context) error {
 	if p.owned || !p.config.hasDatabase() {
 		return nil
 	}
 	var own vault.Installation // stays zero if the database is new
 	migrated, err := p.hasTable(ctx, "kept.installation")
 	if err == nil && migrated {
-		_, own, err = p.logAndInstallation(ctx)
+		own, err = p.openInstallation(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	owner, seen, err := readOwner(ctx, log, own)
+	owner, seen, err := readOwner(ctx, p.Log, own)
 	switch {
 	case err != nil || owner == "":
 		return err
@@ -63,7 +63,7 @@ func (p *Parts) checkOwner(ctx context.Context, log *eventlog.Log) error {
 		return belongsTo(owner)
 	}
 	p.owned = true
-	return seen.Save(ctx, p.vault.value)
+	return seen.Save(ctx, p.KeptPool)
 }
 
 // AdoptLog makes the installation of the database the owner of a log whose owner's database is
@@ -72,11 +72,11 @@ func (p *Parts) checkOwner(ctx context.Context, log *eventlog.Log) error {
 func (p *Parts) AdoptLog(
 	ctx context.Context, c commands.Caller, ask func(owner string) (domain.Reason, error),
 ) (adopted bool, err error) {
-	log, own, err := p.logAndInstallation(ctx)
+	own, err := p.openInstallation(ctx)
 	if err != nil {
 		return false, err
 	}
-	owner, _, err := readOwner(ctx, log, own)
+	owner, _, err := readOwner(ctx, p.Log, own)
 	if err != nil || owner == "" || owner == own.ID {
 		return false, err
 	}
@@ -85,8 +85,8 @@ func (p *Parts) AdoptLog(
 		return false, err
 	}
 	acted := domain.OperatorActed{Action: domain.ActionLogAdopted, Reason: reason}
-	return true, p.audit(log).Act(ctx, c, acted, func(ctx context.Context) (commands.Effect, error) {
-		err := appendClaim(ctx, log, domain.InstallationClaimed{ID: own.ID, Replaces: owner})
+	return true, p.audit().Act(ctx, c, acted, func(ctx context.Context) (commands.Effect, error) {
+		err := appendClaim(ctx, p.Log, domain.InstallationClaimed{ID: own.ID, Replaces: owner})
 		if err == nil {
 			err = p.claimLog(ctx) // refused if another database was faster
 		}
@@ -94,17 +94,14 @@ func (p *Parts) AdoptLog(
 	})
 }
 
-func (p *Parts) logAndInstallation(ctx context.Context) (*eventlog.Log, vault.Installation, error) {
-	log, err := p.safeLog(ctx)
-	if err != nil {
-		return nil, vault.Installation{}, err
+func (p *Parts) openInstallation(ctx context.Context) (own vault.Installation, err error) {
+	if err := p.openSafeLog(ctx); err != nil {
+		return own, err
 	}
-	kept, err := p.Vault(ctx)
-	if err != nil {
-		return nil, vault.Installation{}, err
+	if err := p.OpenDatabase(ctx); err != nil {
+		return own, err
 	}
-	own, err := vault.ReadInstallation(ctx, kept)
-	return log, own, err
+	return vault.ReadInstallation(ctx, p.KeptPool)
 }
 
 func appendClaim(ctx context.Context, log *eventlog.Log, claim domain.InstallationClaimed) error {

@@ -78,9 +78,8 @@ func (k *sharedKafka) log(prefix string) *eventlog.Log {
 	k.t.Helper()
 	parts := app.NewParts(k.config(&pgtest.DB{}, prefix))
 	k.t.Cleanup(func() { require.NoError(k.t, parts.Close()) })
-	log, err := parts.Log(k.t.Context())
-	require.NoError(k.t, err)
-	return log
+	require.NoError(k.t, parts.OpenLog(k.t.Context()))
+	return parts.Log
 }
 
 // state returns the ends of all topics, and the consumer groups.

@@ -36,7 +36,7 @@ func observe(s *Service) (err error) {
 			return err
 		}
 	}
-	s.topics, err = observeTopics(s.registered, s.config.Logger)
+	s.topicsHealth, err = observeTopics(s.registered, s.config.Logger)
 	return err
 }
 

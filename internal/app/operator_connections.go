@@ -15,25 +15,17 @@ import (
 
 // Connections lists the connected accounts and how they are read.
 func (o *Operators) Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return directory.Connections{Pool: tables}.Readings(ctx, q, time.Now())
+	return directory.Connections{Pool: o.tables}.Readings(ctx, q, time.Now())
 }
 
 // connection returns the target with an id, which must have the canonical decimal form by which
 // pauses are stored. A paused connection may no longer exist.
 func (o *Operators) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return on, err
-	}
 	id, err := strconv.ParseInt(name, 10, 64)
 	if err != nil || strconv.FormatInt(id, 10) != name {
 		id = 0 // no connection has id 0
 	}
-	place, err := directory.Connections{Pool: tables}.TokenPlace(ctx, id)
+	place, err := directory.Connections{Pool: o.tables}.TokenPlace(ctx, id)
 	if errors.Is(err, directory.ErrConnectionNotFound) {
 		var paused bool
 		if paused, err = o.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {

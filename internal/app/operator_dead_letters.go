@@ -74,13 +74,9 @@ func (o *Operators) SkipEvent(
 ) (operator.StreamFolded, error) {
 	return o.foldStream(ctx, c, id, domain.ActionEventSkipped, reason,
 		func(ctx context.Context, letter operator.DeadLetter, _ *projections.Engine) error {
-			tables, err := o.tables(ctx)
-			if err != nil {
-				return err
-			}
 			config := o.changes
 			// It polls the tables: this Progress is not connected.
-			config.Store = &readmodels.Dashboards{Pool: tables, Progress: pg.NewProgress()}
+			config.Store = &readmodels.Dashboards{Pool: o.tables, Progress: pg.NewProgress()}
 			c.ParentAccount = letter.Stream
 			return commands.NewDashboards(config).Skip(ctx, commands.SkipEvent{Caller: c, Version: letter.StoppedAt, Reason: reason})
 		})

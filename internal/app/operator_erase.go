@@ -50,11 +50,7 @@ func (o *Operators) Erase(ctx context.Context, c commands.Caller, in api.Erase) 
 	if err != nil {
 		return report, err
 	}
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return report, err
-	}
-	people := directory.People{Pool: tables}
+	people := directory.People{Pool: o.tables}
 	erase := commands.ErasePerson{
 		By: c, Append: o.log.AppendBulk, Kept: vault.NewEraser(o.kept), Order: in.Order, Now: time.Now,
 		Contents: people.ContentsOf,
@@ -91,11 +87,7 @@ func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err e
 	if err := awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "Nothing was erased. "); err != nil {
 		return e, err
 	}
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return e, err
-	}
-	people := directory.People{Pool: tables}
+	people := directory.People{Pool: o.tables}
 	e.person, err = o.Person(ctx, in.User, in.Member)
 	if e.erasedBefore = errors.Is(err, directory.ErrPersonNotFound); err != nil && !e.erasedBefore {
 		return e, err

@@ -22,11 +22,7 @@ import (
 // Person finds the ids of a person by member number or, if that is 0, by user id. If there is no
 // such person, the error is [directory.ErrPersonNotFound].
 func (o *Operators) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return domain.Person{}, err
-	}
-	people := directory.People{Pool: tables}
+	people := directory.People{Pool: o.tables}
 	if member != 0 {
 		return people.OfMember(ctx, member)
 	}
@@ -37,10 +33,6 @@ func (o *Operators) Person(ctx context.Context, user string, member int64) (doma
 func (o *Operators) ExportPerson(
 	ctx context.Context, c commands.Caller, user string, member int64, reason domain.Reason, out io.Writer,
 ) (sections string, err error) {
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return "", err
-	}
 	person, err := o.Person(ctx, user, member)
 	if err != nil {
 		return "", err
@@ -60,7 +52,7 @@ func (o *Operators) ExportPerson(
 		}
 	}
 	err = o.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
-		counts, err := directory.People{Pool: tables}.Export(ctx, out, head, person)
+		counts, err := directory.People{Pool: o.tables}.Export(ctx, out, head, person)
 		if err != nil {
 			return err
 		}
@@ -110,11 +102,7 @@ var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 // candidate returns the user whom a sign-in link would sign in, according to the current directory.
 // If the link would not work, the error has code [domain.CodeUnprocessable].
 func (o *Operators) candidate(ctx context.Context, user string) (signin.Person, error) {
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return signin.Person{}, err
-	}
-	p, active, err := signin.ActiveUser(ctx, directory.People{Pool: tables}.UserStatus, user)
+	p, active, err := signin.ActiveUser(ctx, directory.People{Pool: o.tables}.UserStatus, user)
 	if err == nil && !active {
 		err = errNobodyToSignIn
 	}

@@ -27,19 +27,18 @@ type Operators struct {
 	Issuer    string // of the identity provider with which people sign in; "": none
 
 	engine, kept *pgxpool.Pool // of schemas lb_engine and kept
-	// tables opens the read models, which may not exist yet: operators must see problems even then.
-	tables      func(context.Context) (*pgxpool.Pool, error)
-	generations *projections.Generations
-	pauses      vault.Pauses
-	log         *eventlog.Log // topics may have unsafe settings
-	registry    *domain.Registry
-	engines     []*projections.Engine
-	changes     commands.DashboardsConfig // without Store; for skips, which are dashboard commands
-	records     *commands.Audit
-	acted       func(context.Context) // called after each action; may be nil
+	tables       *pgxpool.Pool // of the read models, which may not exist yet: operators must see problems even then
+	generations  *projections.Generations
+	pauses       vault.Pauses
+	log          *eventlog.Log // topics may have unsafe settings
+	registry     *domain.Registry
+	engines      []*projections.Engine
+	changes      commands.DashboardsConfig // without Store; for skips, which are dashboard commands
+	records      *commands.Audit
+	acted        func(context.Context) // called after each action; may be nil
 }
 
-func newOperators(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Operators {
+func newOperators(engine, kept, tables *pgxpool.Pool) *Operators {
 	return &Operators{
 		engine: engine, kept: kept, tables: tables,
 		generations: projections.NewGenerations(engine), pauses: vault.Pauses{Pool: kept},
@@ -103,11 +102,7 @@ func (o *Operators) Topics(ctx context.Context) ([]operator.Topic, error) {
 func (o *Operators) Actions(
 	ctx context.Context, limit int, cursor string,
 ) (actions []operator.RecordedAction, meta readmodels.TrailMeta, err error) {
-	tables, err := o.tables(ctx)
-	if err != nil {
-		return nil, meta, err
-	}
-	actions, meta, err = readmodels.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
+	actions, meta, err = readmodels.OperatorActions(ctx, o.tables, readmodels.Page{Limit: limit, Cursor: cursor})
 	if err != nil {
 		return nil, meta, err
 	}

@@ -19,26 +19,32 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Parts are the backends of a process. Each part is opened on first use; [Parts.Close] closes all
-// of them in reverse order. Parts must be used by only one goroutine at a time.
+// Parts are the backends of a process. [Open] opens those of a service in order; a command opens what it
+// needs. Each is opened once, and [Parts.Close] closes all of them in reverse order. Parts must be used
+// by only one goroutine at a time.
 type Parts struct {
+	Log      *eventlog.Log // opened by [Parts.OpenLog]
+	ReadPool *pgxpool.Pool // read-only, for the read models in the versions of this program; opened by [Parts.OpenDatabase]
+	KeptPool *pgxpool.Pool // for schema kept, which contains the data that the log must not contain; likewise
+
 	config     Config
 	registered *registrations
 	events     *domain.Registry
-	ended      <-chan struct{} // nil: no embedded database
-	progress   *pg.Progress    // connected by [Parts.Listen]
+	progress   *pg.Progress // connected by [Parts.Listen]
 	undo       []func() error
 
-	brokers       part[brokers]
-	database      part[string]
-	log           part[*eventlog.Log]
-	unsafe        error // result of the topic check when the log was opened
-	owned         bool  // the log belongs to the installation of the database
-	tables        part[*pgxpool.Pool]
-	engines       part[[]*projections.Engine] // of all projections
-	engine, vault part[*pgxpool.Pool]
-	keys          vault.Keyring  // opened by [Parts.Secrets]; nil: none is configured
-	secrets       *vault.Secrets // likewise
+	brokers     []string
+	topics      []eventlog.TopicSpec
+	unsafe      error // result of the topic check when the log was opened
+	owned       bool  // the log belongs to the installation of the database
+	databaseURL string
+	ended       <-chan struct{} // nil: no embedded database
+	// engine is the pool of schema lb_engine, which the projection engine uses. Each generation that is
+	// folded has an additional pool.
+	engine  *pgxpool.Pool
+	engines []*projections.Engine // of all projections
+	keys    vault.Keyring         // opened by [Parts.Secrets]; nil: none is configured
+	secrets *vault.Secrets        // likewise
 }
 
 // NewParts returns parts that are not open yet.
@@ -65,77 +71,56 @@ func (p *Parts) Close() error {
 	return errors.Join(errs...)
 }
 
-type part[T any] struct {
-	opened bool
-	value  T
-}
-
-func (p *part[T]) get(open func() (T, error)) (T, error) {
-	if p.opened {
-		return p.value, nil
-	}
-	value, err := open()
-	if err == nil {
-		p.opened, p.value = true, value
-	}
-	return value, err
-}
-
 // Topics returns the definitions of the log's topics.
 func Topics() ([]eventlog.TopicSpec, error) { return eventlog.ParseTopics(deploy.Topics()) }
 
-type brokers struct {
-	addrs  []string
-	topics []eventlog.TopicSpec
+func (p *Parts) openBrokers(ctx context.Context) (err error) {
+	if p.brokers != nil {
+		return nil
+	}
+	if p.topics, err = Topics(); err != nil {
+		return err
+	}
+	if len(p.config.KafkaBrokers) > 0 {
+		p.brokers = p.config.KafkaBrokers
+		return nil
+	}
+	addrs, settings, stop, err := p.config.Embedded.StartBroker(ctx)
+	if err != nil {
+		return err
+	}
+	p.Add(stop)
+	p.brokers, p.topics = addrs, eventlog.OnOneBroker(p.topics, settings)
+	return nil
 }
 
-func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
-	return p.brokers.get(func() (b brokers, err error) {
-		b.addrs = p.config.KafkaBrokers
-		if b.topics, err = Topics(); err != nil || len(b.addrs) > 0 {
-			return b, err
-		}
-		addrs, settings, stop, err := p.config.Embedded.StartBroker(ctx)
-		if err != nil {
-			return b, err
-		}
-		p.Add(stop)
-		b.addrs, b.topics = addrs, eventlog.OnOneBroker(b.topics, settings)
-		return b, nil
-	})
-}
-
-func (p *Parts) logConfig(b brokers) eventlog.Config {
+func (p *Parts) logConfig() eventlog.Config {
 	secure, credentials := p.config.Connection()
 	return eventlog.Config{
-		Brokers: b.addrs, Topics: b.topics, TLS: secure, SASL: credentials, Prefix: p.config.TopicPrefix,
+		Brokers: p.brokers, Topics: p.topics, TLS: secure, SASL: credentials, Prefix: p.config.TopicPrefix,
 		Registry: p.events, Logger: p.config.Logger,
 	}
 }
 
-// Brokers returns the addresses of the brokers.
-func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
-	b, err := p.openBrokers(ctx)
-	return b.addrs, err
-}
+// Brokers returns the addresses of the brokers of an open log.
+func (p *Parts) Brokers() []string { return p.brokers }
 
-// DatabaseURL returns the URL of the database.
-func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
-	return p.database.get(func() (string, error) {
-		if p.config.DatabaseURL != "" {
-			if open := pg.IsUnencrypted(p.config.DatabaseURL); open != "" {
-				p.config.Logger.WarnContext(ctx, open)
-			}
-			return p.config.DatabaseURL, nil
+// DatabaseURL returns the URL of the database. It starts the embedded one.
+func (p *Parts) DatabaseURL(ctx context.Context) (_ string, err error) {
+	switch {
+	case p.databaseURL != "":
+	case p.config.DatabaseURL != "":
+		p.databaseURL = p.config.DatabaseURL
+		if open := pg.IsUnencrypted(p.databaseURL); open != "" {
+			p.config.Logger.WarnContext(ctx, open)
 		}
-		url, ended, stop, err := p.config.Embedded.StartPostgres(ctx)
-		if err != nil {
-			return "", err
+	default:
+		var stop func() error
+		if p.databaseURL, p.ended, stop, err = p.config.Embedded.StartPostgres(ctx); err == nil {
+			p.Add(stop)
 		}
-		p.Add(stop)
-		p.ended = ended
-		return url, nil
-	})
+	}
+	return p.databaseURL, err
 }
 
 // Watch waits until the embedded database exits, and then returns an error. It returns nil when ctx
@@ -149,50 +134,48 @@ func (p *Parts) Watch(ctx context.Context) error {
 	}
 }
 
-// Log connects to the log and creates missing topics. It returns an error if a topic has unsafe
+// OpenLog connects to the log and creates missing topics. It returns an error if a topic has unsafe
 // settings, and, unless only existing topics are read, if the log belongs to the installation of
 // another database.
-func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
-	if _, err := p.safeLog(ctx); err != nil {
-		return nil, err
+func (p *Parts) OpenLog(ctx context.Context) error {
+	if err := p.openSafeLog(ctx); err != nil {
+		return err
 	}
-	return p.ownLog(ctx)
+	return p.openOwnLog(ctx)
 }
 
-// ownLog is like Log but accepts unsafe topics, so that operators can inspect and repair a log.
-func (p *Parts) ownLog(ctx context.Context) (*eventlog.Log, error) {
-	log, err := p.openLog(ctx)
-	if err == nil && !p.config.Existing {
-		err = p.checkOwner(ctx, log)
+// openOwnLog is like OpenLog but accepts unsafe topics, so that operators can inspect and repair a log.
+func (p *Parts) openOwnLog(ctx context.Context) error {
+	if err := p.openLog(ctx); err != nil || p.config.Existing {
+		return err
 	}
-	return log, err
+	return p.checkOwner(ctx)
 }
 
-// safeLog is like Log but accepts the log of any installation.
-func (p *Parts) safeLog(ctx context.Context) (*eventlog.Log, error) {
-	log, err := p.openLog(ctx)
+// openSafeLog is like OpenLog but accepts the log of any installation.
+func (p *Parts) openSafeLog(ctx context.Context) error {
+	err := p.openLog(ctx)
 	if err == nil && p.unsafe != nil {
-		return nil, fmt.Errorf("open the log: %w", p.unsafe)
+		return fmt.Errorf("open the log: %w", p.unsafe)
 	}
-	return log, err
+	return err
 }
 
-func (p *Parts) openLog(ctx context.Context) (*eventlog.Log, error) {
-	return p.log.get(func() (*eventlog.Log, error) {
-		b, err := p.openBrokers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		config := p.logConfig(b)
-		config.Existing, config.Metrics = p.config.Existing, p.registered
-		config.Unsafe = func(findings error) { p.unsafe = findings }
-		log, err := eventlog.Open(ctx, config)
-		if err != nil {
-			return nil, fmt.Errorf("open the log: %w", err)
-		}
-		p.Add(log.Close)
-		return log, nil
-	})
+func (p *Parts) openLog(ctx context.Context) (err error) {
+	if p.Log != nil {
+		return nil
+	}
+	if err := p.openBrokers(ctx); err != nil {
+		return err
+	}
+	config := p.logConfig()
+	config.Existing, config.Metrics = p.config.Existing, p.registered
+	config.Unsafe = func(findings error) { p.unsafe = findings }
+	if p.Log, err = eventlog.Open(ctx, config); err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	p.Add(p.Log.Close)
+	return nil
 }
 
 // Migrate migrates all schemas to this version. If there is nothing to migrate, the database user
@@ -233,45 +216,33 @@ func (p *Parts) namingLocks(ctx context.Context, do func() error) error {
 	return err
 }
 
-// Tables returns a read-only pool for the read models, in the versions of this program.
-func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.tables.get(func() (*pgxpool.Pool, error) {
-		return p.openPool(ctx, "tables", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
-			var params map[string]string
-			conns := int32(24)
-			if len(p.config.Roles) > 0 && !p.config.Has(RoleAPI) {
-				conns = 8 // enough without requests
-			}
-			if p.config.Subscriptions == SubscriptionsNone {
-				params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
-			}
-			return projections.OpenTables(ctx, url, projectors.All(), conns, params)
-		})
-	})
-}
-
-// enginePool returns the pool of schema lb_engine, which the projection engine uses. Each generation
-// that is folded has an additional pool.
-func (p *Parts) enginePool(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.engine.get(func() (*pgxpool.Pool, error) {
-		return p.openPool(ctx, "engine", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
-			return projections.OpenEnginePool(ctx, url, 12)
-		})
-	})
-}
-
-// Vault returns the pool of schema kept, which contains the data that the log must not contain.
-func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.vault.get(func() (*pgxpool.Pool, error) { return p.openPool(ctx, "kept", vault.Open) })
-}
-
-func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, error) {
-	log, err := p.Log(ctx)
-	if err != nil {
-		return nil, nil, err
+// OpenDatabase opens the pools of the database, of any version.
+func (p *Parts) OpenDatabase(ctx context.Context) (err error) {
+	if p.engine != nil {
+		return nil
 	}
-	vaultPool, err := p.Vault(ctx)
-	return log, vaultPool, err
+	if p.KeptPool, err = p.openPool(ctx, "kept", vault.Open); err != nil {
+		return err
+	}
+	if p.ReadPool, err = p.openPool(ctx, "tables", p.config.openTables); err != nil {
+		return err
+	}
+	p.engine, err = p.openPool(ctx, "engine", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
+		return projections.OpenEnginePool(ctx, url, 12)
+	})
+	return err
+}
+
+func (c Config) openTables(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	var params map[string]string
+	conns := int32(24)
+	if len(c.Roles) > 0 && !c.Has(RoleAPI) {
+		conns = 8 // enough without requests
+	}
+	if c.Subscriptions == SubscriptionsNone {
+		params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
+	}
+	return projections.OpenTables(ctx, url, projectors.All(), conns, params)
 }
 
 func (p *Parts) openPool(
@@ -295,7 +266,7 @@ func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	if p.secrets != nil {
 		return p.secrets, nil
 	}
-	pool, err := p.Vault(ctx)
+	err := p.OpenDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +275,7 @@ func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 			return nil, fmt.Errorf("%s: %w", p.config.setting("SecretsKey"), err)
 		}
 	}
-	secrets, err := vault.NewSecrets(pool, p.keys)
+	secrets, err := vault.NewSecrets(p.KeptPool, p.keys)
 	if err == nil {
 		err = secrets.Check(ctx)
 	}

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -19,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -83,7 +79,7 @@ func (s *Service) checkLog(takesRecords func(context.Context) error) func(contex
 			code := s.Log.Refuses(topic)
 			reasons = append(reasons, reasonIf(code != "", operator.HealthAppendRefused, "topic", topic, "error", code)...)
 		}
-		return append(reasons, reasonIf(s.topics.Unsafe(), operator.HealthTopicsUnsafe)...)
+		return append(reasons, reasonIf(s.topicsHealth.Unsafe(), operator.HealthTopicsUnsafe)...)
 	}
 }
 
@@ -184,14 +180,6 @@ func (s *Service) readings() (readings []operator.ReadingPace) {
 // Stop makes the process report that it is not ready, so that load balancers stop sending requests.
 func (s *Service) Stop() { s.stopping.Store(true) }
 
-func newMonitor(engines []*projections.Engine, pool *pgxpool.Pool, logger *slog.Logger) *monitor.Monitor {
-	return monitor.New(engines, monitor.Config{
-		People: projectors.Directory.Name, NoLog: projections.ErrNoLog, Logger: logger,
-		Folded:   func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, pool) },
-		Writable: func(ctx context.Context) (bool, error) { return pg.Writable(ctx, pool) },
-	})
-}
-
 // Health reads the health of an installation without asking a process. It takes some seconds to see
 // whether the tables advance. The error says why a part could not be opened.
 func Health(ctx context.Context, p *Parts) (operator.Health, error) {
@@ -199,11 +187,7 @@ func Health(ctx context.Context, p *Parts) (operator.Health, error) {
 		reasons := reasonIf(err != nil, code, "advice", pg.Advice(err))
 		return operator.HealthCheck{Name: name, OK: err == nil, Reasons: reasons}
 	}
-	_, logErr := p.openLog(ctx)
-	kept, databaseErr := p.Vault(ctx)
-	if databaseErr == nil {
-		databaseErr = kept.Ping(ctx)
-	}
+	logErr, databaseErr := p.openLog(ctx), p.OpenDatabase(ctx)
 	checks := []operator.HealthCheck{
 		check("log", operator.HealthBrokers, logErr), check("database", operator.HealthDatabase, databaseErr),
 	}
@@ -213,11 +197,10 @@ func Health(ctx context.Context, p *Parts) (operator.Health, error) {
 	if err := errors.Join(logErr, databaseErr); err != nil {
 		return operator.NewHealth(checks, []operator.ProjectionHealth{}, true), err
 	}
-	engines, err := p.anyEngines(ctx)
-	if err != nil {
+	if err := p.openEngines(ctx); err != nil {
 		return operator.Health{}, err
 	}
-	m := newMonitor(engines, p.engine.value, p.config.Logger)
+	m := p.newMonitor()
 	m.Check(ctx)
 	select {
 	case <-ctx.Done():
@@ -226,6 +209,6 @@ func Health(ctx context.Context, p *Parts) (operator.Health, error) {
 	m.Check(ctx)
 	health := operator.NewHealth(checks, m.Health(), true)
 	health.MayWrite = health.MayWrite && m.MayWrite(projectors.Dashboards.Name) == nil
-	health.Pauses, _ = vault.Pauses{Pool: kept}.List(ctx) // the database has just answered
+	health.Pauses, _ = vault.Pauses{Pool: p.KeptPool}.List(ctx) // the database has just answered
 	return health, nil
 }

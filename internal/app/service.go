@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,14 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -32,26 +29,20 @@ type Service struct {
 	*Parts
 	*upkeep
 
-	Log      *eventlog.Log
-	Monitor  *monitor.Monitor
-	ReadPool *pgxpool.Pool // for reading the read models
-	KeptPool *pgxpool.Pool // for schema kept
-
+	Monitor    *monitor.Monitor
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
 	Fetcher    *Fetcher              // nil without the role fetcher
 	Connect    *connect.Connect      // nil unless people connect accounts here
 	First      *commands.FirstAgency // creates the first agency in the console; nil: the console cannot create it
 
-	stopping  atomic.Bool
-	topics    *topicsHealth
-	engine    *pgxpool.Pool
-	operators *Operators
-	engines   []*projections.Engine
-	streams   *stream.Hub
-	ticketKey []byte
-	mainApp   *api.MainAppDeps           // nil if this process uses no tokens
-	versions  func() []platforms.Version // likewise
+	stopping     atomic.Bool
+	topicsHealth *topicsHealth
+	operators    *Operators
+	streams      *stream.Hub
+	ticketKey    []byte
+	mainApp      *api.MainAppDeps           // nil if this process uses no tokens
+	versions     func() []platforms.Version // likewise
 }
 
 // Open migrates the database to this version and opens everything that the process needs, but
@@ -65,7 +56,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		}
 	}()
 	// Open the log first, so that wrong settings are reported before the database is changed.
-	if s.Log, err = s.safeLog(ctx); err != nil {
+	if err := s.openSafeLog(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.Migrate(ctx); err != nil {
@@ -77,8 +68,8 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.namingLocks(ctx, func() error { return s.openReadSide(ctx) }); err != nil {
 		return nil, err
 	}
-	config := dashboardCommands(s.Log, s.brokers.value.topics)
-	config.Store, config.Logger = s.Dashboards, s.config.Logger
+	config := s.dashboardCommands()
+	config.Store = s.Dashboards
 	config.Gate = func() error { return s.Monitor.MayWrite(projectors.Dashboards.Name) } // as /readyz?for=writes
 	s.Updates = commands.NewDashboards(config)
 	s.openStreams()
@@ -91,19 +82,13 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 }
 
 func (s *Service) openReadSide(ctx context.Context) (err error) {
-	if s.KeptPool, err = s.Vault(ctx); err != nil {
+	if err := s.OpenDatabase(ctx); err != nil {
 		return err
 	}
 	if s.config.usesTokens() {
 		if _, err := s.Secrets(ctx); err != nil {
 			return err
 		}
-	}
-	if s.engine, err = s.enginePool(ctx); err != nil {
-		return err
-	}
-	if s.ReadPool, err = s.Tables(ctx); err != nil {
-		return err
 	}
 	if s.config.Has(RoleAPI) {
 		if s.ticketKey, err = vault.TicketKey(ctx, s.KeptPool); err != nil {
@@ -113,10 +98,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.operators, err = s.Operators(ctx); err != nil {
 		return err
 	}
-	if s.engines, err = s.anyEngines(ctx); err != nil {
-		return err
-	}
-	s.Monitor = newMonitor(s.engines, s.engine, s.config.Logger)
+	s.Monitor = s.newMonitor()
 	s.operators.acted = s.Monitor.Check
 	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,
@@ -156,24 +138,4 @@ func (s *Service) Fold(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
-}
-
-func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.DashboardsConfig {
-	partitions := PartitionsOf(topics, domain.TopicDashboards)
-	return commands.DashboardsConfig{
-		Log: log, Fits: log.Fits,
-		PartitionOf: func(parent string) int32 { return eventlog.PartitionOf([]byte(parent), partitions) },
-		EndOf: func(ctx context.Context, partition int32) (int64, error) {
-			ranges, _, err := log.Ranges(ctx, domain.TopicDashboards)
-			for _, r := range ranges {
-				if r.Partition == partition {
-					return r.End, nil
-				}
-			}
-			return 0, fmt.Errorf("read end of partition %d of topic %s: %w",
-				partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
-		},
-		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
-		Now:      time.Now,
-	}
 }

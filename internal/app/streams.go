@@ -57,7 +57,7 @@ func (s *Service) Follow(ctx context.Context) error {
 	for _, loop := range []func(context.Context){
 		s.Listen,
 		s.Monitor.Run,
-		func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topics.Checked) },
+		func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topicsHealth.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
 	}

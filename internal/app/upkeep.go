@@ -153,21 +153,19 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // EraseAgain repeats erasures after a restore. It returns how many records it appended.
 func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
-	log, vaultPool, err := p.logAndVault(ctx)
-	if err != nil {
+	if err := p.OpenLog(ctx); err != nil {
 		return 0, err
 	}
-	tables, err := p.Tables(ctx)
-	if err != nil {
+	if err := p.OpenDatabase(ctx); err != nil {
 		return 0, err
 	}
 	return commands.EraseAgain{
-		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool),
+		List: list, Reason: reason, Append: p.Log.AppendBulk, Kept: vault.NewEraser(p.KeptPool),
 		Now: time.Now,
 		Figures: func(ctx context.Context) (map[domain.PostRef]time.Time, error) {
-			return figuresErased(ctx, tables)
+			return figuresErased(ctx, p.ReadPool)
 		},
-		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
+		Directory: scanner(p.Log, domain.TopicDirectory), Contents: scanner(p.Log, domain.TopicContents),
 	}.Erase(ctx)
 }
 

@@ -105,20 +105,19 @@ func (s *Stack) openTables(ctx context.Context) (err error) {
 	if err := s.parts.Migrate(ctx); err != nil {
 		return err
 	}
-	if s.Pool, err = s.parts.Tables(ctx); err != nil {
+	if err := s.parts.OpenDatabase(ctx); err != nil {
 		return err
 	}
+	s.Pool = s.parts.ReadPool
 	s.Secrets, err = s.parts.Secrets(ctx)
 	return err
 }
 
 func (s *Stack) openLog(ctx context.Context) (err error) {
-	if s.Brokers, err = s.parts.Brokers(ctx); err != nil {
+	if err := s.parts.OpenLog(ctx); err != nil {
 		return err
 	}
-	if s.Log, err = s.parts.Log(ctx); err != nil {
-		return err
-	}
+	s.Log, s.Brokers = s.parts.Log, s.parts.Brokers()
 	s.engines, err = s.parts.Engines(ctx)
 	return err
 }
