@@ -19,8 +19,9 @@ import (
 const (
 	maxSingle = 4096   // unanswered records of `dashboards`
 	maxBulk   = 16_384 // of all other topics
-	// bulkLinger is how long a partition's request waits for more records, so that callers share
-	// requests.
+	// bulkLinger is how long a partition's request waits at most for more records of a batch, which
+	// are compressed together. The last record of the batch ends the wait. Callers share requests
+	// while an earlier one is not answered.
 	bulkLinger = 2 * time.Millisecond
 )
 
@@ -116,7 +117,7 @@ type answer struct {
 func (l *Log) produce(ctx context.Context, b *batch) {
 	defer func() { tracing.End(b.span, cmp.Or(b.errs...)) }()
 	answers := make(chan answer, len(b.records))
-	detached, waiting := context.WithoutCancel(ctx), 0
+	detached, waiting, lingering := context.WithoutCancel(ctx), 0, false
 	for i, r := range b.records {
 		if b.errs[i] != nil {
 			continue
@@ -134,7 +135,11 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 			continue
 		}
 		b.open[i] = true
+		lingering = lingering || p == l.otherTopics
 		waiting++
+	}
+	if lingering {
+		l.otherTopics.sendNow()
 	}
 	for ; waiting > 0; waiting-- {
 		select {
@@ -156,6 +161,13 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 			return
 		}
 	}
+}
+
+// sendNow sends the records that wait for others of their batch.
+func (p *producer) sendNow() {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	_ = p.client.Flush(ended) // it does not wait for their answers
 }
 
 func (l *Log) answered(b *batch, a answer) {

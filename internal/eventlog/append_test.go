@@ -20,6 +20,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
+// An append waits for other records of its batch, but not for those of other callers.
+func TestAppendsDoNotLinger(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	const linger = time.Minute // as long as kgo allows
+	b := setup(t, brokers, func(c *eventlog.Config) { *c = c.WithLinger(linger) })
+	require.Eventually(t, func() bool { // until the client knows the topic's partitions
+		ctx, cancel := context.WithTimeout(testContext(t), time.Second)
+		defer cancel()
+		return b.Append(ctx, postRead(1, 1)) == nil
+	}, ledgertest.Patience, ledgertest.Tick)
+	sooner, cancel := context.WithTimeout(testContext(t), linger/2)
+	defer cancel()
+	require.NoError(t, b.Append(sooner, postRead(b.keyOf(t, 0), 2)))
+	require.NoError(t, errors.Join(b.AppendBatch(sooner, []domain.Draft{postRead(b.keyOf(t, 1), 2), postRead(b.keyOf(t, 2), 2)})...))
+}
+
 func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)

@@ -56,6 +56,7 @@ type Config struct {
 
 	warnings   *warnings     // set by newCluster
 	fetchRetry time.Duration // for tests; 0: fetchRetryTime
+	linger     time.Duration // for tests; 0: bulkLinger
 }
 
 // source is the default ce_source of drafts: a URI reference.

@@ -54,6 +54,12 @@ func (c Config) WithFetchRetry(limit time.Duration) Config {
 	return c
 }
 
+// WithLinger sets how long records wait for others of the same batch.
+func (c Config) WithLinger(limit time.Duration) Config {
+	c.linger = limit
+	return c
+}
+
 // WireName is a topic's name on the brokers.
 func (c Config) WireName(topic string) string { return c.wireName(topic) }
 

@@ -52,7 +52,7 @@ type Log struct {
 // Open connects both clients, creates missing topics and runs [Log.Check]. An error that wraps
 // [ErrUnsafeTopic] names the commands that fix the topics. The caller must close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	others, options := newProducer(cfg, maxBulk, bulkLinger, compressed())
+	others, options := newProducer(cfg, maxBulk, cmp.Or(cfg.linger, bulkLinger), compressed())
 	cl, err := newCluster(ctx, cfg, options)
 	if err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)

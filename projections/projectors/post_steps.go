@@ -143,9 +143,9 @@ type stepper struct {
 	known  figures // the last known values
 }
 
-// step sets the step of the next reading of a post, whose id in the tables is place. The gain of a figure is the difference from the
-// last earlier reading that has it. The first reading with a figure gains all of it if it is
-// counted from zero; otherwise it is a baseline.
+// step sets the step of the next reading of a post, whose id in the tables is place. The gain of a
+// figure is the difference from the last earlier reading that has it. The first reading with a figure
+// gains all of it if it is counted from zero; otherwise it is a baseline.
 func (s *stepper) step(post string, place int64, r *reading) {
 	if r.settled {
 		s.pass(r)
