@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -191,14 +193,21 @@ type serveCommand struct {
 	Mock bool   `help:"Serve sample data for frontend developers: everything is embedded, in a temporary directory that is removed when the process stops."`
 }
 
-func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
+func (c serveCommand) Run(ctx context.Context, s streams, parser *kong.Kong) (err error) {
+	logger := c.logger(s)
+	unknown, err := unknownSettings(parser)
+	if err != nil {
+		return err
+	}
+	if len(unknown) > 0 {
+		logger.Warn("variables that are not settings are ignored: check their names (docs/settings.md)", "names", strings.Join(unknown, " "))
+	}
 	if c.Mock {
 		return c.serveMock(ctx, s)
 	}
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
-	logger := c.logger(s)
 	if c.front, err = c.openFront(ctx, c.Addr, logger); err != nil {
 		return err
 	}

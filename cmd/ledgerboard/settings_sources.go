@@ -3,12 +3,44 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 const configFileVariable = "LEDGERBOARD_CONFIG"
+
+// serviceLink matches the variables that Kubernetes sets in each container for a service of that name.
+var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_.*)?)$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
+
+// unknownSettings returns the variables that have the form of a setting and are read by no command,
+// sorted. With a mistyped name, a setting keeps its default: LEDGERBOARD_WITHDRAWN_FILE withdraws
+// no one.
+func unknownSettings(parser *kong.Kong) ([]string, error) {
+	known := []string{configFileVariable, tokenVariable}
+	err := kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			known = append(known, flag.Envs...)
+		}
+		return next(nil)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list settings: %w", err)
+	}
+	var unknown []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "LEDGERBOARD_") && !slices.Contains(known, name) && !serviceLink.MatchString(name) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown, nil
+}
 
 // dropEmpty unsets empty variables: the empty values of an example file must not override defaults.
 func dropEmpty() error {

@@ -408,6 +408,25 @@ func TestDemoLeadsToItsSimulator(t *testing.T) {
 	}
 }
 
+// A mistyped setting is named before anything else is said, also if it is in the file.
+func TestMistypedSettingsAreNamed(t *testing.T) {
+	for name, value := range map[string]string{
+		"LEDGERBOARD_WITHDRAWN_FILE": "gone.txt", "LEDGERBOARD_TOKEN": "t", "LEDGERBOARD_URL": "http://localhost:1", "LEDGERBOARD_ROLES": "api",
+		"LEDGERBOARD_PORT": "tcp://10.0.0.1:6001", "LEDGERBOARD_API_PORT_6001_TCP_ADDR": "10.0.0.1", "LEDGERBOARD_SERVICE_HOST": "10.0.0.1",
+		"LEDGERBOARD_MANAGED_SUBSCRIPTION": "", // restored after the test
+	} {
+		t.Setenv(name, value)
+	}
+	t.Setenv(configFileVariable, newFile(t, "env", "LEDGERBOARD_MANAGED_SUBSCRIPTION=a\n"))
+	code, _, problems := byHand(t, "serve")
+	require.Equal(t, exitUsage, code, problems)
+	first, _, _ := strings.Cut(problems, "\n")
+	require.Contains(t, first, "level=WARN")
+	require.Contains(t, first, "LEDGERBOARD_MANAGED_SUBSCRIPTION LEDGERBOARD_WITHDRAWN_FILE")
+	require.NotRegexp(t, "LEDGERBOARD_(TOKEN|URL|ROLES|PORT|API|SERVICE|CONFIG)", first)
+	require.Contains(t, problems, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set")
+}
+
 // An editor may begin the file with a byte order mark; another encoding is refused by name.
 func TestConfigurationFileOfAnEditor(t *testing.T) {
 	t.Setenv("LEDGERBOARD_TOPIC_PREFIX", "")
