@@ -23,6 +23,8 @@
 //     beforehand and sent again on a connection for each partition.
 //   - a stream that is folded again: a plain consumer of its records. The time for which its
 //     partition is locked has no limit.
+//   - peers: -run '^peers$' measures a watermill consumer and hallgren/eventsourcing with the readings of
+//     the live projection, without a limit. Their module says how.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
 //     and its indexes for readings whose values change all the time, with the rate at which they are folded.
 //

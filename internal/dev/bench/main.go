@@ -82,6 +82,7 @@ func run(ctx context.Context) (err error) {
 		{name: "fold_again", core: true, run: b.foldingAgain},
 		{name: "size_log", run: b.logSizes},
 		{name: "questions", run: b.questions},
+		{name: "peers", run: b.peers},
 	}
 	for _, w := range sizeWorlds() {
 		measurements = append(measurements, measurement{name: w.name, run: b.tableSizes(w)})

@@ -60,9 +60,10 @@ func (t *table) add(out io.Writer) func(result) error {
 	}
 }
 
-func (t *table) addBefore(r result) {
+func (t *table) addBefore(r result) error {
 	row := t.row(r)
 	row.before = append(row.before, r.Value)
+	return nil
 }
 
 func (t *table) print(out io.Writer) error {
@@ -88,7 +89,7 @@ func cell(values []float64) string {
 }
 
 // runBefore runs what matches a pattern in an older checkout, with the flags of this run.
-func runBefore(ctx context.Context, dir, pattern string, add func(result)) error {
+func runBefore(ctx context.Context, dir, pattern string, add func(result) error) error {
 	args := []string{"run", "./internal/dev/bench"}
 	flag.Visit(func(f *flag.Flag) {
 		if f.Name != "before" && f.Name != "pairs" {
@@ -96,17 +97,25 @@ func runBefore(ctx context.Context, dir, pattern string, add func(result)) error
 		}
 	})
 	command := exec.CommandContext(ctx, "go", append(args, "-run="+pattern)...) // of two, the last one counts
-	command.Dir, command.Stderr = dir, os.Stderr
+	command.Dir = dir
+	return results(command, add)
+}
+
+// results runs a command that prints results, and adds them.
+func results(command *exec.Cmd, add func(result) error) error {
+	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
-		return fmt.Errorf("run in %s: %w", dir, err)
+		return fmt.Errorf("run %s: %w", command, err)
 	}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); decoder.More(); {
 		var r result
 		if err := decoder.Decode(&r); err != nil {
 			return fmt.Errorf("read result: %w", err)
 		}
-		add(r)
+		if err := add(r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
