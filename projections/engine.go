@@ -45,7 +45,7 @@ type Config struct {
 	// requested rebuild. Without it, the engine polls every 2 s.
 	Progress *pg.Progress
 	// SortDir is where builds and checks write records that they sort by key if these need more than
-	// 256 MB. It is created if needed. Default: the directory for temporary files.
+	// 128 MB. It is created if needed. Default: the directory for temporary files.
 	SortDir string
 	// Paused, if set, reports whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
