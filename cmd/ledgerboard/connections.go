@@ -50,23 +50,12 @@ func momentOr(at *time.Time, none string) string {
 }
 
 type connectionsReadCommand struct {
-	service
-	actionFlags
+	serviceAction
 	ID int64 `arg:"" help:"Connection id, as shown by 'connections list'."`
 }
 
 func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %d due now", c.ID))
-	if err != nil {
-		return err
-	}
-	if _, err := act[done](ctx, at, fmt.Sprintf("/api/ops/connections/%d/read", c.ID), reason); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Out, "connection %d is due now; 'ledgerboard connections list' shows the result\n", c.ID)
-	return nil
+	return c.do(ctx, s, fmt.Sprintf("make the accounts of connection %d due now", c.ID),
+		fmt.Sprintf("/api/ops/connections/%d/read", c.ID),
+		fmt.Sprintf("connection %d is due now; 'ledgerboard connections list' shows the result", c.ID))
 }

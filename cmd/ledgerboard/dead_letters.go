@@ -51,8 +51,7 @@ func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
 }
 
 type deadLetterAction struct {
-	service
-	actionFlags
+	serviceAction
 	ID string `arg:"" help:"Id of a dead letter, as shown by 'dead-letters list'."`
 }
 
@@ -63,15 +62,8 @@ func (c deadLetterAction) path(verb string) string {
 type deadLetterShowCommand struct{ deadLetterAction }
 
 func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
-	if err != nil {
-		return err
-	}
-	record, err := act[operator.DeadRecord](ctx, at, c.path("/show"), reason)
+	what := "show the payload of event " + c.ID + " and record this access"
+	record, err := doAction[operator.DeadRecord](ctx, s, c.serviceAction, what, c.path("/show"))
 	if err != nil {
 		return err
 	}

@@ -227,7 +227,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		a.appendEntities(t, stella)
 		a.until(t, 1, "select count(*) from users where active and email = 'stella@agency.example'")
 
-		unlink := signInUnlinkCommand{service: service{DataDir: a.DataDir}, User: signInStaff, actionFlags: someReason}
+		unlink := signInUnlinkCommand{serviceAction: serviceAction{service{DataDir: a.DataDir}, someReason}, User: signInStaff}
 		require.Contains(t, mustRun(t, unlink), "The link was removed")
 		_, err := runCommand(t, unlink)
 		require.ErrorContains(t, err, "there is no link to remove")
@@ -432,7 +432,7 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 		cleos := sessions(signInCleo)
 		require.Len(t, cleos, 1)
 		require.Equal(t, []string{signInCleo, "client", "link"}, []string{cleos[0].UserID, cleos[0].Role, cleos[0].Way})
-		end := sessionsEndCommand{service: service{DataDir: a.DataDir}, ID: cleos[0].ID, actionFlags: someReason}
+		end := sessionsEndCommand{serviceAction: serviceAction{service{DataDir: a.DataDir}, someReason}, ID: cleos[0].ID}
 		require.Contains(t, mustRun(t, end), "was ended")
 		_, err = runCommand(t, end)
 		require.ErrorContains(t, err, "does not exist or has ended")

@@ -53,27 +53,15 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) error {
 }
 
 type signInUnlinkCommand struct {
-	service
-	actionFlags
+	serviceAction
 	User string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 }
 
 func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	reason, err := c.confirm(s, fmt.Sprintf(
-		"remove the link between user %s and the identity provider, and end the user's sessions", c.User))
-	if err != nil {
-		return err
-	}
-	if _, err := act[done](ctx, at, "/api/ops/users/"+c.User+"/sign-in/unlink", reason); err != nil {
-		return err
-	}
-	fmt.Fprintln(s.Out, "The link was removed. "+
-		"The next sign-in with the user's verified email address links the user again.")
-	return nil
+	return c.do(ctx, s,
+		fmt.Sprintf("remove the link between user %s and the identity provider, and end the user's sessions", c.User),
+		"/api/ops/users/"+c.User+"/sign-in/unlink",
+		"The link was removed. The next sign-in with the user's verified email address links the user again.")
 }
 
 type sessionsCommand struct {
@@ -108,23 +96,10 @@ func (c sessionsListCommand) Run(ctx context.Context, s streams) error {
 }
 
 type sessionsEndCommand struct {
-	service
-	actionFlags
+	serviceAction
 	ID string `arg:"" help:"Session id, as shown by 'sessions list'."`
 }
 
 func (c sessionsEndCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
-	if err != nil {
-		return err
-	}
-	reason, err := c.confirm(s, "end session "+c.ID)
-	if err != nil {
-		return err
-	}
-	if _, err := act[done](ctx, at, "/api/ops/sessions/"+url.PathEscape(c.ID)+"/end", reason); err != nil {
-		return err
-	}
-	fmt.Fprintln(s.Out, "The session was ended.")
-	return nil
+	return c.do(ctx, s, "end session "+c.ID, "/api/ops/sessions/"+url.PathEscape(c.ID)+"/end", "The session was ended.")
 }
