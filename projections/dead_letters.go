@@ -124,7 +124,10 @@ func splitDeadLetterID(id string) (projection string, partition int32, offset in
 func DeadLetters(
 	ctx context.Context, pool *pgxpool.Pool, f operator.DeadLetterFilter,
 ) ([]operator.DeadLetter, error) {
-	args := pgx.NamedArgs{"id": f.ID, "after": "", "after_partition": int32(0), "after_offset": int64(0), "limit": f.Limit}
+	args := pgx.NamedArgs{
+		"id": f.ID, "projection": f.Projection, "stream": f.Stream,
+		"after": "", "after_partition": int32(0), "after_offset": int64(0), "limit": f.Limit,
+	}
 	var err error
 	if f.ID != "" {
 		_, _, _, err = splitDeadLetterID(f.ID)
@@ -150,6 +153,7 @@ func DeadLetters(
 		where g.state = 'live' and not exists (
 				select from generations n where n.projection = g.projection and n.state = 'live' and n.version > g.version)
 		  and (@id = '' or format('%s-%s-%s', d.projection, d.partition, d.log_offset) = @id)
+		  and (@projection = '' or d.projection = @projection) and (@stream = '' or d.stream_key = @stream)
 		  and (d.projection, d.partition, d.log_offset) > (@after, @after_partition::int, @after_offset::bigint)
 		order by d.projection, d.partition, d.log_offset
 		limit nullif(@limit, 0)`, args)

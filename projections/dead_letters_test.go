@@ -44,6 +44,9 @@ func TestListOfDeadLetters(t *testing.T) {
 	require.Equal(t, all[:1], l.list(operator.DeadLetterFilter{ID: first.ID}))
 	require.Equal(t, all[:1], l.list(operator.DeadLetterFilter{Limit: 1}))
 	require.Equal(t, all[1:], l.list(operator.DeadLetterFilter{After: first.ID, Limit: 1}))
+	require.Equal(t, all[:1], l.list(operator.DeadLetterFilter{Stream: agencyA}))
+	require.Equal(t, all[1:], l.list(operator.DeadLetterFilter{Projection: projectors.Directory.Name}))
+	require.Empty(t, l.list(operator.DeadLetterFilter{Projection: projectors.Directory.Name, Stream: agencyA}))
 	for _, f := range []operator.DeadLetterFilter{{ID: "dashboards"}, {After: "dashboards-1"}} {
 		_, err := projections.DeadLetters(t.Context(), l.db.Pool, f)
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))

@@ -80,13 +80,8 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 
 // Operators opens what operators need, even if topics of the log have unsafe settings.
 func (p *Parts) Operators(ctx context.Context) (*Operators, error) {
-	if err := p.openEngines(ctx); err != nil {
-		return nil, err
-	}
-	o := newOperators(p.engine, p.KeptPool, p.ReadPool)
-	o.log, o.engines, o.registry, o.records = p.Log, p.engines, p.events, p.audit()
-	o.changes = p.dashboardCommands()
-	return o, nil
+	err := p.openEngines(ctx)
+	return newOperators(p), err
 }
 
 func (p *Parts) audit() *commands.Audit {

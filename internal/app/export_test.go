@@ -39,9 +39,7 @@ var RefuseConcurrentBuild = refuseConcurrentBuild
 
 // OperatorsOf returns operators with only the engines' pool.
 func OperatorsOf(pool *pgxpool.Pool, engines ...*projections.Engine) *Operators {
-	o := newOperators(pool, nil, nil)
-	o.engines = engines
-	return o
+	return newOperators(&Parts{engine: pool, engines: engines})
 }
 
 // ObserveTopics exports the result of the topic checks as a gauge.

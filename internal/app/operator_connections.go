@@ -15,7 +15,7 @@ import (
 
 // Connections lists the connected accounts and how they are read.
 func (o *Operators) Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
-	return directory.Connections{Pool: o.tables}.Readings(ctx, q, time.Now())
+	return directory.Connections{Pool: o.parts.ReadPool}.Readings(ctx, q, time.Now())
 }
 
 // connection returns the target with an id, which must have the canonical decimal form by which
@@ -25,7 +25,7 @@ func (o *Operators) connection(ctx context.Context, name string) (on domain.Oper
 	if err != nil || strconv.FormatInt(id, 10) != name {
 		id = 0 // no connection has id 0
 	}
-	place, err := directory.Connections{Pool: o.tables}.TokenPlace(ctx, id)
+	place, err := directory.Connections{Pool: o.parts.ReadPool}.TokenPlace(ctx, id)
 	if errors.Is(err, directory.ErrConnectionNotFound) {
 		var paused bool
 		if paused, err = o.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
@@ -62,7 +62,7 @@ func (o *Operators) ReadConnection(ctx context.Context, c commands.Caller, id st
 		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment. %s", id, readings[0].Text)
 	}
 	return o.act(ctx, c, domain.ActionConnectionRead, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.ReadNow(ctx, o.kept, target.Platform, accounts, time.Now().UTC())
+		return vault.ReadNow(ctx, o.parts.KeptPool, target.Platform, accounts, time.Now().UTC())
 	}))
 }
 

@@ -9,14 +9,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // DeadLetters lists dead letters.
 func (o *Operators) DeadLetters(ctx context.Context, f operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
-	return projections.DeadLetters(ctx, o.engine, f)
+	return projections.DeadLetters(ctx, o.parts.engine, f)
 }
 
 // DeadLetter returns the dead letter with an id.
@@ -74,9 +73,8 @@ func (o *Operators) SkipEvent(
 ) (operator.StreamFolded, error) {
 	return o.foldStream(ctx, c, id, domain.ActionEventSkipped, reason,
 		func(ctx context.Context, letter operator.DeadLetter, _ *projections.Engine) error {
-			config := o.changes
-			// It polls the tables: this Progress is not connected.
-			config.Store = &readmodels.Dashboards{Pool: o.tables, Progress: pg.NewProgress()}
+			config := o.parts.dashboardCommands()
+			config.Store = &readmodels.Dashboards{Pool: o.parts.ReadPool, Progress: o.parts.progress}
 			c.ParentAccount = letter.Stream
 			return commands.NewDashboards(config).Skip(ctx, commands.SkipEvent{Caller: c, Version: letter.StoppedAt, Reason: reason})
 		})
@@ -97,7 +95,7 @@ func (o *Operators) foldStream(
 			"The event stops no stream, so nothing waits for it. Nothing was done. "+
 				"A new version of the program that can process it builds its tables from the log, with this event.")
 	}
-	if err := mustBeFolded(ctx, o.engine, e); err != nil {
+	if err := mustBeFolded(ctx, o.parts.engine, e); err != nil {
 		return result, err
 	}
 	result.Stream = letter.Stream
@@ -105,14 +103,11 @@ func (o *Operators) foldStream(
 		if err := do(ctx, letter, e); err != nil {
 			return commands.Effect{}, err
 		}
-		left, err := o.DeadLetters(ctx, operator.DeadLetterFilter{})
-		at := slices.IndexFunc(left, func(l operator.DeadLetter) bool {
-			return l.Projection == letter.Projection && l.Stream == letter.Stream
-		})
-		if at >= 0 {
-			result.Stopped = &left[at]
+		left, err := o.DeadLetters(ctx, operator.DeadLetterFilter{Projection: letter.Projection, Stream: letter.Stream, Limit: 1})
+		if len(left) > 0 {
+			result.Stopped = &left[0]
 		}
-		return commands.Effect{Stopped: at >= 0}, err
+		return commands.Effect{Stopped: len(left) > 0}, err
 	})
 	return result, err
 }

@@ -50,11 +50,13 @@ func (o *Operators) Erase(ctx context.Context, c commands.Caller, in api.Erase) 
 	if err != nil {
 		return report, err
 	}
-	people := directory.People{Pool: o.tables}
+	people := directory.People{Pool: o.parts.ReadPool}
 	erase := commands.ErasePerson{
-		By: c, Append: o.log.AppendBulk, Kept: vault.NewEraser(o.kept), Order: in.Order, Now: time.Now,
+		By: c, Append: o.parts.Log.AppendBulk, Kept: vault.NewEraser(o.parts.KeptPool), Order: in.Order, Now: time.Now,
 		Contents: people.ContentsOf,
-		Folded:   func(ctx context.Context) error { return awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "") },
+		Folded: func(ctx context.Context) error {
+			return awaitShown(ctx, o.parts.engines, in.Wait, PeopleProjections, "")
+		},
 	}
 	if o.acted != nil {
 		defer o.acted(ctx)
@@ -65,7 +67,7 @@ func (o *Operators) Erase(ctx context.Context, c commands.Caller, in api.Erase) 
 		err = erase.Erase(ctx, e.person)
 	}
 	if err == nil {
-		err = awaitShown(ctx, o.engines, in.Wait, ProjectionsOfPeople(), "The erasure is in the log. ")
+		err = awaitShown(ctx, o.parts.engines, in.Wait, ProjectionsOfPeople(), "The erasure is in the log. ")
 	}
 	return e.report(err == nil), err
 }
@@ -84,10 +86,10 @@ func ProjectionsOfPeople() []string {
 
 // erasure finds what there is to erase of a person, once the tables show the log.
 func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err error) {
-	if err := awaitShown(ctx, o.engines, in.Wait, PeopleProjections, "Nothing was erased. "); err != nil {
+	if err := awaitShown(ctx, o.parts.engines, in.Wait, PeopleProjections, "Nothing was erased. "); err != nil {
 		return e, err
 	}
-	people := directory.People{Pool: o.tables}
+	people := directory.People{Pool: o.parts.ReadPool}
 	e.person, err = o.Person(ctx, in.User, in.Member)
 	if e.erasedBefore = errors.Is(err, directory.ErrPersonNotFound); err != nil && !e.erasedBefore {
 		return e, err
@@ -113,7 +115,7 @@ func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err e
 			return e, err
 		}
 	}
-	e.deleted, e.kept, err = vault.NewEraser(o.kept).Secrets(ctx, domain.ConnectionIDs(e.person.Connections),
+	e.deleted, e.kept, err = vault.NewEraser(o.parts.KeptPool).Secrets(ctx, domain.ConnectionIDs(e.person.Connections),
 		domain.SecretRefs(e.person.Connections), domain.SecretRefs(e.person.Shared))
 	return e, err
 }
@@ -124,7 +126,7 @@ func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err e
 func (e *erasure) recall(
 	ctx context.Context, o *Operators, people directory.People,
 ) (recorded bool, err error) {
-	person, tables := &e.person, directory.Lookup{Pool: people.Pool, Registry: o.registry}
+	person, tables := &e.person, directory.Lookup{Pool: people.Pool, Registry: o.parts.events}
 	requested := *person
 	var profiles, named, members, connections []int64
 	err = tables.EachErasure(ctx, func(agency string, _ time.Time, r domain.PersonErased) {
@@ -157,14 +159,12 @@ func (e *erasure) recall(
 	if err != nil {
 		return true, err
 	}
-	unreadable, err := o.DeadLetters(ctx, operator.DeadLetterFilter{})
+	unreadable, err := o.DeadLetters(ctx, operator.DeadLetterFilter{Projection: projectors.Directory.Name})
 	if err != nil {
 		return true, err
 	}
 	for _, letter := range unreadable {
-		if letter.Topic == domain.TopicDirectory {
-			present[letter.Stream] = domain.RecordedEntity{}
-		}
+		present[letter.Stream] = domain.RecordedEntity{}
 	}
 	missing := func(kind string, ids []int64) []int64 {
 		return slices.DeleteFunc(ids, func(id int64) bool {

@@ -41,7 +41,7 @@ func (o *Operators) rebuildable(ctx context.Context, projection string) (p fold.
 	if _, err := o.projection(projection); err != nil {
 		return p, err
 	}
-	switch err := o.log.Check(ctx); { // tables built from an unsafe log may be wrong
+	switch err := o.parts.Log.Check(ctx); { // tables built from an unsafe log may be wrong
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
 		return p, domain.NewError(domain.CodeConflict, "Rebuilds are refused until this is fixed: %v", err)
 	case err != nil:

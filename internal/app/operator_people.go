@@ -22,7 +22,7 @@ import (
 // Person finds the ids of a person by member number or, if that is 0, by user id. If there is no
 // such person, the error is [directory.ErrPersonNotFound].
 func (o *Operators) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
-	people := directory.People{Pool: o.tables}
+	people := directory.People{Pool: o.parts.ReadPool}
 	if member != 0 {
 		return people.OfMember(ctx, member)
 	}
@@ -52,7 +52,7 @@ func (o *Operators) ExportPerson(
 		}
 	}
 	err = o.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
-		counts, err := directory.People{Pool: o.tables}.Export(ctx, out, head, person)
+		counts, err := directory.People{Pool: o.parts.ReadPool}.Export(ctx, out, head, person)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (o *Operators) Sessions(
 		},
 		Scan: pgx.RowToStructByName[signin.Session],
 		Key:  func(s signin.Session) signin.SessionKey { return signin.SessionKey{BegunAt: s.BegunAt, ID: s.ID} },
-	}.Read(ctx, o.kept)
+	}.Read(ctx, o.parts.KeptPool)
 	for _, s := range sessions {
 		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.NewSignInSession(s)})
 	}
@@ -84,7 +84,7 @@ func (o *Operators) Sessions(
 
 // EndSession implements [api.OperatorService].
 func (o *Operators) EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	sessions := signin.NewSessions(o.kept, nil)
+	sessions := signin.NewSessions(o.parts.KeptPool, nil)
 	s, err := sessions.WithID(ctx, id, time.Now())
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 // candidate returns the user whom a sign-in link would sign in, according to the current directory.
 // If the link would not work, the error has code [domain.CodeUnprocessable].
 func (o *Operators) candidate(ctx context.Context, user string) (signin.Person, error) {
-	p, active, err := signin.ActiveUser(ctx, directory.People{Pool: o.tables}.UserStatus, user)
+	p, active, err := signin.ActiveUser(ctx, directory.People{Pool: o.parts.ReadPool}.UserStatus, user)
 	if err == nil && !active {
 		err = errNobodyToSignIn
 	}
@@ -128,7 +128,7 @@ func (o *Operators) SignInLink(
 	target := domain.OperatorTarget{User: user}
 	err = o.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
 		link := signin.Link{Person: person, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
-		return signin.NewSessions(o.kept, nil).MakeLink(ctx, link, console.Digest(secret))
+		return signin.NewSessions(o.parts.KeptPool, nil).MakeLink(ctx, link, console.Digest(secret))
 	}))
 	return api.SignInLink{
 		UserID: user, URL: o.PublicURL + console.LinkPath(secret), WorksUntil: until.UTC().Truncate(time.Second),
@@ -149,13 +149,13 @@ func (o *Operators) LinkSignIn(ctx context.Context, c commands.Caller, user, sub
 	}
 	target := domain.OperatorTarget{User: person.UserID}
 	return o.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
-		return signin.FederatedIdentities{Pool: o.kept}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
+		return signin.FederatedIdentities{Pool: o.parts.KeptPool}.Link(ctx, o.Issuer, subject, person.UserID, time.Now())
 	}))
 }
 
 // UnlinkSignIn implements [api.OperatorService].
 func (o *Operators) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
-	identities := signin.FederatedIdentities{Pool: o.kept}
+	identities := signin.FederatedIdentities{Pool: o.parts.KeptPool}
 	if _, err := identities.Issuers(ctx, user); err != nil { // nothing is recorded
 		return err
 	}

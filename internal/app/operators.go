@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -26,27 +23,22 @@ type Operators struct {
 	PublicURL string // where browsers reach the service; "": unknown
 	Issuer    string // of the identity provider with which people sign in; "": none
 
-	engine, kept *pgxpool.Pool // of schemas lb_engine and kept
-	tables       *pgxpool.Pool // of the read models, which may not exist yet: operators must see problems even then
-	generations  *projections.Generations
-	pauses       vault.Pauses
-	log          *eventlog.Log // topics may have unsafe settings
-	registry     *domain.Registry
-	engines      []*projections.Engine
-	changes      commands.DashboardsConfig // without Store; for skips, which are dashboard commands
-	records      *commands.Audit
-	acted        func(context.Context) // called after each action; may be nil
+	// parts are open, but topics may have unsafe settings, and tables of the read models may be missing:
+	// operators must see problems even then.
+	parts       *Parts
+	generations *projections.Generations
+	pauses      vault.Pauses
+	acted       func(context.Context) // called after each action; may be nil
 }
 
-func newOperators(engine, kept, tables *pgxpool.Pool) *Operators {
+func newOperators(p *Parts) *Operators {
 	return &Operators{
-		engine: engine, kept: kept, tables: tables,
-		generations: projections.NewGenerations(engine), pauses: vault.Pauses{Pool: kept},
+		parts: p, generations: projections.NewGenerations(p.engine), pauses: vault.Pauses{Pool: p.KeptPool},
 	}
 }
 
 func (o *Operators) projection(name string) (*projections.Engine, error) {
-	for _, e := range o.engines {
+	for _, e := range o.parts.engines {
 		if e.Name() == name {
 			return e, nil
 		}
@@ -63,7 +55,7 @@ func (o *Operators) act(
 	if o.acted != nil {
 		defer o.acted(ctx)
 	}
-	return o.records.Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
+	return o.parts.audit().Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {
 			// The database user of an api process may not own the tables: see package migrations.
@@ -83,7 +75,7 @@ func withoutEffect(do func(context.Context) error) func(context.Context) (comman
 // Projections returns the status of each projection.
 func (o *Operators) Projections(ctx context.Context) ([]operator.Projection, error) {
 	var all []operator.Projection
-	for _, e := range o.engines {
+	for _, e := range o.parts.engines {
 		status, err := e.Status(ctx)
 		if err != nil {
 			return nil, err
@@ -95,14 +87,14 @@ func (o *Operators) Projections(ctx context.Context) ([]operator.Projection, err
 
 // Topics describes the topics of the log.
 func (o *Operators) Topics(ctx context.Context) ([]operator.Topic, error) {
-	return o.log.Describe(ctx)
+	return o.parts.Log.Describe(ctx)
 }
 
 // Actions lists operator actions with their outcomes, newest first.
 func (o *Operators) Actions(
 	ctx context.Context, limit int, cursor string,
 ) (actions []operator.RecordedAction, meta readmodels.TrailMeta, err error) {
-	actions, meta, err = readmodels.OperatorActions(ctx, o.tables, readmodels.Page{Limit: limit, Cursor: cursor})
+	actions, meta, err = readmodels.OperatorActions(ctx, o.parts.ReadPool, readmodels.Page{Limit: limit, Cursor: cursor})
 	if err != nil {
 		return nil, meta, err
 	}

@@ -91,7 +91,8 @@ func (d DeadLetter) Text() string {
 
 // DeadLetterFilter selects dead letters.
 type DeadLetterFilter struct {
-	ID    string // "": all
+	ID, Projection, Stream string // "": all
+
 	Limit int    // maximum number; 0: all
 	After string // id of the last dead letter of the previous page
 }
