@@ -217,7 +217,8 @@ func (c Config) setting(path string) string {
 // DefaultClientScopes are the scopes of a new dashboard.
 func DefaultClientScopes() []string { return []string{"analytics", "posts", "reports"} }
 
-// withDefaults returns a copy of c in which zero values are replaced with defaults. Those of the tags are for what is filled in code.
+// withDefaults returns a copy of c in which zero values are replaced with the defaults of the tags, which
+// nothing applies to what is filled in code. Zero values that are valid stay.
 func (c Config) withDefaults() Config {
 	if c.ClientDashboardScopes == nil {
 		c.ClientDashboardScopes = DefaultClientScopes()

@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,4 +43,27 @@ func TestEnumsAreCheckedInCode(t *testing.T) {
 		require.ErrorContains(t, c.Validate(), field.Tag.Get("env")+` is "Nonsense"; use `)
 	}
 	require.Greater(t, checked, 4)
+}
+
+// A setting has one default, on the command line and in code. Those that begin with ${ are constants of
+// other packages.
+func TestDefaultsInCodeAreThoseOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	checked, filled := 0, reflect.ValueOf(app.WithDefaults(app.Config{}))
+	for _, field := range reflect.VisibleFields(filled.Type()) {
+		value := filled.FieldByIndex(field.Index)
+		want := field.Tag.Get("default")
+		if want == "" || strings.HasPrefix(want, "${") || value.IsZero() {
+			continue
+		}
+		checked++
+		if every, ok := value.Interface().(time.Duration); ok {
+			parsed, err := time.ParseDuration(want)
+			require.NoError(t, err, field.Name)
+			require.Equal(t, parsed, every, field.Name)
+			continue
+		}
+		require.Equal(t, want, value.String(), field.Name)
+	}
+	require.Equal(t, 4, checked)
 }

@@ -48,6 +48,9 @@ var ObserveTopics = observeTopics
 // ObserveCheckpoints counts the turns of the signer.
 var ObserveCheckpoints = observeCheckpoints
 
+// WithDefaults fills in what code leaves out.
+var WithDefaults = Config.withDefaults
+
 // ReturnOrigins are the origins that a result page may link to.
 var ReturnOrigins = Config.returnOrigins
 

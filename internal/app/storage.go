@@ -28,7 +28,7 @@ func (s Storage) Connection() (func() (*tls.Config, error), *eventlog.SASLConfig
 		return secure, nil
 	}
 	return secure, &eventlog.SASLConfig{
-		Mechanism: cmp.Or(s.KafkaSASL, eventlog.SASLScramSHA512), User: s.KafkaUser,
+		Mechanism: s.KafkaSASL, User: s.KafkaUser,
 		Password: func() (string, error) { return secret.Read(s.KafkaPassword) },
 	}
 }
