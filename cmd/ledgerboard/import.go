@@ -53,7 +53,7 @@ type importRun struct {
 	spooled   int64    // its length
 
 	// the installation
-	parts    *app.Parts    // nil if nothing is open
+	parts    *app.Parts
 	log      *eventlog.Log // nil if it does not exist yet (dry run)
 	readings map[uuid.UUID]importedReading
 
@@ -65,7 +65,7 @@ type importRun struct {
 }
 
 // Run checks everything before it appends anything.
-func (c importCommand) Run(ctx context.Context, s streams) (err error) {
+func (c importCommand) Run(ctx context.Context, s streams) error {
 	i := &importRun{
 		importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(),
 		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
@@ -86,42 +86,50 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	case c.Withdraw == "" && (c.Yes || c.Reason != ""):
 		return usageError{errors.New("--yes and --reason are only for --withdraw")}
 	}
-	defer func() { err = errors.Join(err, i.close()) }()
+	run := i.run
 	if c.Withdraw != "" {
-		return i.withdraw(ctx)
+		run = i.withdraw
+		if err := c.needLog(); err != nil {
+			return err
+		}
 	}
+	config := c.config(c.logger(s))
+	config.Existing, config.SecretsKey = c.DryRun, c.SecretsKey
+	return withParts(config, func(parts *app.Parts) error {
+		i.parts = parts
+		return run(ctx)
+	})
+}
+
+// run imports the files.
+func (i *importRun) run(ctx context.Context) (err error) {
+	defer func() {
+		if i.spool != nil {
+			err = errors.Join(err, i.spool.Close())
+		}
+	}()
 	for _, step := range []func(context.Context) error{i.read, i.plan} {
 		if err := step(ctx); err != nil {
 			return interruptedError(ctx, err, "nothing was imported")
 		}
-		if len(i.report.Refused) > 0 && !c.SkipRefused {
-			report := newImportReport(c.DryRun, i.report.Refused)
-			return errors.Join(report.print(c, s), usageError{fmt.Errorf("nothing was imported: %d lines were refused; "+
+		if len(i.report.Refused) > 0 && !i.SkipRefused {
+			report := newImportReport(i.DryRun, i.report.Refused)
+			return errors.Join(report.print(i.importCommand, i.out), usageError{fmt.Errorf("nothing was imported: %d lines were refused; "+
 				"correct them and repeat the import, or leave them out with --skip-refused", len(i.report.Refused))})
 		}
 	}
-	if !c.DryRun {
+	if !i.DryRun {
 		if err := i.append(ctx); err != nil {
 			return interruptedError(ctx, err, "import "+i.use.ID+" is incomplete but consistent: "+
 				"each line, and each set of linked dashboards, was imported completely or not at all; "+
 				"repeat the import to continue")
 		}
 	}
-	if err := i.report.print(c, s); err != nil {
+	if err := i.report.print(i.importCommand, i.out); err != nil {
 		return err
 	}
 	if refused := len(i.report.Refused); refused > 0 {
 		return fmt.Errorf("%d %w", refused, errRowsLeftOut)
 	}
 	return nil
-}
-
-func (i *importRun) close() (err error) {
-	if i.spool != nil {
-		err = i.spool.Close()
-	}
-	if i.parts != nil {
-		err = errors.Join(err, i.parts.Close())
-	}
-	return err
 }

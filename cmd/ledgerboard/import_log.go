@@ -26,20 +26,16 @@ import (
 // directory. A dry run creates nothing: it treats a missing log as an empty one.
 func (i *importRun) open(ctx context.Context) (err error) {
 	seals := len(i.tokens) > 0 && !i.DryRun
-	config := i.config(i.logger(i.out))
-	config.Existing = i.DryRun
 	if seals {
 		if _, err := vault.OpenKeyring(i.SecretsKey, nil); err != nil {
 			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens: %w", err)}
 		}
-		config.SecretsKey = i.SecretsKey
 	}
 	if len(i.KafkaBrokers) == 0 && i.DryRun {
 		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
 	}
-	i.parts = app.NewParts(config)
 	switch err := i.parts.OpenLog(ctx); {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
 		return nil

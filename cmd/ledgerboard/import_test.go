@@ -21,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -167,6 +168,12 @@ func TestWithdrawImport(t *testing.T) {
 	require.Contains(t, said, "This would withdraw 3 posts and 6 readings of")
 	requireRows(3)
 
+	another := pgtest.New(t)
+	ledgertest.Exec(t, another.Pool, "update lb_engine.identity set database_id = gen_random_uuid()")
+	_, err = withdraw(report.ID, func(c *importCommand) { c.DatabaseURL = another.URL })
+	require.ErrorContains(t, err, "the topics belong to another installation", "nothing is appended to its log")
+	_, err = withdraw(report.ID, func(c *importCommand) { c.DataDir = t.TempDir() })
+	require.ErrorContains(t, err, "there is no log", "and none is created")
 	said, err = withdraw(report.ID, nil)
 	require.NoError(t, err)
 	require.Contains(t, said, "Import "+report.ID+" is withdrawn.")
@@ -185,6 +192,8 @@ func TestWithdrawImport(t *testing.T) {
 	require.Equal(t, domain.ImportCounts{}, repeated.Imported)
 	requireRows(3)
 	withService(t, at, func(a *process, _ string) {
+		_, _, err := runImport(t, files)
+		require.ErrorContains(t, err, "or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS")
 		a.until(t, 1, "select count(*) from tSAccountIns where followers = 1205")
 		a.until(t, 0, "select count(*) from tSAccountIns where followers = 1204")
 		a.until(t, 1, `select count(*) from operations_trail where data ->> 'action' = 'import.withdrawn'

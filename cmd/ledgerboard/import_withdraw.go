@@ -10,7 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/app"
 )
 
 // withdrawal is what the log has of an import.
@@ -70,9 +69,6 @@ func (i *importRun) withdraw(ctx context.Context) error {
 }
 
 func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error) {
-	config := i.config(i.logger(i.out))
-	config.Existing = true
-	i.parts = app.NewParts(config)
 	if err := i.parts.OpenLog(ctx); err != nil {
 		return found, err
 	}

@@ -30,28 +30,32 @@ type rotateCommand struct {
 	JSON       bool   `help:"Print a JSON object."`
 }
 
-func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
+func (c rotateCommand) Run(ctx context.Context, s streams) error {
 	keys, err := vault.OpenKeyring(c.SecretsKey, c.logger(s))
 	if err := errors.Join(append(c.Faults(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
 	config := c.config(c.logger(s))
 	config.SecretsKey = c.SecretsKey
-	parts := app.NewParts(config)
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	if err := parts.Migrate(ctx); err != nil {
-		return err
-	}
-	secrets, err := parts.Secrets(ctx)
-	if err != nil {
-		return err
-	}
+	return withParts(config, func(parts *app.Parts) error {
+		if err := parts.Migrate(ctx); err != nil {
+			return err
+		}
+		secrets, err := parts.Secrets(ctx)
+		if err != nil {
+			return err
+		}
+		return c.rotate(ctx, s, secrets, keys.Current()[0].ID())
+	})
+}
+
+func (c rotateCommand) rotate(ctx context.Context, s streams, secrets *vault.Secrets, key string) error {
 	done, err := secrets.Rotate(ctx)
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
 	} else {
 		fmt.Fprintf(s.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n",
-			done.Resealed, keys.Current()[0].ID(), done.Remaining)
+			done.Resealed, key, done.Remaining)
 		for _, ref := range done.Unreadable {
 			fmt.Fprintf(s.Out, "  no key decrypts %s\n", ref)
 		}
