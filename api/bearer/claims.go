@@ -69,7 +69,7 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &many); err != nil {
 		var one string
 		if err := json.Unmarshal(raw, &one); err != nil {
-			return errors.New("role is neither a string nor a list of strings")
+			return errors.New("neither a string nor a list of strings")
 		}
 		many = []string{one}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -144,6 +145,12 @@ func (j *JWT) refusal(err error, h tokenHeader, c claims) error {
 	case known != nil: // from the key source
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
+		if wrong, ok := errors.AsType[*json.SemanticError](err); ok { // the JSON is complete, a value is not as expected
+			name := strings.TrimPrefix(string(wrong.JSONPointer), "/")
+			why := cmp.Or(wrong.Err, errors.New("of another type"))
+			return api.Refuse("form", "claims of the expected types", err,
+				"The token is not a well-formed JWT: its %q is %v. Correct the service that issued it.", name, why)
+		}
 		return api.Refuse("form", "a JWT", err, "The token is not a well-formed JWT. Send the complete token, unchanged.")
 	case !slices.Contains(j.keys.algorithms, h.Algorithm):
 		return api.Refuse("alg", j.keys.algorithms, h.Algorithm, unverified)

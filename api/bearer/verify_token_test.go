@@ -139,7 +139,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"without sub":        {hs(map[string]any{"sub": nil}), "user id"},
 		"sub is no id":       {hs(map[string]any{"sub": "alice"}), "user id"},
 		"without role":       {hs(map[string]any{"role": nil}), "no role"},
-		"role is a number":   {hs(map[string]any{"role": 7}), "well-formed"},
+		"role is a number":   {hs(map[string]any{"role": 7}), `its "role" is neither a string nor a list of strings`},
+		"milliseconds":       {hs(map[string]any{"exp": jwtNow.UnixMilli()}), `its "exp" is not seconds since 1970; milliseconds are refused`},
 		"without account":    {hs(map[string]any{"account_id": nil}), "account id"},
 		"account is no id":   {hs(map[string]any{"account_id": "17"}), "account id"},
 	} {
