@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +17,7 @@ import (
 // named matches a function, method or type in docs/architecture.md.
 var named = regexp.MustCompile("`((?:[a-z]+/)*[a-z]+)\\.([A-Za-z]+(?:\\.[A-Za-z]+)?)`")
 
-// If you change how something travels through the program, change the tour: newcomers find the way with it.
+// If you change how something travels through the program, change the document: newcomers find the path with it.
 func TestArchitectureDocumentNamesExist(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root(t), "docs/architecture.md"))
@@ -31,6 +32,40 @@ func TestArchitectureDocumentNamesExist(t *testing.T) {
 		checked++
 	}
 	require.Greater(t, checked, 50)
+}
+
+var (
+	namedTest = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)`")
+	namedFile = regexp.MustCompile("`([a-z.][a-zA-Z0-9_.-]*/[a-zA-Z0-9_./-]+\\.(?:go|sql|md|txt|yaml|html))`")
+)
+
+// The documents for contributors name tests and files, of which nothing else notices a new name.
+func TestDocumentsNameExistingTestsAndFiles(t *testing.T) {
+	t.Parallel()
+	tests, checked := map[string]bool{}, 0
+	require.NoError(t, filepath.WalkDir(root(t), func(name string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+			tests[match[1]] = true
+		}
+		return err
+	}))
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/threat-model.md", "docs/auditors.md"} {
+		text, err := os.ReadFile(filepath.Join(root(t), doc))
+		require.NoError(t, err)
+		for _, match := range namedTest.FindAllStringSubmatch(string(text), -1) {
+			require.True(t, tests[match[1]], "%s names the test %s, which does not exist", doc, match[1])
+			checked++
+		}
+		for _, match := range namedFile.FindAllStringSubmatch(string(text), -1) {
+			require.FileExists(t, filepath.Join(root(t), match[1]), "named by %s", doc)
+			checked++
+		}
+	}
+	require.Greater(t, checked, 60)
 }
 
 // declarations returns the functions and types of packages as folder.Name, and methods as folder.Type.name.
