@@ -229,20 +229,13 @@ func missing(member string, absent bool) error {
 	return nil
 }
 
-// accountFigures are the figures of a reading of an account, in the order of the columns of
-// tSAccountIns.
-var accountFigures = []string{
-	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
-	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,
-}
-
 // accountReading reads a row of tSAccountIns. Followers and posts are counts at the time of the
 // reading. Likes are cumulative if the platform reports cumulative likes. The table does not contain
 // the day or time span of the other figures, so they are shown as read and never summed or
 // subtracted.
 func accountReading(l accountLine) (MetricLine, error) {
 	read := domain.AccountRead{Platform: l.Platform, CapturedAt: l.CapturedAt, Figures: []domain.Figure{}}
-	for _, name := range accountFigures {
+	for _, name := range domain.AccountFigures() {
 		n := l.Figures[name]
 		delete(l.Figures, name)
 		if n == nil {

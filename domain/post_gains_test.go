@@ -1,6 +1,8 @@
 package domain_test
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +10,20 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
+
+// The read models have a column for each field of Counts, with its name.
+func TestEveryFieldOfCountsIsAMetric(t *testing.T) {
+	t.Parallel()
+	counts := reflect.TypeFor[domain.Counts]()
+	require.Len(t, domain.PostMetrics(), counts.NumField())
+	for i := range counts.NumField() {
+		name, _, _ := strings.Cut(counts.Field(i).Tag.Get("json"), ",")
+		require.Contains(t, domain.PostMetrics(), name)
+		var c domain.Counts
+		*c.Metric(name) = new(int64)
+		require.False(t, reflect.ValueOf(c).Field(i).IsNil(), "Metric returns another field for %s", name)
+	}
+}
 
 func TestEngagement(t *testing.T) {
 	t.Parallel()

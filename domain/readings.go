@@ -127,6 +127,44 @@ type Counts struct {
 	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds
 }
 
+// GainedPostMetrics are the cumulative metrics of a post, which have gains. The first four are also
+// summed by owner.
+var GainedPostMetrics = [...]string{
+	MetricLikes, MetricComments, MetricShares, MetricViews, MetricImpressions, MetricClicks, MetricSaves,
+}
+
+var postMetrics = append(GainedPostMetrics[:], MetricReach, MetricAvgWatch)
+
+// PostMetrics returns the names of all metrics of [Counts], first those that have gains. They are
+// also the names of columns in the read models.
+func PostMetrics() []string { return slices.Clone(postMetrics) }
+
+// Metric returns the field of a metric; nil if [Counts] does not have it.
+func (c *Counts) Metric(name string) **int64 {
+	switch name {
+	case MetricLikes:
+		return &c.Likes
+	case MetricComments:
+		return &c.Comments
+	case MetricShares:
+		return &c.Shares
+	case MetricViews:
+		return &c.Views
+	case MetricImpressions:
+		return &c.Impressions
+	case MetricReach:
+		return &c.Reach
+	case MetricClicks:
+		return &c.Clicks
+	case MetricSaves:
+		return &c.Saves
+	case MetricAvgWatch:
+		return &c.AvgWatch
+	default:
+		return nil
+	}
+}
+
 // Engagement returns the sum of the likes, comments and shares that are known, and whether one of
 // them is unknown. The sum is nil if all three are unknown.
 func (c Counts) Engagement() (sum *int64, partial bool) {
@@ -148,11 +186,9 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 const maxCount = 1 << 60
 
 func (c Counts) validate() error {
-	for _, n := range []*int64{
-		c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks, c.Saves, c.AvgWatch,
-	} {
-		if n != nil && (*n > maxCount || *n < -maxCount) {
-			return fmt.Errorf("count %d is out of range", *n)
+	for _, name := range postMetrics {
+		if n := *c.Metric(name); n != nil && (*n > maxCount || *n < -maxCount) {
+			return fmt.Errorf("%s: %d is out of range", name, *n)
 		}
 	}
 	return nil

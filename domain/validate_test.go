@@ -51,8 +51,8 @@ func TestReadingsAreValidated(t *testing.T) {
 		"a year of five digits in UTC": {post(func(e *domain.PostRead) {
 			e.CapturedAt = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))
 		}), "years"},
-		"a count that could overflow":    {post(func(e *domain.PostRead) { e.Shares = new(int64(1<<60 + 1)) }), "count"},
-		"a count that could underflow":   {post(func(e *domain.PostRead) { e.Clicks = new(int64(-1<<60 - 1)) }), "count"},
+		"a count that could overflow":    {post(func(e *domain.PostRead) { e.Shares = new(int64(1<<60 + 1)) }), "out of range"},
+		"a count that could underflow":   {post(func(e *domain.PostRead) { e.Clicks = new(int64(-1<<60 - 1)) }), "out of range"},
 		"a falling count may be below 0": {post(func(e *domain.PostRead) { e.Views = new(int64(-4)) }), ""},
 
 		"a figure":              {figure(domain.Figure{Name: "followers", Kind: domain.Stock}), ""},

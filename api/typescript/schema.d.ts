@@ -4857,16 +4857,11 @@ export interface components {
         /**
          * @description A post with its latest figures. A post that several sub-accounts of an agency have registered is listed once, for the sub-account in scope that registered it last.
          *
-         *     Figures are totals since publication, except the average watch time, which is reported as read. PostCounts lists the platforms' metrics.
+         *     Figures are totals since publication, except the average watch time, which is reported as read. PostFigures lists the platforms' metrics.
          */
-        PostActivity: components["schemas"]["PlatformRef"] & {
+        PostActivity: components["schemas"]["PlatformRef"] & components["schemas"]["PostFigures"] & {
             /** @description The sub-account that owns the post. */
             account_id: string;
-            /**
-             * Format: int64
-             * @description Average watch time per view in milliseconds, as read.
-             */
-            avg_watch_ms: number | null;
             /**
              * Format: int64
              * @description A category of the main application; null if the post has none.
@@ -4879,11 +4874,6 @@ export interface components {
             captured_at: string | null;
             /** @description Name of the category; null if the post has no category or the name is unknown. */
             category: string | null;
-            /**
-             * Format: int64
-             * @description Comments; null if the platform did not report them.
-             */
-            comments: number | null;
             /** @description The text; null if unknown. */
             content: string | null;
             /**
@@ -4895,16 +4885,6 @@ export interface components {
             external_id: string | null;
             /** @description <social account>:<external id>; for a planned post <social account>:planned:<plan number>. */
             id: string;
-            /**
-             * Format: int64
-             * @description Equal to `views` if the platform counts only views.
-             */
-            impressions: number | null;
-            /**
-             * Format: int64
-             * @description Likes or reactions. All counts are null if the platform did not report them or the post was not read yet.
-             */
-            likes: number | null;
             /** @description URL of the media, which can expire on the platform; null if unknown. */
             media_url: string | null;
             /**
@@ -4920,25 +4900,10 @@ export interface components {
              */
             published_at: string | null;
             /**
-             * Format: int64
-             * @description Number of people.
-             */
-            reach: number | null;
-            /**
-             * Format: int64
-             * @description Number of times that people saved the post; not all platforms count it.
-             */
-            saves: number | null;
-            /**
              * Format: date-time
              * @description When the content planner will publish the post; null if published.
              */
             scheduled_at: string | null;
-            /**
-             * Format: int64
-             * @description Shares, including reposts; null if the platform did not report them.
-             */
-            shares: number | null;
             social_account_id: components["schemas"]["SocialAccountId"];
             /** @description "published" or "scheduled". */
             state: components["schemas"]["ActivityState"];
@@ -4951,23 +4916,9 @@ export interface components {
             updated_at: string | null;
             /** @description The member's user, 24 hex digits; null if the member is not a user. */
             user_id: string | null;
-            /**
-             * Format: int64
-             * @description Video views; null if the platform did not report them.
-             */
-            views: number | null;
         };
-        /**
-         * @description The last reading of a post before the end of the range: its totals since publication (cumulative). A figure that the platform did not report is null, never 0.
-         *
-         *     Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
-         */
-        PostCounts: {
-            /**
-             * Format: int64
-             * @description Average watch time per view in milliseconds, as read; not cumulative, never summed.
-             */
-            avg_watch_ms: number | null;
+        /** @description The last reading of a post before the end of the range. */
+        PostCounts: components["schemas"]["PostFigures"] & {
             /**
              * Format: date-time
              * @description Time of the reading; null, like all figures, if the post was not read by then.
@@ -4975,51 +4926,11 @@ export interface components {
             captured_at: string | null;
             /**
              * Format: int64
-             * @description Clicks; null if the platform did not report them.
-             */
-            clicks: number | null;
-            /**
-             * Format: int64
-             * @description Comments; null if the platform did not report them.
-             */
-            comments: number | null;
-            /**
-             * Format: int64
              * @description Likes + comments + shares, as far as they are known; null if none of them are known.
              */
             engagement: number | null;
             /** @description True if a part of `engagement` is missing. */
             engagement_partial: boolean;
-            /**
-             * Format: int64
-             * @description Equal to `views` if the platform counts only views.
-             */
-            impressions: number | null;
-            /**
-             * Format: int64
-             * @description Likes or reactions.
-             */
-            likes: number | null;
-            /**
-             * Format: int64
-             * @description Number of people; never summed over posts.
-             */
-            reach: number | null;
-            /**
-             * Format: int64
-             * @description Number of times that people saved the post; not all platforms count it.
-             */
-            saves: number | null;
-            /**
-             * Format: int64
-             * @description Shares, including reposts; null if the platform did not report them.
-             */
-            shares: number | null;
-            /**
-             * Format: int64
-             * @description Video views; null if unknown, or if the platform counts only impressions.
-             */
-            views: number | null;
         };
         /** @description One post with its engagement. */
         PostEngagement: components["schemas"]["Post"] & {
@@ -5054,6 +4965,58 @@ export interface components {
              * @description Total at the end of the range, like `likes`.
              */
             shares: number | null;
+        };
+        /**
+         * @description The figures of one reading of a post: totals since publication (cumulative), as read. A figure that the platform did not report is null, never 0.
+         *
+         *     Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
+         */
+        PostFigures: {
+            /**
+             * Format: int64
+             * @description Average watch time per view in milliseconds; not cumulative, never summed.
+             */
+            avg_watch_ms: number | null;
+            /**
+             * Format: int64
+             * @description Clicks; null if the platform did not report them.
+             */
+            clicks: number | null;
+            /**
+             * Format: int64
+             * @description Comments; null if the platform did not report them.
+             */
+            comments: number | null;
+            /**
+             * Format: int64
+             * @description Equal to `views` if the platform counts only views.
+             */
+            impressions: number | null;
+            /**
+             * Format: int64
+             * @description Likes or reactions.
+             */
+            likes: number | null;
+            /**
+             * Format: int64
+             * @description Number of people; never summed over posts.
+             */
+            reach: number | null;
+            /**
+             * Format: int64
+             * @description Number of times that people saved the post; not all platforms count it.
+             */
+            saves: number | null;
+            /**
+             * Format: int64
+             * @description Shares, including reposts; null if the platform did not report them.
+             */
+            shares: number | null;
+            /**
+             * Format: int64
+             * @description Video views; null if unknown, or if the platform counts only impressions.
+             */
+            views: number | null;
         };
         /** @description The growth of a post in the range: the sum of the gains of its readings, which belong to the client and member that owned the page at the reading (see Gain). If the response is limited to clients or a member, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
@@ -5135,12 +5098,7 @@ export interface components {
             no_baseline: boolean;
         };
         /** @description One reading of an activity: the totals since publication at that time (cumulative figures). */
-        PostReading: {
-            /**
-             * Format: int64
-             * @description Average watch time per view in milliseconds, as read.
-             */
-            avg_watch_ms: number | null;
+        PostReading: components["schemas"]["PostFigures"] & {
             /**
              * Format: date-time
              * @description When it was read from the platform, UTC.
@@ -5148,57 +5106,17 @@ export interface components {
             captured_at: string;
             /**
              * Format: int64
-             * @description Clicks; null if the platform did not report them.
-             */
-            clicks: number | null;
-            /**
-             * Format: int64
-             * @description Comments; null if the platform did not report them.
-             */
-            comments: number | null;
-            /**
-             * Format: int64
              * @description Likes + comments + shares, of the parts that are known; null if none is known.
              */
             engagement: number | null;
             /**
              * Format: int64
-             * @description Number of times it was shown; null if the platform did not report it.
-             */
-            impressions: number | null;
-            /**
-             * Format: int64
-             * @description Likes or reactions. All counts are null if the platform did not report them with this reading.
-             */
-            likes: number | null;
-            /**
-             * Format: int64
              * @description Owner of the connection at that time.
              */
             member_id: number;
-            /**
-             * Format: int64
-             * @description Number of people.
-             */
-            reach: number | null;
-            /**
-             * Format: int64
-             * @description Number of times it was saved; null if the platform did not report it.
-             */
-            saves: number | null;
-            /**
-             * Format: int64
-             * @description Shares, including reposts; null if the platform did not report them.
-             */
-            shares: number | null;
             social_account_id: components["schemas"]["SocialAccountId"];
             /** @description That member's user, 24 hex digits; null if the member is not a user. */
             user_id: string | null;
-            /**
-             * Format: int64
-             * @description Video views; null if the platform did not report them.
-             */
-            views: number | null;
         };
         /** @description The response to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
@@ -6904,31 +6822,32 @@ export interface components {
                  *           "account_id": "cac4cd436831fe1038e74fde",
                  *           "avg_watch_ms": null,
                  *           "c_id": null,
-                 *           "captured_at": "2026-11-26T01:42:39.043756Z",
+                 *           "captured_at": "2026-11-30T00:31:21.314582Z",
                  *           "category": null,
-                 *           "comments": 17,
+                 *           "clicks": 66,
+                 *           "comments": 31,
                  *           "content": "Just because it looks so good: pretzels from the stone oven.",
                  *           "created_at": "2026-11-24T10:05:11Z",
                  *           "external_id": "109937600996231_738559430313972",
                  *           "id": "10001:109937600996231_738559430313972",
-                 *           "impressions": 1299,
-                 *           "likes": 38,
+                 *           "impressions": 2309,
+                 *           "likes": 68,
                  *           "media_url": null,
                  *           "member_id": 1001,
                  *           "p_id": 1,
                  *           "permalink": "https://www.facebook.com/109937600996231_738559430313972",
                  *           "platform": "facebook",
                  *           "published_at": "2026-11-24T10:05:11Z",
-                 *           "reach": 909,
+                 *           "reach": 1615,
                  *           "saves": null,
                  *           "scheduled_at": null,
-                 *           "shares": 7,
+                 *           "shares": 13,
                  *           "social_account_id": 10001,
                  *           "state": "published",
                  *           "type": "photo",
-                 *           "updated_at": "2026-11-26T01:42:39.043756Z",
+                 *           "updated_at": "2026-11-30T00:31:21.314582Z",
                  *           "user_id": "c38592471c11052c4405e6b9",
-                 *           "views": 1299
+                 *           "views": 2309
                  *         }
                  *       ],
                  *       "message": "SUCCESS",
@@ -8375,31 +8294,32 @@ export interface operations {
                      *         "account_id": "cac4cd436831fe1038e74fde",
                      *         "avg_watch_ms": null,
                      *         "c_id": null,
-                     *         "captured_at": "2026-11-26T01:42:39.043756Z",
+                     *         "captured_at": "2026-11-30T00:31:21.314582Z",
                      *         "category": null,
-                     *         "comments": 17,
+                     *         "clicks": 66,
+                     *         "comments": 31,
                      *         "content": "Just because it looks so good: pretzels from the stone oven.",
                      *         "created_at": "2026-11-24T10:05:11Z",
                      *         "external_id": "109937600996231_738559430313972",
                      *         "id": "10001:109937600996231_738559430313972",
-                     *         "impressions": 1299,
-                     *         "likes": 38,
+                     *         "impressions": 2309,
+                     *         "likes": 68,
                      *         "media_url": null,
                      *         "member_id": 1001,
                      *         "p_id": 1,
                      *         "permalink": "https://www.facebook.com/109937600996231_738559430313972",
                      *         "platform": "facebook",
                      *         "published_at": "2026-11-24T10:05:11Z",
-                     *         "reach": 909,
+                     *         "reach": 1615,
                      *         "saves": null,
                      *         "scheduled_at": null,
-                     *         "shares": 7,
+                     *         "shares": 13,
                      *         "social_account_id": 10001,
                      *         "state": "published",
                      *         "type": "photo",
-                     *         "updated_at": "2026-11-26T01:42:39.043756Z",
+                     *         "updated_at": "2026-11-30T00:31:21.314582Z",
                      *         "user_id": "c38592471c11052c4405e6b9",
-                     *         "views": 1299
+                     *         "views": 2309
                      *       },
                      *       "message": "SUCCESS",
                      *       "success": true

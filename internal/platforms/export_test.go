@@ -16,18 +16,6 @@ func LimitTime(c *Config, most time.Duration) { c.timeout = most }
 // Hosts returns the hosts for calls, tokens and dialogs, and the version of the API.
 func Hosts(e Endpoint) []string { return []string{e.BaseURL, e.authURL, e.dialogURL, e.Version} }
 
-// PutMetric sets a metric of a post and returns the counts; ok is false if the counts have no such
-// field.
-func PutMetric(metric string) (counts domain.Counts, ok bool) {
-	var s PostSnapshot
-	field := s.field(metric)
-	if field == nil {
-		return counts, false
-	}
-	*field = new(int64)
-	return s.Counts, true
-}
-
 // CodesOfErrors returns the codes of all rules, and of answers that no rule knows.
 func CodesOfErrors() (all []domain.StatusCode) {
 	all = append(all, reasonOfStatus(0), reasonOfStatus(http.StatusTooManyRequests), reasonOfStatus(http.StatusInternalServerError))

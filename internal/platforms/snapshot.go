@@ -166,18 +166,8 @@ func (s *AccountSnapshot) miss(name string, code domain.StatusCode) {
 	}
 }
 
-// field returns the field of a metric in the counts.
-func (s *PostSnapshot) field(metric string) **int64 {
-	c := &s.Counts
-	return map[string]**int64{ // complete: see TestEveryPostMetricHasAField
-		domain.MetricLikes: &c.Likes, domain.MetricComments: &c.Comments, domain.MetricShares: &c.Shares,
-		domain.MetricViews: &c.Views, domain.MetricImpressions: &c.Impressions, domain.MetricReach: &c.Reach,
-		domain.MetricClicks: &c.Clicks, domain.MetricSaves: &c.Saves, domain.MetricAvgWatch: &c.AvgWatch,
-	}[metric]
-}
-
 func (s *PostSnapshot) put(metric string, value *int64, code domain.StatusCode) {
-	*s.field(metric) = value
+	*s.Counts.Metric(metric) = value
 	if value == nil {
 		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Code: code})
 	}

@@ -51,7 +51,7 @@ func hashes(key agencyPost) []any { return []any{key.hash()} }
 // newestReadings reads what a later reading needs of the newest reading of each post. If the post is a
 // merged one, the reading may have another id; then all readings are loaded ([postFold.loadMerged]).
 var newestReadings = `select p.social_account_id, p.parent_account, p.external_id, r.captured_at, r.event_id, o.account_id,
-		r.moved, ` + eachFigure(len(postFigures), "coalesce(r.%[1]s, r.known_%[1]s)") + `
+		r.moved, ` + eachFigure(len(domain.GainedPostMetrics), "coalesce(r.%[1]s, r.known_%[1]s)") + `
 	from unnest($1::bigint[]) as k(post)
 	cross join lateral (
 		select * from post_readings where post = k.post and counted order by captured_at desc limit 1) r

@@ -8,27 +8,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// postFigures are the cumulative figures of a post, by the names of their columns. Only these have
-// gains. The first ones are also summed by owner.
-var postFigures = [...]struct {
-	name string
-	of   func(domain.Counts) *int64
-}{
-	{domain.MetricLikes, func(c domain.Counts) *int64 { return c.Likes }},
-	{domain.MetricComments, func(c domain.Counts) *int64 { return c.Comments }},
-	{domain.MetricShares, func(c domain.Counts) *int64 { return c.Shares }},
-	{domain.MetricViews, func(c domain.Counts) *int64 { return c.Views }},
-	{domain.MetricImpressions, func(c domain.Counts) *int64 { return c.Impressions }},
-	{domain.MetricClicks, func(c domain.Counts) *int64 { return c.Clicks }},
-	{domain.MetricSaves, func(c domain.Counts) *int64 { return c.Saves }},
-}
+// figures are values of [domain.GainedPostMetrics]; nil is unknown.
+type figures [len(domain.GainedPostMetrics)]*int64
 
-// figures are values of [postFigures]; nil is unknown.
-type figures [len(postFigures)]*int64
-
-func figuresOf(c domain.Counts) (f figures) {
-	for i, figure := range postFigures {
-		f[i] = figure.of(c)
+func figuresOf(c *domain.Counts) (f figures) {
+	for i, name := range domain.GainedPostMetrics {
+		f[i] = *c.Metric(name)
 	}
 	return f
 }
@@ -93,7 +78,7 @@ func newReading(e *domain.PostRead, eventID string, owner figureOwner) *reading 
 	r := &reading{
 		figureOwner: owner, accountType: e.AccountType, external: e.ExternalID,
 		at: instant(e.CapturedAt), event: packedID(eventID), backfilled: e.Backfilled, eligible: e.GrowthEligible,
-		fromZero: e.FromZero, values: figuresOf(e.Counts), reach: e.Reach, avgWatch: e.AvgWatch,
+		fromZero: e.FromZero, values: figuresOf(&e.Counts), reach: e.Reach, avgWatch: e.AvgWatch,
 	}
 	if e.PublishedAt != nil {
 		r.published = new(instant(*e.PublishedAt))

@@ -16,7 +16,7 @@ const (
 	// aWeek begins on Monday: Go rounds down to multiples since a Monday.
 	aWeek = 7 * aDay
 
-	ownerFigures = 4 // the number of [postFigures] that are summed by owner
+	ownerFigures = 4 // the number of [domain.GainedPostMetrics] that are summed by owner
 )
 
 // sumKey identifies a sum of gains, by post (0: all posts), owner and start of the interval.
@@ -25,11 +25,11 @@ type sumKey struct {
 	begins      time.Time
 }
 
-// sumRow is a sum of gains or a change to one: for each of [postFigures] the sum and the number of
+// sumRow is a sum of gains or a change to one: for each of [domain.GainedPostMetrics] the sum and the number of
 // gains in it. In a change, all numbers may be negative.
 type sumRow struct {
 	sumKey
-	gained, known [len(postFigures)]int64
+	gained, known [len(domain.GainedPostMetrics)]int64
 	readings      int64
 	first, last   time.Time
 }
@@ -45,10 +45,10 @@ const sumPair = "%[1]s bigint, %[1]s_n integer"
 
 var (
 	postWeeks = write.NewTable("post_weeks",
-		"post bigint, owner bigint, begins timestamptz, readings integer, "+eachFigure(len(postFigures), sumPair),
+		"post bigint, owner bigint, begins timestamptz, readings integer, "+eachFigure(len(domain.GainedPostMetrics), sumPair),
 		addRow("post_weeks", "post, owner, begins"),
 		func(row *sumRow) []any {
-			return append([]any{row.post, row.owner, row.begins, row.readings}, row.columns(len(postFigures))...)
+			return append([]any{row.post, row.owner, row.begins, row.readings}, row.columns(len(domain.GainedPostMetrics))...)
 		})
 	postDays, postQuarters = newOwnerSums("post_days"), newOwnerSums("post_quarters")
 )

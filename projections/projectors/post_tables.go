@@ -8,14 +8,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// eachFigure applies a format to the names of the first n of [postFigures].
+// eachFigure applies a format to the names of the first n of [domain.GainedPostMetrics].
 func eachFigure(n int, format string) string {
 	columns := make([]string, n)
 	for i := range columns {
-		columns[i] = fmt.Sprintf(format, postFigures[i].name)
+		columns[i] = fmt.Sprintf(format, domain.GainedPostMetrics[i])
 	}
 	return strings.Join(columns, ", ")
 }
@@ -50,7 +51,7 @@ var (
 	readingColumnTypes = `post bigint, captured_at timestamptz, owner bigint, read_as bigint, published_at timestamptz,
 		previous_at timestamptz, reach bigint, avg_watch_ms bigint, a_type smallint, counted boolean, backfilled boolean,
 		growth_eligible boolean, from_zero boolean, moved boolean, event_id bytea, ` +
-		eachFigure(len(postFigures), "%[1]s bigint, known_%[1]s bigint, g%[1]s bigint")
+		eachFigure(len(domain.GainedPostMetrics), "%[1]s bigint, known_%[1]s bigint, g%[1]s bigint")
 	postReadings = write.NewTable("post_readings", readingColumnTypes, write.Clause(""), (*reading).columns)
 )
 

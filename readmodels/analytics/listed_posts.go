@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,16 +75,14 @@ type Post struct {
 	Permalink *string `json:"permalink"` // the URL on the platform; null if unknown
 }
 
-// PostCounts is the last reading of a post before the end of the range: its totals since
-// publication (cumulative). A figure that the platform did not report is null, never 0.
+// PostFigures are the figures of one reading of a post: totals since publication (cumulative), as
+// read. A figure that the platform did not report is null, never 0.
 //
 // Platform metrics: {post metrics}.
-type PostCounts struct {
-	// time of the reading; null, like all figures, if the post was not read by then
-	CapturedAt *time.Time `json:"captured_at"`
-	Likes      *int64     `json:"likes"`    // likes or reactions
-	Comments   *int64     `json:"comments"` // comments; null if the platform did not report them
-	Shares     *int64     `json:"shares"`   // shares, including reposts; null if the platform did not report them
+type PostFigures struct {
+	Likes    *int64 `json:"likes"`    // likes or reactions
+	Comments *int64 `json:"comments"` // comments; null if the platform did not report them
+	Shares   *int64 `json:"shares"`   // shares, including reposts; null if the platform did not report them
 	// video views; null if unknown, or if the platform counts only impressions
 	Views       *int64 `json:"views"`
 	Impressions *int64 `json:"impressions"` // equal to `views` if the platform counts only views
@@ -91,8 +90,34 @@ type PostCounts struct {
 	Clicks      *int64 `json:"clicks"`      // clicks; null if the platform did not report them
 	// number of times that people saved the post; not all platforms count it
 	Saves *int64 `json:"saves"`
-	// average watch time per view in milliseconds, as read; not cumulative, never summed
+	// average watch time per view in milliseconds; not cumulative, never summed
 	AvgWatch *int64 `json:"avg_watch_ms"`
+}
+
+// counts returns the figures as those of an event, which has the same fields.
+func (f *PostFigures) counts() *domain.Counts { return (*domain.Counts)(f) }
+
+var postMetrics = domain.PostMetrics()
+
+// figureColumns lists the columns of the figures of a reading, with the alias of its table.
+func figureColumns(alias string) string {
+	return alias + "." + strings.Join(postMetrics, ", "+alias+".")
+}
+
+// fields returns the fields to which [figureColumns] are scanned.
+func (f *PostFigures) fields() []any {
+	list := make([]any, len(postMetrics))
+	for i, name := range postMetrics {
+		list[i] = f.counts().Metric(name)
+	}
+	return list
+}
+
+// PostCounts is the last reading of a post before the end of the range.
+type PostCounts struct {
+	// time of the reading; null, like all figures, if the post was not read by then
+	CapturedAt *time.Time `json:"captured_at"`
+	PostFigures
 	// likes + comments + shares, as far as they are known; null if none of them are known
 	Engagement *int64 `json:"engagement"`
 	// EngagementPartial is true if a part of `engagement` is missing.
@@ -140,17 +165,22 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	var readingOwner owner
 	var several, fromZero bool
 	var first, previous *time.Time
-	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category,
+	var gained domain.Counts
+	dest := append([]any{
+		&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category,
 		&p.Type, &p.Content, &p.MediaURL, &p.Permalink,
-		&c.CapturedAt, &readingOwner.account, &readingOwner.member, &c.Likes, &c.Comments, &c.Shares, &c.Views,
-		&c.Impressions, &c.Reach, &c.Clicks, &c.Saves, &c.AvgWatch,
-		&several, &first, &previous, &fromZero,
-		&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.EngagementPartial)
-	if c.CapturedAt != nil {
-		totals := domain.Counts{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares}
-		c.Engagement, c.EngagementPartial = totals.Engagement()
+		&several, &first, &previous, &fromZero, &c.CapturedAt, &readingOwner.account, &readingOwner.member,
+	}, c.fields()...)
+	for _, name := range domain.GainedPostMetrics {
+		dest = append(dest, gained.Metric(name))
 	}
-	g.Engagement, _ = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
+	err = row.Scan(append(dest, &g.EngagementPartial)...)
+	if c.CapturedAt != nil {
+		c.Engagement, c.EngagementPartial = c.counts().Engagement()
+	}
+	g.Likes, g.Comments, g.Shares, g.Views = gained.Likes, gained.Comments, gained.Shares, gained.Views
+	g.Impressions, g.Clicks, g.Saves = gained.Impressions, gained.Clicks, gained.Saves
+	g.Engagement, _ = gained.Engagement()
 	switch {
 	case first == nil || previous != nil:
 		g.Since = previous
@@ -174,13 +204,10 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 func (qc postQuery) gainsOfPost(member string, args *arguments) string {
 	weeks, readings := gainsNear(qc.query.Range, "r.post = p.post and "+ofOwners(member), args)
 	return `(
-			select ` + totalsOf(listedFigures) + `,
+			select ` + totalsOf(domain.GainedPostMetrics[:]) + `,
 			       coalesce(sum(likes_n) <> sum(comments_n) or sum(likes_n) <> sum(shares_n), false) as partial
 			from (
-				select ` + sumsOfWeek(listedFigures) + " from " + weeks + `
+				select ` + sumsOfWeek(domain.GainedPostMetrics[:]) + " from " + weeks + `
 				union all
-				select ` + sumsOfReading(listedFigures) + " from " + readings + `) x)`
+				select ` + sumsOfReading(domain.GainedPostMetrics[:]) + " from " + readings + `) x)`
 }
-
-// listedFigures are the figures of a post in a list that have gains.
-var listedFigures = append(slices.Clone(shownFigures), domain.MetricImpressions, domain.MetricClicks, domain.MetricSaves)

@@ -303,11 +303,7 @@ func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
 	if last == nil {
 		return c
 	}
-	c = analytics.PostCounts{
-		CapturedAt: &last.CapturedAt, Likes: last.Likes, Comments: last.Comments, Shares: last.Shares, Views: last.Views,
-		Impressions: last.Impressions, Reach: last.Reach, Clicks: last.Clicks,
-		Saves: last.Saves, AvgWatch: last.AvgWatch,
-	}
+	c = analytics.PostCounts{CapturedAt: &last.CapturedAt, PostFigures: analytics.PostFigures(last.Counts)}
 	for _, v := range []*int64{last.Likes, last.Comments, last.Shares} {
 		if v == nil {
 			c.EngagementPartial = true

@@ -44,7 +44,7 @@ func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished
 // have registered is listed once, for the sub-account in scope that registered it last.
 //
 // Figures are totals since publication, except the average watch time, which is reported as read.
-// [PostCounts] lists the platforms' metrics.
+// [PostFigures] lists the platforms' metrics.
 type PostActivity struct {
 	readmodels.PlatformRef
 
@@ -71,19 +71,7 @@ type PostActivity struct {
 	Category *int64 `json:"c_id"`
 	// name of the category; null if the post has no category or the name is unknown
 	CategoryName *string `json:"category"`
-	// Likes are likes or reactions. All counts are null if the platform did not
-	// report them or the post was not read yet.
-	Likes    *int64 `json:"likes"`
-	Comments *int64 `json:"comments"` // comments; null if the platform did not report them
-	Shares   *int64 `json:"shares"`   // shares, including reposts; null if the platform did not report them
-	// video views; null if the platform did not report them
-	Views       *int64 `json:"views"`
-	Impressions *int64 `json:"impressions"` // equal to `views` if the platform counts only views
-	Reach       *int64 `json:"reach"`       // number of people
-	// number of times that people saved the post; not all platforms count it
-	Saves *int64 `json:"saves"`
-	// average watch time per view in milliseconds, as read
-	AvgWatch *int64 `json:"avg_watch_ms"`
+	PostFigures
 	// capture time of these figures; null if the post was not read yet
 	CapturedAt  *time.Time `json:"captured_at"`
 	PublishedAt *time.Time `json:"published_at"` // when it was published, UTC. Null if unknown or not published yet.
@@ -126,8 +114,7 @@ func activitiesSQL() string {
 	return `
 	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type,
 	       t.content, t.media_url, t.permalink, p.category, c.name,
-	       d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.saves, d.avg_watch_ms, d.captured_at,
-	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
+	       d.captured_at, p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at), ` + figureColumns("d") + `
 	from (
 		select p.*, ` + categoryOfPost + ` as category
 		from tSPosts p
@@ -161,10 +148,11 @@ func publishedActivities(
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
-			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type,
+			err = row.Scan(append([]any{
+				&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type,
 				&a.Content, &a.MediaURL, &a.Permalink, &a.Category, &a.CategoryName,
-				&a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.Saves, &a.AvgWatch,
-				&a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
+				&a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt,
+			}, a.fields()...)...)
 			a.PlatformRef, a.State = readmodels.PlatformRefOf(a.Platform), ActivityPublished
 			a.ID = domain.PostID(a.SocialAccount, string(a.ExternalID))
 			return a, err
@@ -254,17 +242,7 @@ type PostReading struct {
 	MemberID      int64     `json:"member_id"`         // owner of the connection at that time
 	// that member's user, 24 hex digits; null if the member is not a user
 	UserID *string `json:"user_id"`
-	// Likes are likes or reactions. All counts are null if the platform did not
-	// report them with this reading.
-	Likes       *int64 `json:"likes"`
-	Comments    *int64 `json:"comments"`     // comments; null if the platform did not report them
-	Shares      *int64 `json:"shares"`       // shares, including reposts; null if the platform did not report them
-	Views       *int64 `json:"views"`        // video views; null if the platform did not report them
-	Impressions *int64 `json:"impressions"`  // number of times it was shown; null if the platform did not report it
-	Reach       *int64 `json:"reach"`        // number of people
-	Clicks      *int64 `json:"clicks"`       // clicks; null if the platform did not report them
-	Saves       *int64 `json:"saves"`        // number of times it was saved; null if the platform did not report it
-	AvgWatch    *int64 `json:"avg_watch_ms"` // average watch time per view in milliseconds, as read
+	PostFigures
 	// Likes + comments + shares, of the parts that are known; null if none is known.
 	Engagement *int64 `json:"engagement"`
 }
@@ -287,8 +265,7 @@ func (a *Analytics) ActivityStats(
 		List: "readings", Scope: scope, Page: page, Filters: q,
 		Select: func(after readingKey, limit int) (string, []any) {
 			return `
-				select r.captured_at, o.member_id, m.user_id, r.likes, r.comments, r.shares, r.views, r.impressions, r.reach,
-				       r.clicks, r.saves, r.avg_watch_ms
+				select r.captured_at, o.member_id, m.user_id, ` + figureColumns("r") + `
 				from tSPosts p
 				join post_readings r on r.post = p.post and r.counted and r.captured_at < coalesce(least($7::timestamptz, $6), 'infinity')
 				  and r.captured_at >= coalesce($5, '-infinity'::timestamptz)
@@ -299,9 +276,8 @@ func (a *Analytics) ActivityStats(
 				[]any{scope.ParentAccount, scope.Accounts, social, external, q.From, q.To, after.At, limit}
 		},
 		Scan: func(r pgx.CollectableRow) (x PostReading, err error) {
-			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views,
-				&x.Impressions, &x.Reach, &x.Clicks, &x.Saves, &x.AvgWatch)
-			x.Engagement, _ = domain.Counts{Likes: x.Likes, Comments: x.Comments, Shares: x.Shares}.Engagement()
+			err = r.Scan(append([]any{&x.CapturedAt, &x.MemberID, &x.UserID}, x.fields()...)...)
+			x.Engagement, _ = x.counts().Engagement()
 			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
 			return x, err
 		},

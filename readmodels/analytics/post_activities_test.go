@@ -99,7 +99,7 @@ func TestActivitiesListsPostsOfTenant(t *testing.T) {
 	require.Equal(t, analytics.PostActivity{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook),
 		ID:          "1:p2", UserID: new(userA), SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
-		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
+		PostFigures: analytics.PostFigures{Likes: &seven, Shares: &zero}, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
 	}, got, "missing values are null")
 	first, err := posts.Activity(t.Context(), wholeAgency, "1:p1")
 	require.NoError(t, err)

@@ -89,7 +89,7 @@ func readingBefore(at string) string {
 	return `(
 		select r.*, o.account_id, o.member_id
 		from (
-			select captured_at, owner, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms
+			select captured_at, owner, ` + figureColumns("r") + `
 			from post_readings r
 			where r.post = p.post and r.counted and r.captured_at < ` + at + " and " + ofOwners("0") + `
 			order by r.captured_at desc limit 1) r
@@ -203,10 +203,8 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args argume
 	posts, err := pg.List(ctx, qc.tx, "read posts", qc.scanPost, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category,
 		       p.post_type, t.content, t.media_url, t.permalink,
-		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares,
-		       e.views, e.impressions, e.reach, e.clicks, e.saves, e.avg_watch_ms,
 		       f.several, f.first_at, f.previous_at, f.from_zero,
-		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
+		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), `+figureColumns("e")+`, g.*
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingBefore(to)+` e on true
 		cross join lateral (

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -188,9 +189,8 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		       p.member_id, coalesce(l.figures, false), coalesce(l.shares, false)
 		from tSPosts p
 		left join lateral (
-		       select 0 <> any (array[r.likes, r.comments, r.shares, r.views, r.impressions, r.reach, r.clicks, r.saves,
-		                r.known_likes, r.known_comments, r.known_shares, r.known_views, r.known_impressions, r.known_clicks,
-		                r.known_saves]) as figures,
+		       select 0 <> any (array[r.`+strings.Join(domain.PostMetrics(), ", r.")+`,
+		                r.known_`+strings.Join(domain.GainedPostMetrics[:], ", r.known_")+`]) as figures,
 		              coalesce(r.shares, r.known_shares) <> 0 as shares
 		       from post_readings r
 		       where r.post = p.post and r.counted

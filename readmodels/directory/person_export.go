@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -166,8 +167,7 @@ var personSections = []personSection{
 		from account_demographics d join figure_owners o on o.id = d.owner
 		where o.social_account_id = any(@profiles) order by o.social_account_id, d.captured_at`},
 	{"profile_post_readings", `
-		select social_account_id, external_id, captured_at, parent_account, account_id, likes, comments, shares, views,
-		       impressions, reach, clicks, saves, avg_watch_ms, engagement
+		select social_account_id, external_id, captured_at, parent_account, account_id, ` + strings.Join(domain.PostMetrics(), ", ") + `, engagement
 		from tSPostInsights where social_account_id = any(@profiles)
 		order by social_account_id, external_id, captured_at`},
 	{"profile_planned_posts", `
