@@ -49,13 +49,13 @@ type Schedule struct {
 	// Ready reports whether connections may be read. While it returns false, none are claimed. Nil
 	// means always ready.
 	Ready func() bool
-	// Pauses returns what operators have paused. It is called at most once a second: before claims and
-	// readings, and during readings, whose context is canceled when their platform is paused:
-	// accounts that the reading did not reach are due after the pause.
+	// Pauses returns what operators have paused. It is called at most once a second: before claims,
+	// readings and downloads of pictures, and during readings, whose context is canceled when their
+	// platform is paused: accounts that the reading did not reach are due after the pause.
 	Pauses func(ctx context.Context) ([]domain.Pause, error)
-	// Pictures downloads pictures of posts, a few at a time. An error is a failure on our side. If
-	// it is nil, this process downloads none.
-	Pictures func(ctx context.Context) error
+	// Pictures downloads pictures of posts of platforms, a few at a time. An error is a failure on our
+	// side. If it is nil, this process downloads none.
+	Pictures func(ctx context.Context, from []domain.Platform) error
 
 	DrainTimeout time.Duration // time for readings to finish when Run stops; default 20 s
 }
@@ -259,7 +259,14 @@ func (s *scheduler) takePictures(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second) // ends before the next check
 	defer cancel()
-	if err := safely(func() error { return s.Pictures(ctx) }); err != nil && ctx.Err() == nil {
+	err := safely(func() error {
+		from, err := s.unpaused(ctx)
+		if err != nil {
+			return err
+		}
+		return s.Pictures(ctx, from)
+	})
+	if err != nil && ctx.Err() == nil {
 		s.logger.WarnContext(ctx, "pictures of posts could not be downloaded; the next check retries", "error", err)
 	}
 }
@@ -333,6 +340,19 @@ func (s *scheduler) blocked(ctx context.Context, queue domain.FetchQueue) bool {
 		s.setBacklog(queue, 0, 0) // nothing is due until the platform is resumed
 	}
 	return paused || err != nil
+}
+
+func (s *scheduler) unpaused(ctx context.Context) (all []domain.Platform, err error) {
+	for _, p := range domain.Platforms() {
+		paused, err := s.paused.have(ctx, domain.PausePlatform, p.String())
+		if err != nil {
+			return nil, fmt.Errorf("check whether %s is paused: %w", p, err)
+		}
+		if !paused {
+			all = append(all, p)
+		}
+	}
+	return all, nil
 }
 
 // untilPaused returns a context that is canceled with [errPaused] when an operator pauses the

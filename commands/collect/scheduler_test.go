@@ -276,14 +276,14 @@ func TestNothingIsClaimedBeforeReady(t *testing.T) {
 	})
 }
 
-// A paused platform is not claimed, the others are. A running reading ends soon after the pause
-// starts, and is due after the pause.
+// A paused platform is not claimed, and no pictures are downloaded from it; the others are. A running
+// reading ends soon after the pause starts, and is due after the pause.
 func TestPausedPlatformIsNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
 		var paused, unknown atomic.Bool
-		begun := make(chan domain.Platform, 10)
+		begun, pictures := make(chan domain.Platform, 10), make(chan []domain.Platform, 10)
 		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
 			begun <- claim.Platform
 			<-ctx.Done()
@@ -300,8 +300,13 @@ func TestPausedPlatformIsNotRead(t *testing.T) {
 				}
 				return pauses, nil
 			}
+			c.Pictures = func(_ context.Context, from []domain.Platform) error {
+				pictures <- from
+				return nil
+			}
 		})
 		require.Equal(t, domain.TikTok, <-begun)
+		require.Equal(t, []domain.Platform{domain.Facebook, domain.Instagram, domain.TikTok}, <-pictures)
 		paused.Store(true)
 		pass(time.Minute)
 		require.Equal(t, 1, p.outcomes("paused"))
@@ -445,7 +450,7 @@ func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 				}
 				return q.claim(ctx, fq, limit, lasts)
 			}
-			c.Pictures = func(ctx context.Context) error {
+			c.Pictures = func(ctx context.Context, _ []domain.Platform) error {
 				close(pictures)
 				<-ctx.Done()
 				return errors.New("the host is unavailable")

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -60,7 +59,6 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 
 // newFetcher returns a fetcher of open parts.
 func (p *Parts) newFetcher(c FetchConfig, network *network) *Fetcher {
-	pauses := vault.Pauses{Pool: p.KeptPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
 	f := &Fetcher{states: vault.Fetching{Pool: network.states}}
 	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: p.ReadPool}, f.states, p.secrets
@@ -69,10 +67,10 @@ func (p *Parts) newFetcher(c FetchConfig, network *network) *Fetcher {
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
-	c.Collect.Pauses = pauses.List
+	c.Collect.Pauses = vault.Pauses{Pool: p.KeptPool}.List
 	job := &pictureJob{
 		kept: vault.NewPictures(network.states, p.keys), contents: readmodels.Contents{Pool: p.ReadPool},
-		taker: pictures.New(c.Pictures), pauses: pauses, now: c.Now, log: p.config.Logger,
+		taker: pictures.New(c.Pictures), now: c.Now, log: p.config.Logger,
 	}
 	c.Collect.Pictures = job.take
 	f.Collector = collect.New(c.Collect)
@@ -135,13 +133,13 @@ type pictureJob struct {
 	kept     *vault.Pictures
 	contents readmodels.Contents
 	taker    *pictures.Taker
-	pauses   vault.Pauses
 	now      func() time.Time
 	log      *slog.Logger
 }
 
-// take deletes pictures that were erased or are too old, then loads missing ones, newest first.
-func (j *pictureJob) take(ctx context.Context) error {
+// take deletes pictures that were erased or are too old, then loads missing ones of platforms, newest
+// first.
+func (j *pictureJob) take(ctx context.Context, from []domain.Platform) error {
 	erased, err := j.contents.ErasedPictures(ctx)
 	if err == nil {
 		err = j.kept.Forget(ctx, erased)
@@ -152,12 +150,8 @@ func (j *pictureJob) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	platforms, err := j.platforms(ctx)
-	if err != nil {
-		return err
-	}
 	wanted, err := j.contents.PicturesWanted(ctx, readmodels.PicturesQuery{
-		Since: j.now().Add(-maxPictureAge), Now: j.now(), Platforms: platforms,
+		Since: j.now().Add(-maxPictureAge), Now: j.now(), Platforms: from,
 		Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
 	})
 	if err != nil {
@@ -181,19 +175,6 @@ func (j *pictureJob) take(ctx context.Context) error {
 			"wanted", len(wanted), "missing", missing)
 	}
 	return ctx.Err()
-}
-
-func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err error) {
-	for _, platform := range domain.Platforms() {
-		paused, err := j.pauses.Paused(ctx, domain.PausePlatform, platform.String())
-		if err != nil {
-			return nil, fmt.Errorf("check whether %s is paused: %w", platform, err)
-		}
-		if !paused {
-			all = append(all, platform)
-		}
-	}
-	return all, nil
 }
 
 // one loads one picture. It returns an error only if this service is at fault.
