@@ -244,14 +244,14 @@ func newFetchers(t *testing.T) *fetchers {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, postgres.Close()) })
 	f := &fetchers{t: t, world: soak.NewWorld(fetcherAccounts), sim: simulator.New(simulator.Config{Seed: 7})}
-	f.world.Register(f.sim, func(soak.Account, *simulator.Account) {})
+	soak.Register(f.world.Accounts, f.sim, func(soak.Account, *simulator.Account) {})
 	f.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: ledgertest.Quiet,
 		Quotas: []domain.Quota{}, Collect: collect.Config{GrowthWindow: time.Hour},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })
-	require.NoError(t, f.world.StoreTokens(t.Context(), f.sim, f.stack.Secrets, time.Now(),
+	require.NoError(t, soak.StoreTokens(t.Context(), f.world.Accounts, f.sim, f.stack.Secrets, time.Now(),
 		func(a soak.Account) commands.StoredTokens { return commands.StoredTokens{VerifiedAs: a.ExternalID} }))
 	f.env = append(ledgertest.Environ(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(),

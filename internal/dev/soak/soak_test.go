@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -38,11 +39,20 @@ type size struct {
 	lasts       time.Duration  // compressed
 	interval    time.Duration  // between two readings of an account
 	limits      []domain.Quota // also the simulator's
+	share       float64        // of the limits
+	speed       float64        // the highest compression that is tried
+	// strict runs fail where a quota is used unevenly or too little, or a new connection waits: their
+	// time is not compressed, which magnifies the delays of a machine.
+	strict bool
 }
 
 const tick = 30 * time.Second // compressed
 
-func sizes() map[string]size {
+// compressedShare of the quotas is less than in production, because compressed time magnifies jitter.
+const compressedShare = 0.75
+
+// sizeOf returns the size with a name, or that of a strict run with a number of connections.
+func sizeOf(name string) (s size, ok bool) {
 	const day = 24 * time.Hour
 	limits := func(linkedIn, tikTok int) []domain.Quota {
 		return []domain.Quota{
@@ -52,22 +62,25 @@ func sizes() map[string]size {
 			{Platform: domain.TikTok, Scope: domain.QuotaPerOperation, Calls: tikTok, Window: time.Minute},
 		}
 	}
-	return map[string]size{
-		// LinkedIn and TikTok are given less than their connections would use, so that quotas decide.
-		"ci":   {2000, 2 * time.Hour, 15 * time.Minute, limits(300_000, 40)},
-		"full": {20_000, 10 * time.Hour, 30 * time.Minute, limits(3_000_000, 300)},
+	switch n, err := strconv.Atoi(name); {
+	// LinkedIn and TikTok are given less than their connections would use, so that quotas decide.
+	case name == "ci":
+		return size{2000, 2 * time.Hour, 15 * time.Minute, limits(300_000, 40), compressedShare, 30, false}, true
+	case name == "full":
+		return size{20_000, 10 * time.Hour, 30 * time.Minute, limits(3_000_000, 300), compressedShare, 30, false}, true
+	case err == nil && n > 0: // a round through TikTok's connections takes 11 minutes
+		return size{n, 35 * time.Minute, 10 * time.Minute, limits(1000*n, max(10, n/40)), 0.9, 1, true}, true
+	default:
+		return s, false
 	}
 }
 
-// share of the quotas: less than in production, because compressed time magnifies jitter.
-const share = 0.75
-
 func TestSoak(t *testing.T) {
-	what, ok := sizes()[os.Getenv(sizeVariable)]
+	what, ok := sizeOf(os.Getenv(sizeVariable))
 	if !ok {
-		t.Skip(sizeVariable + " is not set to ci or full")
+		t.Skip(sizeVariable + " is not set to ci, full or a number of connections")
 	}
-	speed := 30.0
+	speed := what.speed
 	if text := os.Getenv(speedVariable); text != "" {
 		var err error
 		speed, err = strconv.ParseFloat(text, 64)
@@ -80,6 +93,9 @@ func TestSoak(t *testing.T) {
 			run.fetch()
 			if keptUp = run.keptUp(); keptUp || speed/2 < slowest {
 				run.judge()
+				if what.strict {
+					run.newcomers()
+				}
 			}
 		})
 		if keptUp || speed/2 < slowest {
@@ -156,6 +172,7 @@ type run struct {
 	world *soak.World
 	sim   *simulator.Server
 	stack *soak.Stack
+	made  time.Time // when the world began
 	begin time.Time
 
 	warmedUp claims
@@ -172,16 +189,13 @@ func newRun(t *testing.T, what size, speed float64) *run {
 		Seed: 7, Clock: r.clock.Now, MetaPerDay: limit(domain.Instagram),
 		LinkedInPerDay: limit(domain.LinkedIn), TikTokPerMinute: limit(domain.TikTok),
 	})
-	made := r.clock.Now()
-	r.world.Register(r.sim, func(a soak.Account, s *simulator.Account) {
-		s.PostsFrom, s.PostEvery = made.Add(-48*time.Hour), 24*time.Hour
-		s.AccessExpires = expiry(a, made)
-	})
+	r.made = r.clock.Now()
+	r.register(r.world.Accounts)
 	var err error
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	r.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
-		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Fetchers: 2,
+		Quotas: what.limits, Share: what.share, BreakerOpen: 2 * time.Second, Fetchers: 2,
 		Collect: collect.Config{GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2, Backfill: 7 * 24 * time.Hour},
 		Every: map[string]time.Duration{
 			domain.FetchAccounts: r.clock.Wall(tick), domain.FetchPosts: r.clock.Wall(tick), domain.FetchTokens: r.clock.Wall(5 * time.Minute),
@@ -189,11 +203,22 @@ func newRun(t *testing.T, what size, speed float64) *run {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.stack.Close()) })
-	err = r.world.StoreTokens(t.Context(), r.sim, r.stack.Secrets, r.clock.Now(), func(a soak.Account) commands.StoredTokens {
-		return commands.StoredTokens{ExpiresAt: expiry(a, made)}
-	})
-	require.NoError(t, err)
+	r.storeTokens(r.world.Accounts)
 	return r
+}
+
+func (r *run) register(accounts []soak.Account) {
+	soak.Register(accounts, r.sim, func(a soak.Account, s *simulator.Account) {
+		s.PostsFrom, s.PostEvery = r.made.Add(-48*time.Hour), 24*time.Hour
+		s.AccessExpires = expiry(a, r.made)
+	})
+}
+
+func (r *run) storeTokens(accounts []soak.Account) {
+	err := soak.StoreTokens(r.Context(), accounts, r.sim, r.stack.Secrets, r.clock.Now(), func(a soak.Account) commands.StoredTokens {
+		return commands.StoredTokens{ExpiresAt: expiry(a, r.made)}
+	})
+	require.NoError(r, err)
 }
 
 // expiry has all of TikTok's tokens, which are a quarter of all, end at once; the others' outlive the run.
@@ -372,6 +397,7 @@ func (r *run) fair(p domain.Platform, ledger *soak.Ledger, calls int64) {
 	slices.Sort(all)
 	slices.Sort(longest)
 	if len(all) == 0 {
+		require.False(r, r.strict, "%s: no two readings of a connection", p)
 		r.Logf("%s: no two readings of a connection", p)
 		return
 	}
@@ -379,12 +405,69 @@ func (r *run) fair(p domain.Platform, ledger *soak.Ledger, calls int64) {
 	allowed := 0.0
 	for _, l := range r.limits {
 		if l.Platform == p {
-			allowed = share * float64(l.Calls) * r.lasts.Seconds() / l.Window.Seconds()
+			allowed = r.share * float64(l.Calls) * r.lasts.Seconds() / l.Window.Seconds()
 		}
 	}
 	r.Logf("%s: interval: median %s, p99 of the longest %s, longest %s: %.2f of the median; %d of %d calls of the share: %.2f",
 		p, median.Round(time.Second), longest[len(longest)*99/100].Round(time.Second), most.Round(time.Second),
 		most.Seconds()/median.Seconds(), calls, int(allowed), float64(calls)/allowed)
+	if r.strict && p == domain.TikTok { // LinkedIn's quota is not used up
+		require.LessOrEqual(r, most.Seconds()/median.Seconds(), 1.5, "the longest interval")
+		require.GreaterOrEqual(r, float64(calls)/allowed, 0.85, "the use of the budget")
+	}
+}
+
+// newcomers connects pages while all others are overdue: their first readings begin within 10 s. The
+// budgets of single accounts and what is kept of LinkedIn's have room; TikTok's may be used up.
+func (r *run) newcomers() {
+	kept := ledgertest.OpenFetching(r, r.stack.DatabaseURL())
+	ledgertest.Exec(r, kept, `
+		update fetch_state set due_at = due_at - interval '1 day', not_before = null where kind = $1`, domain.FetchAccounts)
+	ctx, stop := context.WithCancel(r.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := r.stack.Run(ctx); err != nil {
+			r.Error(err)
+		}
+	})
+	defer running.Wait()
+	defer stop()
+	r.await("a claim", `select exists (select from kept.fetch_state where kind = $1 and claimed_until > now())`, domain.FetchAccounts)
+	added := r.world.Grow(8)
+	r.register(added)
+	r.storeTokens(added)
+	require.NoError(r, r.stack.Log.AppendBulk(r.Context(), soak.Directory(added, r.clock.Now())))
+	var ids []int64
+	for _, a := range added {
+		ids = append(ids, a.SocialAccount)
+	}
+	r.await("the new pages", `select count(*) = $2 from tSAccounts where id = any($1)`, ids, len(ids))
+	shown := r.clock.Now()
+	for _, p := range domain.Platforms() {
+		require.NoError(r, vault.Wake(r.Context(), kept, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}))
+	}
+	overdue := ledgertest.Value[int](r, r.stack.Pool, `select count(*) from kept.fetch_state where kind = $1 and due_at < $2`,
+		domain.FetchAccounts, shown.Add(-12*time.Hour))
+	r.await("first readings", `select count(*) = $2 from kept.fetch_state where kind = $3 and social_account_id = any($1) and read_at is not null`,
+		ids, len(ids), domain.FetchAccounts)
+	stop()
+	running.Wait()
+	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
+	require.NoError(r, err)
+	for _, a := range added {
+		waited := r.clock.Wall(ledger.Readings[a.SocialAccount][0].Sub(shown))
+		r.Logf("%s: a new page waited %s while %d connections were overdue", a.Platform, waited.Round(time.Millisecond), overdue)
+		if a.Platform != domain.TikTok {
+			require.LessOrEqual(r, waited, 10*time.Second)
+		}
+	}
+}
+
+// await waits until a query returns true.
+func (r *run) await(what, query string, args ...any) {
+	for deadline := time.Now().Add(5 * time.Minute); !ledgertest.Value[bool](r, r.stack.Pool, query, args...); time.Sleep(50 * time.Millisecond) {
+		require.True(r, time.Now().Before(deadline), "gave up waiting for %s", what)
+	}
 }
 
 // unused is granted for what a budget cannot be used for: the time from a claim to its first
@@ -398,7 +481,7 @@ func (r *run) quotaTime(p domain.Platform, connections int, callsPerReading floa
 		if l.Platform != p {
 			continue
 		}
-		perSecond := share * float64(l.Calls) / l.Window.Seconds()
+		perSecond := r.share * float64(l.Calls) / l.Window.Seconds()
 		n := float64(connections)
 		if l.Scope == domain.QuotaPerAccount {
 			n = 1

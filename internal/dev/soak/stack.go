@@ -54,10 +54,11 @@ type Stack struct {
 	Brokers    []string
 	SecretsKey string // that sealed the tokens
 
-	cfg      Config
-	parts    *app.Parts
-	fetchers []*app.Fetcher
-	engines  []*projections.Engine
+	cfg       Config
+	parts     *app.Parts
+	processes []*app.Parts // that fetch
+	fetchers  []*app.Fetcher
+	engines   []*projections.Engine
 }
 
 // Open starts the parts and feeds the directory; nothing is fetched yet. Close ends them.
@@ -74,7 +75,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 			return nil, err
 		}
 	}
-	if err := s.Log.AppendBulk(ctx, cfg.World.Directory(cfg.Clock.Now())); err != nil {
+	if err := s.Log.AppendBulk(ctx, Directory(cfg.World.Accounts, cfg.Clock.Now())); err != nil {
 		return nil, fmt.Errorf("feed the directory: %w", err)
 	}
 	return s, s.startEngines(ctx)
@@ -140,7 +141,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.fetchers = append(s.fetchers, fetcher)
+		s.processes, s.fetchers = append(s.processes, parts), append(s.fetchers, fetcher)
 	}
 	return nil
 }
@@ -215,7 +216,8 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 // Run fetches by the schedule until ctx is done.
 func (s *Stack) Run(ctx context.Context) error {
 	running, ctx := errgroup.WithContext(ctx)
-	for _, f := range s.fetchers {
+	for i, f := range s.fetchers {
+		running.Go(func() error { s.processes[i].Listen(ctx); return nil })
 		running.Go(func() error { return f.Run(ctx) })
 	}
 	return running.Wait()

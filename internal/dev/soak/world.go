@@ -39,7 +39,14 @@ type World struct {
 // NewWorld makes a world of n connections, a quarter on each platform.
 func NewWorld(n int) *World {
 	w := &World{bySocial: map[int64]Account{}}
-	for i := range n {
+	w.Grow(n)
+	return w
+}
+
+// Grow adds n connections and returns them.
+func (w *World) Grow(n int) (added []Account) {
+	before := len(w.Accounts)
+	for i := before; i < before+n; i++ {
 		id := int64(i + 1)
 		platforms := domain.Platforms()
 		a := Account{
@@ -54,13 +61,13 @@ func NewWorld(n int) *World {
 			a.Type = domain.AccountType(1 + i/len(platforms)%2)
 		}
 		// Some pages are connected by two agencies: each must get its own readings of them.
-		if before := i - perAgency; a.Platform == domain.Facebook && i%sharedPart == 0 && i/perAgency%2 == 1 {
-			a.ExternalID = w.Accounts[before].ExternalID
+		if other := i - perAgency; a.Platform == domain.Facebook && i%sharedPart == 0 && i/perAgency%2 == 1 {
+			a.ExternalID = w.Accounts[other].ExternalID
 		}
 		w.Accounts = append(w.Accounts, a)
 		w.bySocial[id] = a
 	}
-	return w
+	return w.Accounts[before:]
 }
 
 // Of is the platform's part of the world.
@@ -73,8 +80,8 @@ func (w *World) Of(p domain.Platform) (accounts []Account) {
 	return accounts
 }
 
-// Directory is what the main application would have sent.
-func (w *World) Directory(at time.Time) (drafts []domain.Draft) {
+// Directory is what the main application would have sent of accounts.
+func Directory(accounts []Account, at time.Time) (drafts []domain.Draft) {
 	put := func(e domain.DirectoryEntity) { drafts = append(drafts, commands.EntityDraft(e, at)) }
 	seen := map[string]bool{}
 	first := func(id string) bool {
@@ -84,10 +91,10 @@ func (w *World) Directory(at time.Time) (drafts []domain.Draft) {
 		seen[id] = true
 		return true
 	}
-	for i, a := range w.Accounts {
+	for _, a := range accounts {
 		if first(a.ParentAccount) {
 			put(domain.DirectoryAccount{ID: a.ParentAccount, Name: "Agency", Active: true})
-			put(domain.DirectorySubscription{ID: int64(i + 1), AccountID: a.ParentAccount, Plan: "pro", StartsAt: at.AddDate(-1, 0, 0)})
+			put(domain.DirectorySubscription{ID: a.SocialAccount, AccountID: a.ParentAccount, Plan: "pro", StartsAt: at.AddDate(-1, 0, 0)})
 		}
 		if first(a.AccountID) {
 			put(domain.DirectoryAccount{ID: a.AccountID, ParentAccount: a.ParentAccount, Name: "Client", Active: true})
@@ -102,20 +109,22 @@ func (w *World) Directory(at time.Time) (drafts []domain.Draft) {
 	return drafts
 }
 
-// Register adds the accounts to a simulator, as change says.
-func (w *World) Register(sim *simulator.Server, change func(Account, *simulator.Account)) {
-	for _, a := range w.Accounts {
+// Register adds accounts to a simulator, as change says.
+func Register(accounts []Account, sim *simulator.Server, change func(Account, *simulator.Account)) {
+	for _, a := range accounts {
 		account := simulator.Account{ID: a.ExternalID}
 		change(a, &account)
 		sim.Add(a.Platform, a.Type, account)
 	}
 }
 
-// StoreTokens seals the tokens that the simulator takes; expires says when each dies (zero: never).
-func (w *World) StoreTokens(
-	ctx context.Context, sim *simulator.Server, secrets *vault.Secrets, at time.Time, tokens func(Account) commands.StoredTokens,
+// StoreTokens seals the tokens of accounts that the simulator takes; tokens says what else is stored of
+// each.
+func StoreTokens(
+	ctx context.Context, accounts []Account, sim *simulator.Server, secrets *vault.Secrets, at time.Time,
+	tokens func(Account) commands.StoredTokens,
 ) error {
-	for _, a := range w.Accounts {
+	for _, a := range accounts {
 		stored := tokens(a)
 		generated := sim.Tokens(a.Platform, a.ExternalID)
 		if stored.AccessToken == "" {
