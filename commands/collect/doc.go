@@ -14,11 +14,12 @@
 //   - In any window of a quota, all processes together make at most the allowed calls. They are taken
 //     before they are made, from all budgets that they count against or from none: a crash wastes
 //     calls but never exceeds a quota.
-//   - A reading consists of steps. Each takes all of its calls in one statement, or is refused with
-//     the time when they are available. If it needs more, it takes as many again. Calls that it does
-//     not make return. A refused account keeps its due time, which orders the claims, and is not
-//     claimed before its quota has calls.
-//   - A claim brings what its readings need; the progress of a listing is stored with the results.
+//   - A reading consists of steps. Each takes all of its calls in one statement, also where no quota
+//     limits them, or is refused with the time when they are available. If it needs more, it takes as
+//     many again. A refused account keeps its due time, which orders the claims, and is not claimed
+//     before its quota has calls. After a throttled call, each further call of the step asks for itself.
+//   - A claim brings what its readings need. The progress of listings and unused calls are stored with
+//     the results.
 //   - A third of an app's budget, at most ten calls, is kept for sign-ins, renewals and first
 //     readings. Posts leave half of a budget to accounts, and then take turns with them.
 //   - A platform's response is recorded even if the claim expires in the meantime, because the

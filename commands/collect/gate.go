@@ -62,7 +62,7 @@ type budgetStore interface {
 	// accounts from the lower half, it is the turn of posts that were refused.
 	Take(ctx context.Context, t domain.BudgetTake, now time.Time) (domain.BudgetTaken, error)
 	// Return returns calls that were taken and not made.
-	Return(ctx context.Context, calls int, to []domain.Budget) error
+	Return(ctx context.Context, unused []domain.BudgetTake) error
 	// Hold closes a budget until the given time, unless it is already closed for longer.
 	Hold(ctx context.Context, name string, until time.Time) error
 }
@@ -91,7 +91,10 @@ func NewGate(cfg GateConfig) *Gate {
 func (g *Gate) Admit(
 	ctx context.Context, call platforms.Call,
 ) (requests int, finish func(platforms.CallStats), refusal error) {
-	reading, _ := ctx.Value(readingKey{}).(*Reading)
+	reading, ok := ctx.Value(readingKey{}).(*Reading)
+	if !ok {
+		reading = &Reading{gate: g, waits: true}
+	}
 	done, err := g.breakers[call.Platform].Allow()
 	if err != nil {
 		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeBreaker).Inc()
@@ -112,15 +115,18 @@ func (g *Gate) Admit(
 	return requests, func(s platforms.CallStats) {
 		done(g.verdict(s))
 		g.holdReported(context.WithoutCancel(ctx), s)
+		if s.Reason.Kind() == domain.StatusThrottled {
+			reading.leaveStep()
+		}
 	}, nil
 }
 
 func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading) (requests int, err error) {
 	want := max(1, call.Requests)
-	kind, waits := domain.CallsUrgent, true
 	used, inStep, covered := reading.use(want)
-	if reading != nil && !inStep {
-		kind, waits = reading.kind, false
+	kind, waits := domain.CallsUrgent, true // of the rest of a step
+	if !inStep {
+		kind, waits = reading.kind, reading.waits
 	}
 	if inStep && used == 0 && reading.again(ctx, want) { // the step has more calls than planned
 		used, _, covered = reading.use(want)
@@ -225,10 +231,11 @@ func (g *Gate) Wake(r *Refusal) time.Duration {
 	return time.Duration(float64(max(r.Wait, r.wake)) / g.cfg.Speed)
 }
 
-// Reading is the calls of one reading.
+// Reading is the calls of one reading, or a call that belongs to none.
 type Reading struct {
-	gate *Gate
-	kind domain.CallKind
+	gate  *Gate
+	kind  domain.CallKind
+	waits bool // whether calls wait for a quota, up to [patience]
 
 	mu      sync.Mutex
 	calls   int // made so far
@@ -237,6 +244,8 @@ type Reading struct {
 	taken   int // by the step, and not used yet
 	from    []domain.Budget
 	refusal *Refusal
+
+	unlimited bool // the step makes any number of calls
 }
 
 type readingKey struct{}
@@ -248,8 +257,9 @@ func (g *Gate) Reading(ctx context.Context, kind domain.CallKind) (context.Conte
 }
 
 // Step takes all calls of the next step of a reading, as far as full budgets have them, or returns
-// an error with the time when they are available. It uses the calls that the last step left. If no
-// quota of the platform counts the step as a whole, each call takes its own.
+// an error with the time when they are available. It uses the calls that the last step left. A step
+// that no quota limits makes any number of calls, unless the platform has asked for a wait. If only
+// single calls are counted, each call takes its own.
 func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.CallKind) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -260,15 +270,16 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.Cal
 		r.inStep = true
 		return nil
 	}
-	limited := false
-	from := r.gate.budgets(call, kind)
+	all := r.gate.budgets(call, kind)
+	from := all
 	if call.Requests > 1 {
-		from = slices.DeleteFunc(from, perCall)
+		from = slices.DeleteFunc(slices.Clone(all), perCall)
 	}
+	unlimited := true
 	for _, b := range from {
-		calls, limited = min(calls, int(b.Burst)), limited || b.Rate > 0
+		calls, unlimited = min(calls, int(b.Burst)), unlimited && b.Rate == 0
 	}
-	if !limited {
+	if unlimited && len(from) < len(all) {
 		return nil
 	}
 	taken, refusal, err := r.gate.take(ctx, domain.BudgetTake{Calls: calls, Least: calls, Kind: kind, From: from})
@@ -277,7 +288,7 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.Cal
 		r.gate.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
 	}
 	if err == nil {
-		r.inStep, r.taken, r.from = true, r.taken+taken, from
+		r.inStep, r.unlimited, r.taken, r.from = true, unlimited, r.taken+taken, from
 	}
 	return err
 }
@@ -303,19 +314,24 @@ func (r *Reading) again(ctx context.Context, want int) bool {
 
 // outside returns a context whose calls do not belong to a reading.
 func outside(ctx context.Context) context.Context {
-	return context.WithValue(ctx, readingKey{}, (*Reading)(nil))
+	return context.WithValue(ctx, readingKey{}, nil)
 }
 
-// End returns the calls that the last step did not use.
-func (r *Reading) End(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	left := r.taken
-	r.inStep, r.taken = false, 0
-	if left == 0 {
+// Return returns the calls that the last steps of readings did not use.
+func (g *Gate) Return(ctx context.Context, readings ...*Reading) error {
+	var unused []domain.BudgetTake
+	for _, r := range readings {
+		r.mu.Lock()
+		if r.taken > 0 && !r.unlimited {
+			unused = append(unused, domain.BudgetTake{Calls: r.taken, From: r.from})
+		}
+		r.inStep, r.taken = false, 0
+		r.mu.Unlock()
+	}
+	if len(unused) == 0 {
 		return nil
 	}
-	return r.gate.cfg.Store.Return(ctx, left, r.from)
+	return g.cfg.Store.Return(ctx, unused)
 }
 
 // Calls returns the number of calls so far.
@@ -333,9 +349,6 @@ func (r *Reading) Refusal() *Refusal {
 }
 
 func (r *Reading) use(want int) (used int, inStep bool, covered map[string]bool) {
-	if r == nil {
-		return 0, false, nil
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.inStep {
@@ -347,32 +360,35 @@ func (r *Reading) use(want int) (used int, inStep bool, covered map[string]bool)
 	}
 	used = min(want, r.taken)
 	r.taken -= used
+	if r.unlimited {
+		used = want
+	}
 	return used, true, covered
+}
+
+// leaveStep makes each further call ask for itself: the platform has asked for a wait.
+func (r *Reading) leaveStep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inStep = false
 }
 
 // unuse gives back calls of the step that another budget refused.
 func (r *Reading) unuse(calls int) {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.taken += calls
+	if !r.unlimited {
+		r.taken += calls
+	}
 }
 
 func (r *Reading) made(calls int) {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls += calls
 }
 
 func (r *Reading) refuse(refusal *Refusal) {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refusal = refusal

@@ -356,8 +356,8 @@ func TestStepTakesAllItsCalls(t *testing.T) {
 		finish(platforms.CallStats{Platform: domain.LinkedIn})
 	}
 	require.Equal(t, 5, reading.Calls())
-	require.NoError(t, reading.End(t.Context()))
-	require.NoError(t, reading.End(t.Context()), "once")
+	require.NoError(t, g.Return(t.Context(), reading))
+	require.NoError(t, g.Return(t.Context(), reading), "once")
 	require.NoError(t, step(other, 5), "3 were left, and 2 returned")
 	require.NoError(t, step(other, 5), "which it did not use yet")
 	require.Error(t, step(other, 6))
@@ -384,10 +384,51 @@ func TestStepKeepsCallsThatAnotherBudgetRefuses(t *testing.T) {
 	finish(platforms.CallStats{Platform: domain.Facebook, Requests: made})
 	_, _, err = g.Admit(ctx, batch)
 	require.ErrorContains(t, err, string(domain.QuotaPerOperation))
-	require.NoError(t, reading.End(t.Context()))
+	require.NoError(t, g.Return(t.Context(), reading))
 	_, other := g.Reading(t.Context(), domain.CallsAccounts)
 	require.Error(t, step(other, 26))
 	require.NoError(t, step(other, 25), "15 of the step returned")
+}
+
+// A step without quotas makes any number of calls, and batches stay whole. A step that begins while the
+// platform asks for a wait is refused, and so is the rest of a step whose call was throttled.
+func TestStepWithoutQuotas(t *testing.T) {
+	t.Parallel()
+	b := newGates(t)
+	g := b.gate(limits())
+	begin := func() (context.Context, *collect.Reading) {
+		ctx, reading := g.Reading(t.Context(), domain.CallsPosts)
+		require.NoError(t, reading.Step(t.Context(), stepOf(2), domain.CallsPosts))
+		return ctx, reading
+	}
+	ctx, reading := begin()
+	batch := linkedIn
+	batch.Requests = 50
+	for range 3 {
+		made, finish, err := g.Admit(ctx, batch)
+		require.NoError(t, err)
+		require.Equal(t, 50, made)
+		finish(platforms.CallStats{Platform: domain.LinkedIn, Requests: made})
+	}
+	require.Equal(t, 150, reading.Calls())
+	require.NoError(t, g.Return(t.Context(), reading))
+
+	throttled, reading := begin()
+	other, _ := begin()
+	_, finish, err := g.Admit(throttled, linkedIn)
+	require.NoError(t, err)
+	finish(platforms.CallStats{
+		Platform: domain.LinkedIn, Account: linkedIn.Account, Reason: domain.StatusThrottled,
+		Scope: domain.QuotaPerAccount, RetryAfter: time.Hour,
+	})
+	_, _, err = g.Admit(throttled, linkedIn)
+	requireRefused(t, err, domain.StatusThrottled, time.Hour)
+	require.True(t, reading.Refusal().Held)
+	_, finish, err = g.Admit(other, linkedIn)
+	require.NoError(t, err, "its step began before")
+	finish(platforms.CallStats{Platform: domain.LinkedIn})
+	_, reading = g.Reading(t.Context(), domain.CallsPosts)
+	requireRefused(t, reading.Step(t.Context(), stepOf(2), domain.CallsPosts), domain.StatusThrottled, time.Hour)
 }
 
 // A third of an app's budget, at most ten calls, is kept for what people wait for.

@@ -71,6 +71,7 @@ type round struct {
 	refused atomic.Pointer[Refusal] // by a quota that all accounts share; nil if there was none
 
 	mu       sync.Mutex
+	ended    []*Reading           // whose unused calls are not returned yet
 	results  []domain.FetchResult // not stored yet
 	storeErr error
 }
@@ -128,11 +129,9 @@ func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
 	if err == nil {
 		result, err = r.fetchSafely(limited, f)
 	}
-	if err := f.reading.End(context.WithoutCancel(ctx)); err != nil {
-		r.Logger.WarnContext(ctx, "unused calls not returned", "social_account", task.SocialAccount, "error", err)
-	}
 	r.heed(f)
 	if err != nil && ctx.Err() != nil {
+		r.note(ctx, f.reading)
 		return err // interrupted: the connection stays due, and no failure is recorded
 	}
 	storing := context.WithoutCancel(ctx)
@@ -152,7 +151,7 @@ func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
 		r.Logger.WarnContext(ctx, "connection not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
 			"platform", task.Platform.String(), "reason", failure, "error", err)
 	}
-	r.note(ctx, stored)
+	r.note(ctx, f.reading, stored)
 	return err
 }
 
@@ -178,11 +177,12 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (result fetched, err 
 	return result, err
 }
 
-func (r *round) note(ctx context.Context, result domain.FetchResult) {
+// note adds an ended reading and its result, if it has one, to those to be stored.
+func (r *round) note(ctx context.Context, ended *Reading, result ...domain.FetchResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.results = append(r.results, result)
-	if len(r.results) >= recordBatch {
+	r.ended, r.results = append(r.ended, ended), append(r.results, result...)
+	if len(r.ended) >= recordBatch {
 		r.store(ctx)
 	}
 }
@@ -190,7 +190,7 @@ func (r *round) note(ctx context.Context, result domain.FetchResult) {
 func (r *round) flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.results) > 0 {
+	if len(r.ended) > 0 {
 		r.store(ctx)
 	}
 	return r.storeErr
@@ -199,8 +199,14 @@ func (r *round) flush(ctx context.Context) error {
 // store requires the lock. It stores results even after the claim has expired, because the readings
 // are in the log.
 func (r *round) store(ctx context.Context) {
-	err := r.States.Record(context.WithoutCancel(ctx), r.claim, r.results)
-	r.results, r.storeErr = r.results[:0], errors.Join(r.storeErr, err)
+	ctx = context.WithoutCancel(ctx)
+	if err := r.Budget.Return(ctx, r.ended...); err != nil {
+		r.Logger.WarnContext(ctx, "unused calls not returned", "platform", r.claim.Platform.String(), "error", err)
+	}
+	if len(r.results) > 0 {
+		r.storeErr = errors.Join(r.storeErr, r.States.Record(ctx, r.claim, r.results))
+	}
+	r.ended, r.results = r.ended[:0], r.results[:0]
 }
 
 const mostParallel = 32

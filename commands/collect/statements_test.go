@@ -57,42 +57,57 @@ func (s *statements) of(t *testing.T, pool *pgxpool.Pool) *pgxpool.Pool {
 	return traced
 }
 
-// A reading sends few statements: a claim brings what it needs, steps take their calls at once, and its
-// result is stored with those of others.
+// A reading sends few statements, with quotas or without: a claim brings what it needs, a step takes its
+// calls at once, and its result and unused calls are stored with those of others.
 func TestReadingsSendFewStatements(t *testing.T) {
 	t.Parallel()
-	s, counted := newFetchStage(t), &statements{sent: map[string]int{}}
-	s.pool, s.log.DB.ReadOnly = counted.of(t, s.pool), counted.of(t, s.log.DB.ReadOnly)
-	s.secrets = ledgertest.Secrets(t, s.pool, ledgertest.Key)
-	for range 40 {
-		s.connectWithPosts(domain.Facebook, 0)
-		s.connectWithPosts(domain.Instagram, 0)
-		s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
-		s.connectWithPosts(domain.TikTok, 0)
-	}
-	s.collect = s.processWithin(ledgertest.Limits(t))
-	counted.take() // those of the stage
-	for _, test := range []struct {
-		kind string
-		most float64
-	}{{domain.FetchAccounts, 2.8}, {domain.FetchPosts, 6.3}} {
-		readings := 0
-		for range 3 {
-			s.clock.Advance(13 * time.Hour)
-			for _, p := range domain.Platforms() {
-				for {
-					claim, err := s.collect.Claim(t.Context(), queueOf(test.kind, p), collect.ClaimSize, time.Hour)
-					require.NoError(t, err)
-					if readings += len(claim.Tasks); len(claim.Tasks) == 0 {
-						break
-					}
-					require.NoError(t, workOn(t.Context(), s.collect, claim))
-				}
+	for name, test := range map[string]struct {
+		quotas []domain.Quota
+		most   map[string]float64
+	}{
+		"default quotas": {ledgertest.Limits(t), map[string]float64{domain.FetchAccounts: 2.6, domain.FetchPosts: 4.8}},
+		"no quotas":      {ledgertest.Unlimited(t), map[string]float64{domain.FetchAccounts: 1.8, domain.FetchPosts: 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, counted := newFetchStage(t), &statements{sent: map[string]int{}}
+			s.pool, s.log.DB.ReadOnly = counted.of(t, s.pool), counted.of(t, s.log.DB.ReadOnly)
+			s.secrets = ledgertest.Secrets(t, s.pool, ledgertest.Key)
+			for range 40 {
+				s.connectWithPosts(domain.Facebook, 0)
+				s.connectWithPosts(domain.Instagram, 0)
+				s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
+				s.connectWithPosts(domain.TikTok, 0)
 			}
+			s.collect = s.processWithin(test.quotas)
+			counted.take() // those of the stage
+			for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
+				readings := 0
+				for range 3 {
+					s.clock.Advance(13 * time.Hour)
+					for _, p := range domain.Platforms() {
+						readings += readAll(t, s, queueOf(kind, p))
+					}
+				}
+				sent, lines := counted.take()
+				each := float64(sent) / float64(readings)
+				t.Logf("%s: %.2f statements a reading", kind, each)
+				require.LessOrEqual(t, each, test.most[kind], strings.Join(lines, "\n"))
+			}
+		})
+	}
+}
+
+// readAll reads all due accounts of a queue, as the scheduler does.
+func readAll(t *testing.T, s *fetchStage, queue domain.FetchQueue) (readings int) {
+	t.Helper()
+	for {
+		claim, err := s.collect.Claim(t.Context(), queue, collect.ClaimSize, time.Hour)
+		require.NoError(t, err)
+		if len(claim.Tasks) == 0 {
+			return readings
 		}
-		sent, lines := counted.take()
-		each := float64(sent) / float64(readings)
-		t.Logf("%s: %.2f statements a reading", test.kind, each)
-		require.LessOrEqual(t, each, test.most, strings.Join(lines, "\n"))
+		readings += len(claim.Tasks)
+		require.NoError(t, workOn(t.Context(), s.collect, claim))
 	}
 }

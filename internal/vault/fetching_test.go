@@ -114,7 +114,9 @@ func TestBudgetsConcurrentDraws(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, taken.Left[0].Calls)
 	require.InDelta(t, 140-100, taken.Left[1].Calls+taken.Left[2].Calls, 1e-6)
-	require.NoError(t, budgets.Return(t.Context(), 30, []domain.Budget{app, account}))
+	require.NoError(t, budgets.Return(t.Context(), []domain.BudgetTake{
+		{Calls: 20, From: []domain.Budget{app, account}}, {Calls: 10, From: []domain.Budget{app, account}},
+	}))
 	taken, err = budgets.Take(t.Context(), domain.BudgetTake{Calls: 30, Least: 30, From: []domain.Budget{app, account}}, day0)
 	require.NoError(t, err)
 	require.Equal(t, 30, taken.Calls, "what was returned")

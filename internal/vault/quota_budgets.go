@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -138,14 +139,27 @@ func (b Budgets) take(ctx context.Context, t domain.BudgetTake, now time.Time) (
 }
 
 // Return returns calls that were taken and not made.
-func (b Budgets) Return(ctx context.Context, calls int, to []domain.Budget) error {
-	return pg.Exec(ctx, b.Pool, "return calls to budgets "+namesOf(to), `
+func (b Budgets) Return(ctx context.Context, unused []domain.BudgetTake) error {
+	type returned struct {
+		Name  string  `json:"name"`
+		Calls int     `json:"calls"`
+		Burst float64 `json:"burst"`
+	}
+	var to []returned
+	for _, t := range unused {
+		for _, budget := range t.From {
+			if budget.Rate > 0 {
+				to = append(to, returned{budget.Name, t.Calls, budget.Burst})
+			}
+		}
+	}
+	return pg.Exec(ctx, b.Pool, fmt.Sprintf("return calls of %d readings to their budgets", len(unused)), `
 		with present as (
-		  select b.name, a.burst from fetch_budgets b
-		  join jsonb_to_recordset($1) as a (name text, rate float8, burst float8) using (name)
-		  where a.rate > 0 order by b.name for update of b)
-		update fetch_budgets b set calls = least(p.burst, b.calls + $2) from present p where b.name = p.name`,
-		rowsOf(to), calls)
+		  select b.name, r.calls, r.burst from fetch_budgets b
+		  join (select name, sum(calls) as calls, max(burst) as burst
+		        from jsonb_to_recordset($1) as r (name text, calls int, burst float8) group by name) r using (name)
+		  order by b.name for update of b)
+		update fetch_budgets b set calls = least(p.burst, b.calls + p.calls) from present p where b.name = p.name`, to)
 }
 
 // Hold closes a budget until the given time, unless it is already closed for longer. A new budget
