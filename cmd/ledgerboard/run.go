@@ -200,7 +200,8 @@ func (c serveCommand) Run(ctx context.Context, s streams, parser *kong.Kong) (er
 		return err
 	}
 	if len(unknown) > 0 {
-		logger.Warn("variables that are not settings are ignored: check their names (docs/settings.md)", "names", strings.Join(unknown, " "))
+		logger.Warn("variables that are not settings are ignored: check their names (docs/settings.md)",
+			"names", strings.Join(unknown, " "))
 	}
 	if c.Mock {
 		return c.serveMock(ctx, s)

@@ -64,8 +64,8 @@ func (cl *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w %s: its first records are gone (partition %s). The present tables still contain them, but cannot "+
-		"be built again. Restore a backup with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
+	return fmt.Errorf("%w %s: its first records are gone (partition %s). The present tables still contain them, "+
+		"but cannot be built again. Restore a backup with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
 		ErrUnsafeTopic, described.name, strings.Join(gone, ", "))
 }
 

@@ -143,7 +143,8 @@ func converted(start, line []byte) string {
 	switch {
 	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
 		return "the file is compressed with gzip: decompress it"
-	case bytes.Equal(start, []byte("\ufeff")), bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+	case bytes.Equal(start, []byte("\ufeff")),
+		bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
 		return "an editor saved the file in another encoding: get the original file"
 	case bytes.HasSuffix(line, []byte("}\r")):
 		return "the line breaks were changed, as by a transfer in text mode: get the original file"
