@@ -113,12 +113,10 @@ func (m *Mounted) Run(ctx context.Context) error {
 	streaming, stopStreams := context.WithCancel(ctx)
 	defer stopStreams()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return m.service.Follow(ctx) })
-	group.Go(func() error { return m.service.Stream(streaming) })
-	if m.service.Connect != nil {
-		group.Go(func() error { m.service.PurgeSignIns(ctx); return nil })
-		group.Go(func() error { m.service.EraseAsked(ctx); return nil })
+	for _, loop := range m.service.Loops() {
+		group.Go(func() error { return loop.Run(ctx) })
 	}
+	group.Go(func() error { return m.service.Stream(streaming) })
 	group.Go(func() error { return after(ctx, m.ending, stopStreams) })
 	group.Go(func() error { return after(ctx, m.closed, stop) })
 	return group.Wait()

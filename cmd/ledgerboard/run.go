@@ -94,7 +94,9 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
-	p.startFolding(group, work)
+	for _, loop := range p.Loops() {
+		p.stop.run(group, loop.Name, func() error { return loop.Run(work) })
+	}
 	stopServing := func() {}
 	err := p.startCheckpoints(group, work)
 	if err == nil {
@@ -134,27 +136,6 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 	stopServing()
 	stopWork()
 	return p.stop.wait(group.Wait)
-}
-
-func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
-	run := func(name string, part func(context.Context) error) {
-		p.stop.run(group, name, func() error { return part(ctx) })
-	}
-	loop := func(name string, part func(context.Context)) {
-		run(name, func(ctx context.Context) error { part(ctx); return nil })
-	}
-	run("table progress monitor", p.Follow)
-	if p.Has(app.RoleProjector) {
-		run("projectors", p.Fold)
-	}
-	if p.Has(app.RoleFetcher) {
-		loop("cleanup of secrets", p.TidySecrets)
-	}
-	if p.Connects() {
-		loop("cleanup of sign-ins", p.PurgeSignIns)
-		loop("erasures requested by platforms", p.EraseAsked)
-	}
-	run("database watcher", p.Watch)
 }
 
 func (p *process) metrics() http.Handler {

@@ -108,6 +108,32 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	return nil
 }
 
+// Loop is a part of a process that runs until its context is done.
+type Loop struct {
+	Name string
+	Run  func(ctx context.Context) error
+}
+
+// Loops returns what a process with its roles runs, without what ends before: requests, streams, the
+// fetcher and the signer.
+func (s *Service) Loops() []Loop {
+	endless := func(run func(context.Context)) func(context.Context) error {
+		return func(ctx context.Context) error { run(ctx); return nil }
+	}
+	loops := []Loop{{"table progress monitor", s.Follow}}
+	if s.config.Has(RoleProjector) {
+		loops = append(loops, Loop{"projectors", s.Fold})
+	}
+	if s.config.Has(RoleFetcher) {
+		loops = append(loops, Loop{"cleanup of secrets", endless(s.TidySecrets)})
+	}
+	if s.Connect != nil {
+		loops = append(loops, Loop{"cleanup of sign-ins", endless(s.PurgeSignIns)},
+			Loop{"erasures requested by platforms", endless(s.EraseAsked)})
+	}
+	return append(loops, Loop{"database watcher", s.Watch})
+}
+
 // Signer returns the signer of checkpoints and its public key.
 func (s *Service) Signer() (*proof.Signer, string, error) {
 	if err := os.MkdirAll(s.config.DataDir, 0o755); err != nil {
