@@ -112,7 +112,7 @@ func (e EraseAgain) directoryDrafts(
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
 		state, ok := e.stateOf(r)
 		if err != nil || !ok {
-			return // a record that does not decode is parked and in no table
+			return // a record that does not decode is a dead letter, and in no table
 		}
 		if data, ok := state.entity.(domain.DirectoryConnection); ok {
 			secrets[data.SecretRef] = secretUse{state.until, append(secrets[data.SecretRef].connections, r.Key)}

@@ -148,14 +148,14 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	if err := c.needLogAndTables(); err != nil {
 		return err
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("repeat the %d erasures in %s: "+
-		"all data of the erased entities from before the time of each erasure is permanently erased",
-		len(lines), c.From))
-	if err != nil {
-		return err
-	}
 	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
 		if err := parts.OpenLog(ctx); err != nil { // fails before the database is changed
+			return err
+		}
+		reason, err := c.confirm(s, fmt.Sprintf("repeat the %d erasures in %s: "+
+			"all data of the erased entities from before the time of each erasure is permanently erased",
+			len(lines), c.From))
+		if err != nil {
 			return err
 		}
 		if err := parts.Migrate(ctx); err != nil {

@@ -72,8 +72,8 @@ func (s *Service) Stream(ctx context.Context) error {
 	return group.Wait()
 }
 
-// headTimeout is how long a wake-up waits until its record is folded. Records of a stream with a
-// parked event may stay unfolded.
+// headTimeout is how long a wake-up waits until its record is folded. Records of a stream with a dead
+// letter may stay unfolded.
 const headTimeout = time.Minute
 
 // runReactors runs the watermill router of this process: every new record on `dashboards` wakes the
