@@ -227,7 +227,6 @@ func TestNewConnectionIsReadAtOnceBeforeTwentyThousand(t *testing.T) {
 	require.Contains(t, claim.Accounts()[:2], added.ID)
 	require.NoError(t, workOn(t.Context(), s.collect, claim))
 	require.Len(t, s.readings(added), 1)
-	require.Less(t, time.Since(began), 10*time.Second)
 	t.Logf("read after %s", time.Since(began))
 }
 

@@ -231,13 +231,14 @@ func TestPostgresOfAnOrdinaryUser(t *testing.T) {
 	require.NoError(t, os.Mkdir(home, 0o700))
 	require.NoError(t, os.Chown(home, ordinaryUser, ordinaryUser))
 
-	cmd := exec.Command(binary, "-test.v", "-test.short", "-test.run", "^TestPostgres(Temporary|Keeps)|^TestBroker(KeepsLog|KeepsEvery)")
+	cmd := exec.Command(binary, "-test.v", "-test.short", "-test.run", "^TestPostgres(Temporary|Keeps)|^TestBrokerKeeps")
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "--- PASS: TestPostgresKeepsCommitsAfterKills")
+	require.Contains(t, string(out), "--- PASS: TestBrokerKeepsAcknowledgedRecordsAfterKills")
 }
 
 // sharedDir returns a directory that every user can open, unlike t.TempDir.
