@@ -77,7 +77,7 @@ gains: ## check the rules for gains with a thousand random worlds
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
 
 worlds: gains ## the same, and weeks of readings from a thousand unkind platforms
-	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 6h -run TestUnkindPlatforms ./internal/dev/soak
+	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 6h -run TestReadingsSurvivePlatformFaults ./internal/dev/soak
 
 # FAST=1 selects mutations whose tests need no server and at most a few seconds, as CI does. ONLY=REGEXP selects
 # mutations whose file, test or purpose matches.

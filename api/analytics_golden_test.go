@@ -38,7 +38,7 @@ func TestEncodedParametersAreDecodedOnce(t *testing.T) {
 		"%2531 is %31, not 1")
 }
 
-func TestScopeOfFigures(t *testing.T) {
+func TestAccountParameterNarrowsAnalyticsScope(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
@@ -92,7 +92,7 @@ func TestAnalyticsAsCSV(t *testing.T) {
 }
 
 // Every table has a form for people. A link can ask for it, and a request for another format cannot.
-func TestWorkbooksOfFigures(t *testing.T) {
+func TestAnalyticsAsWorkbook(t *testing.T) {
 	t.Parallel()
 	for _, op := range api.Operations() {
 		i := slices.IndexFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == "format" })
@@ -156,7 +156,7 @@ var update = flag.Bool("update", false, "write the golden answers")
 
 // The responses of all 22 endpoints with the demo's data are frozen, so that any change shows as a
 // diff.
-func TestGoldenAnswers(t *testing.T) {
+func TestAnalyticsResponsesMatchGoldenFiles(t *testing.T) {
 	t.Parallel()
 	b, token, paths := goldenQuestions(t)
 	for name, path := range paths {

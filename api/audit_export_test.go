@@ -57,7 +57,7 @@ func table(t *testing.T, a ledgertest.Answer) (rows [][]string, at map[string]in
 }
 
 // A cell that a spreadsheet would execute is escaped; the file contains rows and nothing else.
-func TestExportAsCSV(t *testing.T) {
+func TestHistoryCSVEscapesFormulas(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	names := []string{"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", `=HYPERLINK("http://x","y")`, "O'Hara, \"Ann\"", "Ünal"}
@@ -112,7 +112,7 @@ func TestExportAsCSV(t *testing.T) {
 }
 
 // Each format says that an export is not complete, why, and where to continue.
-func TestIncompleteExports(t *testing.T) {
+func TestIncompleteExportIsMarkedInEveryFormat(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*auditFake)
@@ -201,7 +201,7 @@ func rowsOf(t *testing.T, workbook []byte, sheet string) map[string]string {
 }
 
 // HTTP/1.0 cannot tell that a response was cut off.
-func TestExportsAsCSVNeedHTTP11(t *testing.T) {
+func TestCSVExportRequiresHTTP11(t *testing.T) {
 	t.Parallel()
 	b, _ := setupAudit(t)
 	for format, want := range map[string]int{"csv": http.StatusBadRequest, "jsonl": http.StatusOK, "xlsx": http.StatusOK} {
@@ -252,7 +252,7 @@ func exportedSpan(user, name string, ended int64) history.AccessSpan {
 
 // An auditor opens a file in a spreadsheet: ids stay texts, times are in the asked zone, and nothing
 // is a formula.
-func TestExportsAsWorkbooks(t *testing.T) {
+func TestAuditWorkbookHasTextIDsAndZonedTimes(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.entries = []history.HistoryEntry{exportedEntry(1, "=1+2")}
@@ -282,7 +282,7 @@ func TestExportsAsWorkbooks(t *testing.T) {
 }
 
 // All files contain the same as a page, are recorded first, and name their moment and completeness.
-func TestAccessAsAFile(t *testing.T) {
+func TestAccessExportMatchesPageAndIsRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.spans = []history.AccessSpan{exportedSpan(alice, "=Ann", 0), exportedSpan(bob, "Bob", 9)}
@@ -350,7 +350,7 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 
 // A bundle belongs to the token's agency. It is recorded before it is sent, and is not sent without
 // the record.
-func TestBundleIsRecordedFirst(t *testing.T) {
+func TestBundleIsRecordedBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	answer := b.get("/api/audit/bundle", b.auditorToken()).Says(t, http.StatusOK)

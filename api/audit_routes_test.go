@@ -19,7 +19,7 @@ const auditedPath = "/api/projects/dashboard/" + client1
 
 // The query and the record contain the parameters of the request, and the record the auditor and
 // the agency.
-func TestAuditQueriesAndTheirRecords(t *testing.T) {
+func TestAuditReadIsRecordedWithItsParameters(t *testing.T) {
 	t.Parallel()
 	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 	filtered := history.Query{
@@ -182,7 +182,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 }
 
 // A read that cannot be recorded returns no data.
-func TestNoDataWithoutARecord(t *testing.T) {
+func TestAuditReadFailsIfNotRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
@@ -201,7 +201,7 @@ func TestNoDataWithoutARecord(t *testing.T) {
 }
 
 // Requests without data are not recorded: a foreign dashboard, a query that fails.
-func TestErrorsAreNotRecorded(t *testing.T) {
+func TestFailedAuditReadIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.err = domain.ErrDashboardNotFound
@@ -218,7 +218,7 @@ func TestErrorsAreNotRecorded(t *testing.T) {
 }
 
 // The history is recorded, for a caller with both roles as read by an auditor.
-func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
+func TestListOfAuditReadsIsPagedAndNotRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken()).Says(t, http.StatusOK)

@@ -109,7 +109,7 @@ func TestCallerAccessByUserStatus(t *testing.T) {
 
 // A burst of requests is one query. A status is used for a second, and for longer while the
 // directory is unavailable.
-func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
+func TestUserStatusIsCachedForOneSecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		known := &people{status: statusIn(agency), gate: make(chan struct{})}
@@ -162,7 +162,7 @@ func TestUserStatusCacheIsBounded(t *testing.T) {
 
 // An agency's GET of a missing dashboard creates it, which is a change; a GET of an existing one is
 // a read.
-func TestNothingIsCreatedWhilePeopleAreUnknown(t *testing.T) {
+func TestGetCreatesNoDashboardWhileDirectoryLags(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
 	known := error(stale)
@@ -178,7 +178,7 @@ func TestNothingIsCreatedWhilePeopleAreUnknown(t *testing.T) {
 	require.Len(t, b.opened, 1)
 }
 
-func TestWithdrawnSubjects(t *testing.T) {
+func TestWithdrawnSubjectsFileIsReloadedAndEnforced(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
@@ -366,7 +366,7 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 }
 
 // The stream of a rebuild's progress ends when its operator is withdrawn.
-func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
+func TestRebuildStreamEndsWhenOperatorIsWithdrawn(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -387,7 +387,7 @@ func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
 
 // An error of the main application means "not signed in"; it is not logged as a failure and is not
 // disclosed.
-func TestErrorsOfAnAuthenticator(t *testing.T) {
+func TestAuthenticatorErrorsMapTo401Or503(t *testing.T) {
 	t.Parallel()
 	var fault error
 	var log bytes.Buffer
@@ -417,7 +417,7 @@ func TestErrorsOfAnAuthenticator(t *testing.T) {
 	require.NotContains(t, log.String(), "level=ERROR")
 }
 
-func TestAuthorizationHeaders(t *testing.T) {
+func TestAuthorizationHeaderFormats(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	good := b.agencyToken()
@@ -469,7 +469,7 @@ func TestRolesOfATokenCombine(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "something-new")).Status)
 }
 
-func TestPrincipalsOfAMainApplication(t *testing.T) {
+func TestPrincipalOfMainAppIsNormalizedAndValidated(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
 		d.Authenticator = api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
@@ -515,7 +515,7 @@ func TestInvalidTokensAreRefusedEverywhere(t *testing.T) {
 }
 
 // While outdated lists decide whose access has ended, readiness and a metric say so.
-func TestOutdatedAccessListsAreShown(t *testing.T) {
+func TestReadinessReportsOutdatedAccessLists(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "withdrawn")

@@ -113,7 +113,7 @@ func runNode(t *testing.T, script string, env ...string) []byte {
 }
 
 // The typed client's functions for connecting work with the real use cases.
-func TestClientConnects(t *testing.T) {
+func TestTypedClientConnectsAccounts(t *testing.T) {
 	t.Parallel()
 	needs.Programs(t, "node")
 	log := setupTenants(t).facts
@@ -150,7 +150,7 @@ console.log(JSON.stringify(said));
 }
 
 // The program in docs/connecting.md runs in Node, unchanged, twice.
-func TestProgramOfTheConnectingDocument(t *testing.T) {
+func TestProgramInConnectingGuideRuns(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(filepath.Join("..", "docs", "connecting.md"))
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 
 // A browser may send every header that this API knows to every route, and read every header that it
 // answers.
-func TestPreflightOfEveryRoute(t *testing.T) {
+func TestEveryRouteAnswersCORSPreflight(t *testing.T) {
 	t.Parallel()
 	const origin = "https://app.example.com"
 	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins, d.Operators = []string{origin}, &fakeOperators{} })
@@ -212,7 +212,7 @@ func TestPreflightOfEveryRoute(t *testing.T) {
 }
 
 // HEAD says what GET would; OPTIONS and 405 say what there is.
-func TestMethodsOfEveryRoute(t *testing.T) {
+func TestHEADOptionsAnd405OnEveryRoute(t *testing.T) {
 	t.Parallel()
 	b := setupAll(t)
 	b.views[agency+"/"+client1] = view(client1, 3)
@@ -240,7 +240,7 @@ func TestMethodsOfEveryRoute(t *testing.T) {
 
 // The old system's router took letters in any case, and slashes at the end. Nothing is redirected,
 // and ids keep their case.
-func TestLetterCaseAndSlashesAtTheEnd(t *testing.T) {
+func TestPathsIgnoreCaseAndTrailingSlash(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	for path, want := range map[string]int{
@@ -266,7 +266,7 @@ func TestLetterCaseAndSlashesAtTheEnd(t *testing.T) {
 }
 
 // A request has an end; a stream outlives it.
-func TestTimeoutsSpareStreams(t *testing.T) {
+func TestRequestTimeoutDoesNotEndStreams(t *testing.T) {
 	t.Parallel()
 	asked := make(chan time.Duration, 1)
 	b := setup(t, func(d *api.Deps) {
@@ -288,7 +288,7 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 
 // Under a prefix everything is where it is at the root, and what an answer says of addresses is
 // right.
-func TestEverythingWorksUnderAPrefix(t *testing.T) {
+func TestAllRoutesWorkUnderPathPrefix(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
 		d.Streams = quietHub(t)

@@ -117,7 +117,7 @@ func said(person string, at time.Time) string {
 	return url.Values{"signed_request": {base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + payload}}.Encode()
 }
 
-func TestMetaCallbacks(t *testing.T) {
+func TestMetaDeauthorizeAndDeletionCallbacks(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	start, _ := b.begun("agency", forClient1)

@@ -129,7 +129,7 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 
 // The page of a finished sign-in shows if a page was disconnected later or belongs to another
 // client. It then promises no figures and does not reload.
-func TestResultOfASignInShowsLaterChanges(t *testing.T) {
+func TestConnectResultPageShowsLaterChanges(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	mine := &visitor{b: b}
@@ -171,7 +171,7 @@ func TestResultOfASignInShowsLaterChanges(t *testing.T) {
 }
 
 // The whole flow: start, open, consent, choose, read; and what other callers see of it.
-func TestPageIsConnectedInABrowser(t *testing.T) {
+func TestConnectFlowInBrowser(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{"https://app.example"} })
 	start, id := b.begun("agency", forClient1)
@@ -227,7 +227,7 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 
 // A page of another client moves only if the move is selected. Otherwise, the form is shown again
 // with the error.
-func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
+func TestRefusedPageChoiceKeepsSelection(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	mine := &visitor{b: b}
@@ -260,7 +260,7 @@ func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 
 // A link that is opened under another host name continues at the public URL before it is used, once:
 // a proxy may replace the host name.
-func TestLinkUnderAnotherHostName(t *testing.T) {
+func TestConnectLinkRedirectsOnceToPublicURL(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
@@ -274,7 +274,7 @@ func TestLinkUnderAnotherHostName(t *testing.T) {
 }
 
 // A person who did not agree can start again with a button. A late consent gets an error.
-func TestARefusedSignInStartsAgain(t *testing.T) {
+func TestDeniedConsentCanBeRestarted(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
@@ -303,7 +303,7 @@ func TestARefusedSignInStartsAgain(t *testing.T) {
 
 // While it is unknown who has lost access, a code is not redeemed. It stays in the URL only in the
 // browser that started.
-func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
+func TestCallbackRedeemsNoCodeWhileDirectoryLags(t *testing.T) {
 	t.Parallel()
 	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
 	var known error
@@ -373,7 +373,7 @@ func TestConnectingIsLimitedToTheCallersTenant(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get("/api/connect/"+id, b.tokenOf("client")).Status)
 }
 
-func TestLinkIsFollowedInOneBrowser(t *testing.T) {
+func TestConnectLinkIsBoundToOneBrowser(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[4.0,1.0,1],"days":14.0,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken()).Says(t, http.StatusOK)

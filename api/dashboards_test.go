@@ -19,7 +19,7 @@ import (
 const dashboardPath = "/api/projects/dashboard/"
 
 // The tag of a dashboard is its version, for every caller: its answers are not compressed.
-func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
+func TestGetDashboardReturnsArrayWithVersionETag(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	large := view(client1, 42)
@@ -37,7 +37,7 @@ func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
 	require.Empty(t, b.opened)
 }
 
-func TestOnlyAnAgencysGetCreates(t *testing.T) {
+func TestOnlyAgencyGetCreatesDashboard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).Status)
@@ -55,7 +55,7 @@ func TestOnlyAnAgencysGetCreates(t *testing.T) {
 	}}, b.opened)
 }
 
-func TestMalformedIDInThePathNamesIt(t *testing.T) {
+func TestMalformedPathIDIsNamedInError(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, id := range []string{"17", "zzzzzzzzzzzzzzzzzzzzzzzz", client1 + "0", "%20", "%00", "..%2f.."} {
@@ -68,7 +68,7 @@ func TestMalformedIDInThePathNamesIt(t *testing.T) {
 }
 
 // The read model is asked on behalf of a client user, and staff see every board.
-func TestBoardsAreReadForTheCaller(t *testing.T) {
+func TestDashboardReadIsScopedToCaller(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.views[agency+"/"+client2] = view(client2, 1)
@@ -84,7 +84,7 @@ func TestBoardsAreReadForTheCaller(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(foreign, "client")).Status, "an account without an agency")
 }
 
-func TestPutPassesTheWholeChange(t *testing.T) {
+func TestPutPassesAllMembersToCommand(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.result = commands.Result{Dashboard: domain.Dashboard{DocumentID: "d", ID: "d", SubAccountID: client1, Version: 43}}
@@ -175,7 +175,7 @@ func TestPutReportsReplaysAndUnknownOutcomes(t *testing.T) {
 	require.Equal(t, "You cannot update dashboard settings of main account", answer.Failure(t).Message)
 }
 
-func TestIdempotencyKeys(t *testing.T) {
+func TestIdempotencyKeyFormats(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for key, ok := range map[string]bool{
@@ -192,7 +192,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: a").Status, "a line that a proxy repeats")
 }
 
-func TestIfMatch(t *testing.T) {
+func TestIfMatchHeaderFormats(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]*domain.VersionMatch{
 		`*`:                     {Any: true},
@@ -240,7 +240,7 @@ func FuzzIfMatch(f *testing.F) {
 	})
 }
 
-func TestRequestDigest(t *testing.T) {
+func TestRequestDigestIgnoresOrderAndCase(t *testing.T) {
 	t.Parallel()
 	digest := func(path, body string) string {
 		members, err := api.ParseObject([]byte(body))
@@ -286,7 +286,7 @@ func (b *bundle) preview(body string, headers ...string) ledgertest.Answer {
 }
 
 // A preview takes the input of the PUT, except for the idempotency key.
-func TestPreviewTakesTheInputOfThePut(t *testing.T) {
+func TestPreviewAcceptsSameInputAsPut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	body := `{"sub_account_ids":["` + strings.ToUpper(client2) + `"],"unlink":true,"nested":{"x":[1]}}`
@@ -307,7 +307,7 @@ func TestPreviewTakesTheInputOfThePut(t *testing.T) {
 }
 
 // If-Preview is a value from a preview, and is not part of the request digest.
-func TestIfPreview(t *testing.T) {
+func TestIfPreviewIsValidatedAndNotInDigest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	decision := strings.Repeat("0a", 32)
@@ -327,7 +327,7 @@ var decisions = regexp.MustCompile(`"preview":"[0-9a-f]{64}"`)
 
 // With the real commands and queries, a preview shows the effects with names and changes nothing,
 // and the PUT applies them.
-func TestPreviewGoldenAnswers(t *testing.T) {
+func TestPreviewShowsEffectsThatPutApplies(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	body := `{"sub_account_ids":["` + client2 + `"]}`

@@ -82,7 +82,7 @@ func (b *bundle) entity(path string) (status int, data map[string]any) {
 
 // Lines are validated separately and reported by number. Valid lines are in the log, even if others
 // are invalid.
-func TestDirectoryImportIsLineByLine(t *testing.T) {
+func TestDirectoryImportValidatesLinesSeparately(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	before := len(b.facts.Records(domain.TopicDirectory))
@@ -126,7 +126,7 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 
 // A name that shows nothing, or that turns the direction of the sentence around it, is refused
 // where it is sent, as are numbers of platforms that do not exist. Texts of posts are not names.
-func TestNamesThatMisleadAreRefused(t *testing.T) {
+func TestImportRefusesInvisibleAndBidiNames(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	account := func(name string) string {
@@ -184,7 +184,7 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 }
 
 // A line that was compared with tables without a person's erasure, and appended after it, is erased.
-func TestImportDuringAnErasureDoesNotBringThePersonBack(t *testing.T) {
+func TestLineImportedDuringErasureIsErased(t *testing.T) {
 	t.Parallel()
 	log := setupTenants(t).facts
 	b := setup(t, func(d *api.Deps) {
@@ -324,7 +324,7 @@ func TestPostsAndConnectionsAreImported(t *testing.T) {
 }
 
 // A body that is not JSON Lines, is too large, or does not match its headers is refused.
-func TestImportBodies(t *testing.T) {
+func TestImportRefusesInvalidBody(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	line := category(41, "Events", "2026-01-01T10:00:00Z")
@@ -364,7 +364,7 @@ func TestImportBodies(t *testing.T) {
 
 // With a local directory, staff adds clients and people, who have access immediately; lines of a
 // main application are refused.
-func TestLocalDirectory(t *testing.T) {
+func TestStaffEditLocalDirectory(t *testing.T) {
 	t.Parallel()
 	var paused error
 	b := setupTenants(t, func(d *api.Deps) { d.Directory.Local.Gate = func() error { return paused } })

@@ -121,7 +121,7 @@ func TestEveryIDInPathsIsListed(t *testing.T) {
 }
 
 // Linked dashboards name their accounts; the other linked one can be opened as well.
-func TestDashboardsThatAreLinked(t *testing.T) {
+func TestLinkedDashboardsNameTheirAccounts(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	yes := true
@@ -236,7 +236,7 @@ func TestUnknownAccountRefusesWholeRequest(t *testing.T) {
 
 // The figures of a dashboard are those of all accounts linked in it. The agency sees them also
 // while it is closed.
-func TestFiguresOfADashboard(t *testing.T) {
+func TestDashboardFiguresCoverLinkedAccounts(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	ask := func(dashboard, token string) ledgertest.Answer {
@@ -282,7 +282,7 @@ func (k keptPictures) Picture(_ context.Context, post domain.PostRef) ([]byte, e
 }
 
 // A picture is shown only to people who can see its post, and not after its texts are erased.
-func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
+func TestPictureRequiresAccessToItsPost(t *testing.T) {
 	t.Parallel()
 	pictures := keptPictures{}
 	b := setupTenants(t, func(d *api.Deps) { d.Picture = pictures.Picture })
@@ -322,7 +322,7 @@ func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 }
 
 // Clients see the logo of their own agency, as it was sent; another agency has none.
-func TestALogoIsThatOfTheCallersAgency(t *testing.T) {
+func TestClientsGetOnlyOwnAgencyLogo(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	_, encoded, err := domain.SplitLogo(logoURI)
@@ -380,7 +380,7 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 }
 
 // Lists of names are in the order of the alphabet, page by page, whatever the locale of the database.
-func TestListsAreInTheOrderOfTheAlphabet(t *testing.T) {
+func TestListsAreInAlphabeticalOrder(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
 	want := []any{"apple pie", "A\u0308rzte", "Ärzte", "cafe", "Cafe", "café", "Zebra", "zebra crossing", "Zoo", "ζήτα", "кафе", "東京"}

@@ -132,7 +132,7 @@ func TestProblemJSONOnRequest(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreRefused(t *testing.T) {
+func TestInvalidRequestBodiesAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, test := range map[string]struct {

@@ -50,7 +50,7 @@ func TestIfNoneMatchReturns304(t *testing.T) {
 }
 
 // Whatever changes an answer changes its tag.
-func TestTagsOfDifferentAnswersDiffer(t *testing.T) {
+func TestETagChangesWithResponse(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	differs := func(what string, answer ledgertest.Answer) {
@@ -78,7 +78,7 @@ func TestTagsOfDifferentAnswersDiffer(t *testing.T) {
 	differs("the same range tomorrow", b.get("/auth/getRoiViews", b.agencyToken()))
 }
 
-func TestTagIsGivenOnlyToThoseWhoMaySee(t *testing.T) {
+func TestRefusedRequestGetsNoETag(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	tag := b.get(insightsPath, b.agencyToken()).Header.Get("ETag")
@@ -91,7 +91,7 @@ func TestTagIsGivenOnlyToThoseWhoMaySee(t *testing.T) {
 }
 
 // What another agency's accounts do is no news to this one's browsers: they keep what they have.
-func TestTagLastsWhileOthersAreRead(t *testing.T) {
+func TestETagIgnoresReadingsOfOtherAgencies(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	readings := 0

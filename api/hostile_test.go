@@ -18,7 +18,7 @@ import (
 )
 
 // Ranges at the ends of time are answered.
-func TestRangesAtTheEndsOfTime(t *testing.T) {
+func TestExtremeTimeRangesAreAnswered(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	for _, route := range b.server.Routes() {
@@ -40,7 +40,7 @@ func TestRangesAtTheEndsOfTime(t *testing.T) {
 }
 
 // A cursor goes on in the list that gave it, for its caller, and nowhere else.
-func TestHostileCursors(t *testing.T) {
+func TestCursorIsBoundToItsListAndCaller(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	const posts, more = "/auth/getPostInsights/2026-01-01/2026-01-31/all?limit=1", "&cursor="
@@ -68,7 +68,7 @@ func TestHostileCursors(t *testing.T) {
 }
 
 // Paths that are no address, parameters that none takes, forms that nobody can have.
-func TestHostileRequests(t *testing.T) {
+func TestMalformedPathsAndParametersAreClientErrors(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	token := b.agencyToken()
@@ -270,7 +270,7 @@ func queryOf(doc map[string]any, route api.Route) (names []string) {
 }
 
 // A foreign id is answered as an unknown one: by the same statements, with the same bytes.
-func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
+func TestForeignIDIsIndistinguishableFromUnknownID(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 10, Window: time.Second} })
 	type seen struct {

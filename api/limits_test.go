@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-func TestRequestsOfACallerAreBounded(t *testing.T) {
+func TestRequestRateIsLimitedPerUser(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 3, Window: time.Minute} })
 	token, other := b.agencyToken(), b.token(client1, "client", map[string]any{"sub": client2})
@@ -49,7 +49,7 @@ func TestRequestsOfACallerAreBounded(t *testing.T) {
 
 // A Socket.IO connection counts as a request of its user when it is opened, and so does each of its
 // polls and upgrades.
-func TestPollsAndUpgradesAreBounded(t *testing.T) {
+func TestSocketIOPollsCountTowardRateLimit(t *testing.T) {
 	t.Parallel()
 	const requests = 10
 	b := setup(t, func(d *api.Deps) {
@@ -84,7 +84,7 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 
 // A body that does not come is not waited for, whatever is asked: nobody has to prove anything for
 // that.
-func TestSlowBodiesAreCutEverywhere(t *testing.T) {
+func TestSlowRequestBodyTimesOutOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
 		d.Config.RequestTimeout = 200 * time.Millisecond
@@ -133,7 +133,7 @@ func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 
 // A body that came whole bounds nothing any more: what is sent behind it, as a long export, is not
 // cut when the time for bodies is over.
-func TestAnswersOutliveTheTimeOfTheirBodies(t *testing.T) {
+func TestBodyTimeoutDoesNotCutLongResponse(t *testing.T) {
 	t.Parallel()
 	const limit = 3 * time.Second
 	for _, method := range []string{http.MethodGet, http.MethodPost} {

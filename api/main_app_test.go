@@ -76,7 +76,7 @@ const registersPage = `{"account":"` + client1 + `","platform":1,"external_id":"
 
 // A main application that signs people in itself registers a page and hands its token over: sealed,
 // and nowhere else.
-func TestMainAppRegistersAndHandsOver(t *testing.T) {
+func TestMainAppRegistersPageAndHandsOverToken(t *testing.T) {
 	t.Parallel()
 	const person, page = "PERSONSSECRETWORD", "PAGESSECRETWORD"
 	log := setupTenants(t).facts
@@ -153,7 +153,7 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 }
 
 // What cannot be registered says why, and nothing is appended.
-func TestRegistrationsThatAreRefused(t *testing.T) {
+func TestInvalidRegistrationAppendsNothing(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	log := b.facts

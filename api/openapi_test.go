@@ -47,7 +47,7 @@ func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
 }
 
 // What is served is described, and nothing else.
-func TestDocumentHasEveryRoute(t *testing.T) {
+func TestOpenAPIHasEveryRouteAndNoOther(t *testing.T) {
 	t.Parallel()
 	b := setupAll(t)
 	doc := b.document()
@@ -89,7 +89,7 @@ func operationsOf(item any) map[string]any {
 }
 
 // The document is valid, also its examples.
-func TestDocumentIsValid(t *testing.T) {
+func TestOpenAPIDocumentIsValid(t *testing.T) {
 	t.Parallel()
 	raw := setupAll(t).ask(http.MethodGet, "/openapi.json", "").Says(t, http.StatusOK).Body
 	require.Less(t, len(raw), 450_000, "bytes of the document: say once what operations share")
@@ -101,7 +101,7 @@ func TestDocumentIsValid(t *testing.T) {
 // Generators make a type of each component and a field of each member: names differ without regard to
 // case and to characters that a name of Go cannot have, and no member with a type of its own is named
 // like its schema, which mypy refuses.
-func TestNamesOfComponentsDiffer(t *testing.T) {
+func TestOpenAPINamesAreUniqueForGenerators(t *testing.T) {
 	t.Parallel()
 	plain := func(name string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name)) }
 	types := map[string]string{}
@@ -129,7 +129,7 @@ func TestNamesOfComponentsDiffer(t *testing.T) {
 
 // Every member of every answer says what it is: by its field's comment, by its type, or by the
 // glossary.
-func TestEveryMemberIsDescribed(t *testing.T) {
+func TestEveryResponseMemberIsDescribed(t *testing.T) {
 	t.Parallel()
 	doc := setupAll(t).document()
 	components := merged(doc, doc).(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any)
@@ -179,7 +179,7 @@ func foreign(t *testing.T, text, where string, components map[string]any) {
 var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI", "MiB", "KiB"}
 
 // Each error has an example that is one, and each operation a request that the server takes.
-func TestExamplesAreTaken(t *testing.T) {
+func TestOpenAPIExamplesAreAccepted(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	doc := b.document()
@@ -208,7 +208,7 @@ func TestExamplesAreTaken(t *testing.T) {
 }
 
 // The page of documentation has a request for each operation that the server takes.
-func TestSampleRequestsAreTaken(t *testing.T) {
+func TestDocsPageSampleRequestsAreAccepted(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	shell := regexp.MustCompile(`(?s)^curl( -N| -X (?:PUT|POST|DELETE))?(?: -H "Authorization: Bearer \$TOKEN")?(?: -H "Content-Type: application/(?:json" -d|x-ndjson" --data-binary) '(.*)')? "\$BASE(/[^"]*)"$`)
@@ -334,7 +334,7 @@ func readAsync(t *testing.T) asyncDocument {
 }
 
 // Every deployed topic, every type, and each frozen sample as an example that its schema takes.
-func TestEventsAreDescribed(t *testing.T) {
+func TestAsyncAPIDescribesEveryEventType(t *testing.T) {
 	t.Parallel()
 	doc := readAsync(t)
 	require.Equal(t, "3.0.0", doc.AsyncAPI)
@@ -383,7 +383,7 @@ func TestEventsAreDescribed(t *testing.T) {
 }
 
 // The headers that are described are those that the log's own codec writes, on each topic.
-func TestHeadersAreDescribed(t *testing.T) {
+func TestAsyncAPIHeadersMatchCodec(t *testing.T) {
 	t.Parallel()
 	raw, err := json.Marshal(readAsync(t).Components.Schemas.(map[string]any)["CloudEvent"])
 	require.NoError(t, err)

@@ -178,7 +178,7 @@ func operating(t *testing.T) (*bundle, *fakeOperators) {
 }
 
 // What an operator does reaches the service with who and why.
-func TestOperatorsActWithAReason(t *testing.T) {
+func TestOperatorActionsCarryActorAndReason(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
 		"/api/ops/projections/post_insights/rebuild":   "rebuild post_insights",
@@ -206,7 +206,7 @@ func TestOperatorsActWithAReason(t *testing.T) {
 }
 
 // An erasure needs an order; a preview does not, and changes nothing.
-func TestErasuresHaveAnOrder(t *testing.T) {
+func TestErasureRequiresOrderButPreviewDoesNot(t *testing.T) {
 	t.Parallel()
 	const order = `{"reason":"incident:OPS-1","ordered_by":"person","ground":"objection","due":"2026-12-21","social_accounts":[703],"wait":"90s"}`
 	for _, c := range []struct {
@@ -229,7 +229,7 @@ func TestErasuresHaveAnOrder(t *testing.T) {
 }
 
 // The token of an operator, which can be used anywhere, gives no access to data of people.
-func TestTokensOfOperatorsGiveNoAccessToPeople(t *testing.T) {
+func TestOperatorTokenCannotReadPersonalData(t *testing.T) {
 	t.Parallel()
 	for path, more := range map[string]string{
 		"users/" + alice + "/sign-in-link": "", "users/" + alice + "/sign-in/link": `,"subject":"s-7"`,
@@ -244,7 +244,7 @@ func TestTokensOfOperatorsGiveNoAccessToPeople(t *testing.T) {
 }
 
 // Bad input changes nothing and says what was wrong.
-func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
+func TestInvalidOperatorRequestChangesNothing(t *testing.T) {
 	t.Parallel()
 	const rebuild = "/api/ops/projections/post_insights/rebuild"
 	for body, hint := range map[string]string{
@@ -267,7 +267,7 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 
 // The progress of a build is streamed until its end, and no longer. What operators did is a list
 // with a cursor.
-func TestOperatorsSeeProgressAndActions(t *testing.T) {
+func TestOperatorsGetBuildProgressAndActionList(t *testing.T) {
 	t.Parallel()
 	b, operators := operating(t)
 	operators.builds = []operator.Generation{

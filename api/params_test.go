@@ -120,7 +120,7 @@ func TestEveryDeclaredParameterIsValidated(t *testing.T) {
 
 // Paths under /api/ refuse unknown parameters; the analytics ignore and list them, except those that
 // look like the ends of a range: ignoring them would return figures of other days.
-func TestUnknownParametersAtEveryRoute(t *testing.T) {
+func TestUnknownParametersAreRefusedOrListed(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	for _, op := range reads(t) {
@@ -160,7 +160,7 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 }
 
 // A main application's ignored parameters are accepted by endpoints that do not declare them.
-func TestIgnoredParameters(t *testing.T) {
+func TestMainAppIgnoredParametersAreAccepted(t *testing.T) {
 	t.Parallel()
 	own := func(d *api.Deps) { d.Config.IgnoreParams = []string{"accounts", "theme", "version"} }
 	b := setupTenants(t, own)
@@ -251,7 +251,7 @@ func fieldsOf(t *testing.T, err error) (fields []string) {
 	return fields
 }
 
-func TestRanges(t *testing.T) {
+func TestTimeRangeFormats(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ start, end, tz, from, to string }{
 		"days, the end day included":    {"2026-01-01", "2026-01-31", "", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"},
@@ -290,7 +290,7 @@ func TestRanges(t *testing.T) {
 }
 
 // TestEveryDeclaredParameterIsValidated covers values that are malformed on their own.
-func TestRangesThatAreRefused(t *testing.T) {
+func TestInvalidTimeRangesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		start, end, tz string
@@ -310,7 +310,7 @@ func TestRangesThatAreRefused(t *testing.T) {
 }
 
 // TestEveryDeclaredParameterIsValidated covers values that are refused.
-func TestPlatformsAndCategories(t *testing.T) {
+func TestPlatformAndCategoryParameterFormats(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]domain.Platform{
 		"": domain.Platforms(), "0": domain.Platforms(), "all": domain.Platforms(), "ALL": domain.Platforms(),

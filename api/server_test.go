@@ -55,7 +55,7 @@ func TestHealthAndReadiness(t *testing.T) {
 }
 
 // Streams, pages and documents are not functions: a call of one is an error.
-func TestCallOfWhatIsNotAFunction(t *testing.T) {
+func TestCallingStreamOrPageIsAnError(t *testing.T) {
 	t.Parallel()
 	b, called := setup(t), []string{}
 	routes := []string{"getNotices", "getSocketIo", "getConnectStart", "getOpsGenerationEvents", "getHealthz"}
@@ -90,7 +90,7 @@ func TestAPanicInACallIsAnInternalError(t *testing.T) {
 
 // Who calls operations in this process counts as one who sends requests, and what it serves is
 // in the metrics of requests.
-func TestCallersInThisProcessAreCountedAndObserved(t *testing.T) {
+func TestInProcessCallsAreRateLimitedAndMeasured(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	b := setup(t, func(d *api.Deps) {
@@ -175,7 +175,7 @@ func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
 	})
 }
 
-func TestRequestIDs(t *testing.T) {
+func TestRequestIDIsGeneratedByServer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	seen := map[string]bool{}
@@ -187,7 +187,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-func TestHeadersOfEveryAnswer(t *testing.T) {
+func TestSecurityHeadersOnEveryResponse(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Config.Headers = map[string]string{"X-Ledgerboard-Mode": "mock"} })
 	for _, path := range []string{"/healthz", "/nowhere", dashboardPath + client1} {
@@ -277,7 +277,7 @@ func TestDisconnectedClientsAreNotFailures(t *testing.T) {
 	require.Contains(t, fmt.Sprint(metrics), `value:"503"`)
 }
 
-func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
+func TestMetricsAreLabeledByRoute(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	b := setup(t, func(d *api.Deps) {

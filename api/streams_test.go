@@ -84,7 +84,7 @@ func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.
 
 // The stream of a dashboard reports changes of its linked accounts to callers who may see its
 // figures.
-func TestLiveStreamOfADashboard(t *testing.T) {
+func TestDashboardStreamReportsLinkedAccountChanges(t *testing.T) {
 	t.Parallel()
 	hub := quietHub(t)
 	b := setupTenants(t, func(d *api.Deps) { d.Streams = hub })
@@ -108,7 +108,7 @@ func TestLiveStreamOfADashboard(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, b.get(of("11"), staff).Status)
 }
 
-func TestLiveStreamIsRefused(t *testing.T) {
+func TestLiveStreamRefusesInvalidRequests(t *testing.T) {
 	t.Parallel()
 	var fault error
 	b, _, _ := setupLive(t, func(d *api.Deps) {
@@ -162,7 +162,7 @@ func firstLines(t *testing.T, url string, headers ...string) (status int, first,
 }
 
 // A stream is neither compressed nor held back: its first event comes while it is open.
-func TestStreamOfNotices(t *testing.T) {
+func TestNoticeStreamIsNotBuffered(t *testing.T) {
 	t.Parallel()
 	b, _, live := setupLive(t)
 	url := strings.Replace(live, "live", "notices", 1)
@@ -185,7 +185,7 @@ func TestStreamOfNotices(t *testing.T) {
 
 // A cursor that is not understood is refused: without it, the stream would start at the newest
 // event, and what was missed would be lost silently.
-func TestSpellingsOfParametersOfStreams(t *testing.T) {
+func TestStreamRefusesMisspelledCursorParameter(t *testing.T) {
 	t.Parallel()
 	b, _, live := setupLive(t)
 	base := strings.TrimSuffix(live, "/api/live")
@@ -205,7 +205,7 @@ func TestSpellingsOfParametersOfStreams(t *testing.T) {
 }
 
 // Paths of Socket.IO match in any case, with or without a trailing slash, as all others.
-func TestSpellingsOfThePathOfSocketIO(t *testing.T) {
+func TestSocketIOPathIgnoresCaseAndTrailingSlash(t *testing.T) {
 	t.Parallel()
 	b, _, _ := setupLive(t)
 	for _, path := range []string{"/socket.io", "/socket.io/", "/SOCKET.IO/", "/Socket.io", "/socket.io//"} {
@@ -261,7 +261,7 @@ func requireComeBack(t *testing.T, answer ledgertest.Answer, atLeast int, reason
 }
 
 // An EventSource reconnects with the same URL to any process that shares the key.
-func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
+func TestTicketIsValidInEveryProcess(t *testing.T) {
 	t.Parallel()
 	key := []byte(strings.Repeat("k", 32))
 	shared := func(d *api.Deps) { d.Streams, d.TicketKey = quietHub(t), key }
@@ -292,7 +292,7 @@ func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 		b.ask(http.MethodPost, "/api/notices/ticket?path=/api/users", "", "Authorization: Bearer "+token).Status)
 }
 
-func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
+func TestTicketIsBoundToStreamAndOrigin(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	b.now = time.Now()

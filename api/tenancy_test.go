@@ -58,7 +58,7 @@ var (
 	rightsOfAttention     = rights{free, refused, refused, refused, refused, unproven, true}
 	rightsOfAuditOfAll    = rights{free, refused, free, refused, refused, unproven, true}
 	rightsOfFigures       = rights{byID, byID, refused, refused, refused, unproven, false}
-	rightsOfPictures      = rights{gone, gone, refused, refused, refused, unproven, false} // of a post without one; who sees others: TestAPictureIsShownByTheRightsOfItsPost
+	rightsOfPictures      = rights{gone, gone, refused, refused, refused, unproven, false} // of a post without one; who sees others: TestPictureRequiresAccessToItsPost
 	rightsOfOperators     = rights{refused, refused, refused, free, refused, unproven, true}
 	rightsOfLocal         = rights{refused, refused, refused, refused, refused, unproven, true} // a token is not enough
 	rightsOfWhoami        = rights{free, free, free, free, refused, unproven, true}

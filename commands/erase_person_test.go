@@ -304,7 +304,7 @@ func TestErasureIsRepeatedAfterRestore(t *testing.T) {
 }
 
 // A secret is deleted only if the last record of its owner is a tombstone.
-func TestSecretsOfWhatWasDeleted(t *testing.T) {
+func TestSecretIsDeletedOnlyAfterTombstone(t *testing.T) {
 	t.Parallel()
 	connection := func(id int64, ref string) domain.Recorded {
 		data := domain.DirectoryConnection{ID: id, SecretRef: ref}

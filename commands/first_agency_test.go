@@ -19,7 +19,7 @@ import (
 
 // In an empty directory the code creates one agency, whose first user can sign in. Until the whole
 // log is known, it creates none.
-func TestFirstAgency(t *testing.T) {
+func TestSetupCodeCreatesOnlyFirstAgency(t *testing.T) {
 	t.Parallel()
 	log := ledgertest.New(t)
 	tables := directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
@@ -88,7 +88,7 @@ func (u unaware) Empty(context.Context) (bool, error) {
 
 // Of two concurrent requests that add the same address, or the first agency, one succeeds: with two,
 // no one with that address could sign in.
-func TestConcurrentRequestsAddOnce(t *testing.T) {
+func TestConcurrentAddsCreateOneUserOrAgency(t *testing.T) {
 	t.Parallel()
 	log := ledgertest.New(t)
 	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"

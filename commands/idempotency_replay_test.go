@@ -27,7 +27,7 @@ func TestIdempotencyKeyOfRefusedCommandIsReusable(t *testing.T) {
 }
 
 // Refused with 503 and a reason before anything is written.
-func TestRefusedBeforeAppending(t *testing.T) {
+func TestUnavailableCommandAppendsNothing(t *testing.T) {
 	t.Parallel()
 	lagging := domain.NewError(domain.CodeUnavailable, "dashboards lags 4000 events behind")
 	for name, set := range map[string]func(*stage, *commands.DashboardsConfig) string{
@@ -94,7 +94,7 @@ func TestRecordTimeIsLaterThanItsPredecessors(t *testing.T) {
 
 // The log keeps everything forever, so it gets only the digest of a caller's key. Repetitions are
 // still recognized.
-func TestKeysAreRecordedAsDigests(t *testing.T) {
+func TestIdempotencyKeysAreStoredAsDigests(t *testing.T) {
 	t.Parallel()
 	s := newStage()
 	p := s.process(t)

@@ -64,7 +64,7 @@ func TestImportedTokenThatNeverExpires(t *testing.T) {
 }
 
 // What a program put in the place of a token is refused, and shown nowhere.
-func TestImportedTokensAreTokens(t *testing.T) {
+func TestImportRefusesPlaceholderTokens(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{
 		"U2FsdGVkX1+vupppZksvRf5pq5g5XjFRIipRkwB0K1Y=", "eyJpdiI6InZlcnlzZWNyZXQ", "gAAAAABinvented", "vault:v1:invented", "00112233445566778899aabbccddeeff:00aa",
@@ -83,7 +83,7 @@ func TestImportedTokensAreTokens(t *testing.T) {
 }
 
 // Each member is checked, and an error names the member but shows no value.
-func TestImportLinesThatAreRefused(t *testing.T) {
+func TestInvalidImportLineErrorNamesMember(t *testing.T) {
 	t.Parallel()
 	const reading, post, token = `"social_account_id":7,"p_id":1,"captured_at":1709283600,`, `"external_id":"1_2",`, `"id":1,"member_id":2,"p_id":1,`
 	const document = `"_id":"5f1a2b3c4d5e6f7081920a11","parent_account":"a00000000000000000000001","sub_account_id":"c00000000000000000000011",`
@@ -152,7 +152,7 @@ func TestImportedFigures(t *testing.T) {
 }
 
 // A text that a spreadsheet or a database made of a long id identifies no post.
-func TestPostIDsHaveTheFormOfTheirPlatform(t *testing.T) {
+func TestPostIDFormatsPerPlatform(t *testing.T) {
 	t.Parallel()
 	for platform, ids := range map[domain.Platform][]string{
 		domain.Facebook: {"100200300_400500600", "10223344"}, domain.Instagram: {"17895695668004550", "17895695668004550_178"},
@@ -217,7 +217,7 @@ func FuzzImportLine(f *testing.F) {
 }
 
 // An id has one spelling in the log, whatever the case of its digits in a line.
-func TestImportedIDsAreOfLowerCase(t *testing.T) {
+func TestImportedIDsAreLowercased(t *testing.T) {
 	t.Parallel()
 	line, err := importLine(t, "account_reading", `{"account_id":"C00000000000000000000011","social_account_id":7,"p_id":1,"captured_at":1709283600,"followers":1}`)
 	require.NoError(t, err)
@@ -232,14 +232,14 @@ func TestImportedIDsAreOfLowerCase(t *testing.T) {
 }
 
 // null is an unknown member or row id, as SQL prints it, and not a refusal.
-func TestNullIsUnknown(t *testing.T) {
+func TestImportedNullMeansUnknown(t *testing.T) {
 	t.Parallel()
 	_, err := importLine(t, "account_reading", `{"social_account_id":7,"p_id":1,"captured_at":1709283600,"followers":1,"member_id":null,"account_row_id":null}`)
 	require.NoError(t, err)
 }
 
 // What a refused registration says about its post is not used.
-func TestOnlyAcceptedPostsHaveATime(t *testing.T) {
+func TestRefusedRegistrationSetsNoPostTime(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1.7e9, 0).UTC()
 	owner := commands.ImportedOwner{Tenant: domain.Tenant{ParentAccount: movedAgency, AccountID: movedAccount(1), MemberID: 7, SocialAccount: 5}, Platform: domain.Facebook}

@@ -117,7 +117,7 @@ func (s *movingStage) count(t *testing.T, query string) int {
 
 // Many dashboards fit into few records, a set is never divided, and a second import appends
 // nothing.
-func TestImportDashboards(t *testing.T) {
+func TestImportDashboardsIsBatchedAndIdempotent(t *testing.T) {
 	t.Parallel()
 	s := newMovingStage(t, 1000)
 	cut, killed := s.use(), errors.New("killed")
@@ -142,7 +142,7 @@ func TestImportDashboards(t *testing.T) {
 
 // The agency keeps changing dashboards: its change is never overwritten, and the chain never
 // breaks.
-func TestImportDashboardsLosesRaces(t *testing.T) {
+func TestImportNeverOverwritesConcurrentChange(t *testing.T) {
 	t.Parallel()
 	s := newMovingStage(t, 1000)
 	updates := s.Dashboards(t, time.Now)
@@ -166,7 +166,7 @@ func TestImportDashboardsLosesRaces(t *testing.T) {
 
 // A stored token is kept, an empty one is never stored, and neither is in the log. The dry pass
 // reports the same and stores nothing.
-func TestImportConnections(t *testing.T) {
+func TestImportedTokensAreStoredButNotLogged(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
 	member := domain.DirectoryMember{ID: 7, AccountID: movedAccount(1)}
@@ -264,7 +264,7 @@ func (s importSecrets) PutOver(_ context.Context, ref string, old, secret []byte
 }
 
 // The directory of an import drops what a tombstone erases, and reports every change once.
-func TestImportWorld(t *testing.T) {
+func TestImportAppliesTombstonesAndReportsChangesOnce(t *testing.T) {
 	t.Parallel()
 	w := commands.NewImportWorld()
 	put := func(e domain.DirectoryEntity) bool {
@@ -323,7 +323,7 @@ func TestImportWorld(t *testing.T) {
 }
 
 // A logo is a picture that browsers draw, of the type that it says, and small.
-func TestALogoThatIsNoPictureIsRefused(t *testing.T) {
+func TestInvalidLogoIsRefused(t *testing.T) {
 	t.Parallel()
 	drawn := func(width, height int) string {
 		var out bytes.Buffer
@@ -352,7 +352,7 @@ func TestALogoThatIsNoPictureIsRefused(t *testing.T) {
 
 // Every text of every kind of entity is checked when it is sent, also in kinds and fields that are
 // added later: the samples of the events have every field.
-func TestTextsOfEntitiesThatMisleadAreRefused(t *testing.T) {
+func TestEntityTextsRefuseMisleadingCharacters(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("../domain/testdata/directory.*.json")
 	require.NoError(t, err)
@@ -399,7 +399,7 @@ func line(t *testing.T, entity domain.DirectoryEntity) []byte {
 
 // The main application's ids are below the computed ones. It can neither write nor erase entities
 // with computed ids.
-func TestMainApplicationHasNoComputedIDs(t *testing.T) {
+func TestMainAppCannotUseComputedIDs(t *testing.T) {
 	t.Parallel()
 	registry, now := domain.NewRegistry(), time.Now()
 	for _, id := range []int64{domain.FirstComputedID, domain.ComputedMember(movedAgency, movedAccount(1), domain.Facebook, "1")} {
@@ -424,7 +424,7 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 
 // The main application's records of a page that is connected in ledgerboard are refused, under any
 // id, until the page is disconnected.
-func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
+func TestMainAppCannotChangePagesConnectedHere(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
 	ours := domain.DirectorySocialAccount{
@@ -468,7 +468,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 
 // The latest state of an entity counts. A state from the future would count until then, whatever
 // arrives in the meantime.
-func TestLineOfTheFutureIsRefused(t *testing.T) {
+func TestImportLineFromFutureIsRefused(t *testing.T) {
 	t.Parallel()
 	lineOf := func(at time.Time) []byte {
 		return []byte(`{"type":"directory.category.v1","updated_at":"` + at.Format(time.RFC3339) + `","data":{"id":4,"name":"Events"}}`)

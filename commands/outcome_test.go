@@ -85,7 +85,7 @@ func TestRetryAfterTimedOutAppendDoesNotDuplicate(t *testing.T) {
 }
 
 // While the repetition waits, the first record takes its version. Its outcome is the answer.
-func TestLateRecordOvertakesItsRepetition(t *testing.T) {
+func TestLateRecordWinsOverItsRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
@@ -112,7 +112,7 @@ func TestLateRecordOvertakesItsRepetition(t *testing.T) {
 
 // If another record takes the version, the command is decided again. The first record is stale if
 // it arrives.
-func TestUnknownOutcomeAndALostRace(t *testing.T) {
+func TestUnknownOutcomeIsDecidedAgainAfterConflict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
@@ -156,7 +156,7 @@ func TestFailureAfterAppendReturns503NotRefusal(t *testing.T) {
 }
 
 // Errors while reading the outcome are temporary.
-func TestLooksAgainWhileTheTablesAreAway(t *testing.T) {
+func TestOutcomeIsReadAgainAfterDatabaseErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
@@ -205,7 +205,7 @@ func TestARecordedChangeIsReportedAsRecorded(t *testing.T) {
 }
 
 // A definite refusal by the log is reported as one: nothing was changed, and nothing will be.
-func TestDefiniteRefusals(t *testing.T) {
+func TestDefiniteLogRefusalReportsNoChange(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer error
@@ -294,7 +294,7 @@ func (s *stage) raced(t require.TestingT, races int, other func(n int) domain.Up
 }
 
 // After a lost race the command is decided again, on the new facts.
-func TestLostRaceIsDecidedAgainOnNewFacts(t *testing.T) {
+func TestVersionConflictIsDecidedAgainOnNewFacts(t *testing.T) {
 	t.Parallel()
 	linkEast := func(int) domain.UpdateDashboard {
 		return domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{east}}

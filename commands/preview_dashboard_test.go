@@ -25,7 +25,7 @@ func linkedPair(t *testing.T) (*stage, *commands.Dashboards) {
 }
 
 // A preview shows what the change would do, and changes nothing.
-func TestPreviewSaysWhatTheChangeDoes(t *testing.T) {
+func TestPreviewShowsEffectsAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, p := linkedPair(t)
 	before := s.counted()
@@ -70,7 +70,7 @@ func TestPreviewSaysWhatTheChangeDoes(t *testing.T) {
 }
 
 // A preview covers other boards than the one in the address, which If-Match does not.
-func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
+func TestChangeIsRefusedIfPreviewIsOutdated(t *testing.T) {
 	t.Parallel()
 	s, p := linkedPair(t)
 	preview, err := p.Preview(t.Context(), put(north, links(south)))
@@ -99,7 +99,7 @@ func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
 }
 
 // A preview is refused for the same reasons as the change.
-func TestAPreviewIsRefusedAsTheChange(t *testing.T) {
+func TestPreviewIsRefusedForSameReasonsAsChange(t *testing.T) {
 	t.Parallel()
 	s, p := linkedPair(t)
 	for name, u := range map[string]commands.UpdateDashboard{
@@ -130,7 +130,7 @@ func TestAPreviewIsRefusedAsTheChange(t *testing.T) {
 
 // A preview has no record that the log could judge, so it is given only if the tables are known to
 // be up to date with the log.
-func TestAPreviewRestsOnTheWholeLog(t *testing.T) {
+func TestPreviewRequiresTablesUpToDateWithLog(t *testing.T) {
 	t.Parallel()
 	s, _ := linkedPair(t)
 	p := s.process(t, func(c *commands.DashboardsConfig) {

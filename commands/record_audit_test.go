@@ -42,7 +42,7 @@ var reader = commands.Caller{
 
 // The record holds the actor, role, request and subject, under the agency's key. An action of an
 // operator belongs to no agency, and is recorded before it is done.
-func TestReadsAndActionsAreRecorded(t *testing.T) {
+func TestAuditRecordHasActorAndSubject(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
 	audit := newAudit(log)
@@ -79,7 +79,7 @@ func TestReadsAndActionsAreRecorded(t *testing.T) {
 
 // Readers and operators are refused after any error of the log, even if the record may have been
 // appended.
-func TestWithoutARecordReadersAndOperatorsAreRefused(t *testing.T) {
+func TestAuditedAccessIsRefusedIfRecordFails(t *testing.T) {
 	t.Parallel()
 	audit := newAudit(&takingLog{append: func(context.Context) error { return errors.New("no broker") }})
 	for _, err := range []error{
@@ -96,7 +96,7 @@ func TestWithoutARecordReadersAndOperatorsAreRefused(t *testing.T) {
 }
 
 // A log that does not respond must not block readers and operators for minutes.
-func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
+func TestAuditAppendTimesOut(t *testing.T) {
 	t.Parallel()
 	silent := &takingLog{append: func(ctx context.Context) error {
 		<-ctx.Done()
@@ -127,7 +127,7 @@ var (
 	}
 )
 
-func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
+func TestInvalidOperatorActionIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
 	for _, change := range []func(*domain.OperatorActed){
@@ -144,7 +144,7 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 }
 
 // The outcome of an action is recorded after it, by the same caller and request.
-func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
+func TestOutcomeOfOperatorActionIsRecorded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		effect commands.Effect
@@ -174,7 +174,7 @@ func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 }
 
 // An action stays done if the log does not accept the second record. The trail then has no outcome.
-func TestAnActionIsDoneThoughItsOutcomeIsNotRecorded(t *testing.T) {
+func TestOperatorActionSucceedsIfOutcomeIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
 	err := newAudit(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {

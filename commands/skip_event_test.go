@@ -124,7 +124,7 @@ func TestSkipUpToTheNextBadEvent(t *testing.T) {
 
 // Two operators of two processes skip at the same time: one skip is in the log, and the other one
 // finds that the stream has not stopped there any more.
-func TestTwoOperatorsSkipAtOnce(t *testing.T) {
+func TestConcurrentSkipsAppendOneSkip(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	s.opened()
@@ -157,7 +157,7 @@ func TestTwoOperatorsSkipAtOnce(t *testing.T) {
 }
 
 // A change takes the skip's version: the skip is stale and is appended again.
-func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
+func TestSkipIsAppendedAgainAfterVersionConflict(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	s.opened()
@@ -180,7 +180,7 @@ func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
 
 // If the answer is lost, or the process ends after the append, the outcome is open, and no command
 // waits for ever.
-func TestSkipWithoutAnAnswer(t *testing.T) {
+func TestSkipWithUnknownOutcomeBlocksNoCommand(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	s.opened()

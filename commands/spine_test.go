@@ -179,7 +179,7 @@ func TestUpdateEndToEnd(t *testing.T) {
 }
 
 // Rule 9: two processes that change overlapping sets lose no update; versions are gapless.
-func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
+func TestTwoProcessesLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	other := s.Open()
@@ -303,7 +303,7 @@ func tablesOfDashboards() []string {
 }
 
 // While the tables lack records of the log, commands are not acknowledged, refused or replayed.
-func TestStaleTablesAcknowledgeNothing(t *testing.T) {
+func TestCommandsAreNotAcknowledgedByStaleTables(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	d := s.process()

@@ -39,7 +39,7 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 	require.Contains(t, domain.APIText(domain.StatusRoleLost), "A person with a role on the page")
 }
 
-func TestTextOfFillsInTheParameters(t *testing.T) {
+func TestStatusTextIncludesParameters(t *testing.T) {
 	t.Parallel()
 	words := func(domain.StatusCode) string { return "For {metrics}, {days} of {of} days of {range} at {platform}." }
 	reasons := []domain.StatusReason{
@@ -93,7 +93,7 @@ func TestNoEventHoldsASentence(t *testing.T) {
 
 // The first reason of a status says what helps. A page that is read needs nothing, whatever part of
 // it was not read.
-func TestTheFirstReasonSaysWhatHelps(t *testing.T) {
+func TestFirstStatusReasonIsActionable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status domain.PageStatus

@@ -10,7 +10,7 @@ import (
 )
 
 // A slow clock neither hides a sign-in behind the recorded state nor lets stored tokens look newer.
-func TestTokensAreLaterThanTheStoredOnes(t *testing.T) {
+func TestTokenTimeIsLaterThanStoredTokenAndState(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, time.November, 2, 8, 0, 0, 0, time.UTC)
 	earlier, later, latest := now.Add(-time.Hour), now.Add(time.Hour), now.Add(2*time.Hour)

@@ -130,7 +130,7 @@ func TestPlanImportRefusesAndRepairs(t *testing.T) {
 }
 
 // Rule 5, and repeated imports.
-func TestPlanImportLeavesAloneWhatIsHere(t *testing.T) {
+func TestPlanImportKeepsExistingDashboards(t *testing.T) {
 	t.Parallel()
 	documents := []domain.ImportedDashboard{old(north, 1, south, west), old(south, 1, north), old(east, 1)}
 	facts := importFacts()
@@ -177,7 +177,7 @@ func presentAfter(t require.TestingT, f domain.ImportFacts, plan domain.ImportPl
 }
 
 // A dashboard is imported with its own id and times, even over one that was only opened.
-func TestFoldOfAnImport(t *testing.T) {
+func TestImportedDashboardKeepsIDAndTimes(t *testing.T) {
 	t.Parallel()
 	opened := domain.Dashboard{DocumentID: "new", ID: "new", SubAccountID: north, ParentAccount: agency, CreatedAt: day0.Add(time.Hour)}
 	event := domain.DashboardsImported{Dashboards: []domain.ImportedDashboard{old(north, 5)}}
@@ -191,7 +191,7 @@ func TestFoldOfAnImport(t *testing.T) {
 	require.Equal(t, []string{north}, event.Change().AffectedAccounts())
 }
 
-func TestImportedIsValidated(t *testing.T) {
+func TestImportedDashboardsEventIsValidated(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*domain.ImportedDashboard)) domain.DashboardsImported {
 		d := old(north, 1)
@@ -214,7 +214,7 @@ func TestImportedIsValidated(t *testing.T) {
 
 // Whatever the old links were: sets are consistent, no link or user is added, and a repetition does
 // nothing.
-func TestPlanImportNeverWidens(t *testing.T) {
+func TestPlanImportAddsNoLinkOrUser(t *testing.T) {
 	t.Parallel()
 	accounts := []string{north, south, east, west}
 	people := []string{nina, sam, eva, elsewhere, pocNorth}

@@ -308,7 +308,7 @@ func minus(list []string, drop func(string) bool) []string {
 }
 
 // Random histories cover the rest of fold.
-func TestFold(t *testing.T) {
+func TestDashboardFoldRefusesInvalidChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.given(t, change(north, users(nina)), change(south, users(nina)))
@@ -323,7 +323,7 @@ func TestFold(t *testing.T) {
 	require.Equal(t, before[north].DocumentID, revisions[0].After.DocumentID, "what a record creates is there already: it stays")
 }
 
-func TestErrors(t *testing.T) {
+func TestErrorCodes(t *testing.T) {
 	t.Parallel()
 	wrapped := fmt.Errorf("load: %w", domain.ErrDashboardNotFound)
 	require.ErrorIs(t, wrapped, domain.ErrDashboardNotFound)
@@ -388,7 +388,7 @@ func TestNoticesOfAClosedDashboard(t *testing.T) {
 	require.Empty(t, fold(set(false, nina, wes, sam)), "once per change")
 }
 
-func TestLinkIsOpenUntilItsEnd(t *testing.T) {
+func TestConnectLinkIsOpenUntilExpiry(t *testing.T) {
 	t.Parallel()
 	end := time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC)
 	link := domain.ConnectLink{ExpiresAt: end}

@@ -17,7 +17,7 @@ var (
 )
 
 // Rule 2: linking unites the sets of the primary and of every requested account.
-func TestRule2Linking(t *testing.T) {
+func TestRule2LinkingUnitesSets(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{
 		"two that have no dashboard yet": {
@@ -54,7 +54,7 @@ func TestRule2Linking(t *testing.T) {
 }
 
 // Rule 4: without users in the request, linked dashboards share the union of all their lists.
-func TestRule4UserMerging(t *testing.T) {
+func TestRule4LinkedDashboardsShareAllUsers(t *testing.T) {
 	t.Parallel()
 	separate := []domain.UpdateDashboard{change(north, users(nina, staff)), change(south, users(sam, staff)), change(east, users(eva))}
 	run(t, map[string]scenario{
@@ -75,7 +75,7 @@ func TestRule4UserMerging(t *testing.T) {
 
 // Rule 5: given users become the list of every linked dashboard. Users who are on no list lost
 // access.
-func TestRule5UsersGiven(t *testing.T) {
+func TestRule5GivenUsersReplaceEveryLinkedList(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{
 		"replace the list of every linked dashboard": {
@@ -106,7 +106,7 @@ func TestRule5UsersGiven(t *testing.T) {
 }
 
 // Rule 6: each linked account's points of contact come from its own orders, at every change.
-func TestRule6PointsOfContact(t *testing.T) {
+func TestRule6PointsOfContactComeFromOwnOrders(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.given(t, change(north, accounts(south, east)))
@@ -127,7 +127,7 @@ func TestRule6PointsOfContact(t *testing.T) {
 }
 
 // Rule 7: absent settings keep the primary's value; the final values go to every linked dashboard.
-func TestRule7Settings(t *testing.T) {
+func TestRule7SettingsApplyToLinkedDashboards(t *testing.T) {
 	t.Parallel()
 	northSet := []domain.UpdateDashboard{change(north, allow(true), scopes("reports")), change(south, scopes("posts"))}
 	setTo := func(set []string, allow bool, scopes ...string) map[string]doc {
@@ -182,7 +182,7 @@ func TestRule8NoChangeNoRecord(t *testing.T) {
 }
 
 // A change with several effects is named after the first that applies.
-func TestEventNames(t *testing.T) {
+func TestChangeIsNamedAfterItsFirstEffect(t *testing.T) {
 	t.Parallel()
 	given := []domain.UpdateDashboard{change(north, accounts(south), users(nina, sam))}
 	for name, c := range map[string]struct {
@@ -203,7 +203,7 @@ func TestEventNames(t *testing.T) {
 }
 
 // Rule 3: unlinking keeps exactly the request and the primary. Accounts that leave are unlinked.
-func TestRule3Unlinking(t *testing.T) {
+func TestRule3UnlinkingKeepsOnlyRequestedAccounts(t *testing.T) {
 	t.Parallel()
 	trioLinked := []domain.UpdateDashboard{change(north, accounts(south, east))}
 	run(t, map[string]scenario{
@@ -257,7 +257,7 @@ func TestRule3SplitKeepsSettings(t *testing.T) {
 }
 
 // Rule 5, unlinking: each side loses the other's users. Users of the agency stay on both.
-func TestRule5Split(t *testing.T) {
+func TestRule5UnlinkingRemovesUsersOfOtherSide(t *testing.T) {
 	t.Parallel()
 	everyone := []string{staff, nina, sam, eva}
 	given := []domain.UpdateDashboard{change(north, accounts(south, east), users(everyone...))}
@@ -300,7 +300,7 @@ func TestRule5Split(t *testing.T) {
 }
 
 // An agency's first GET creates the dashboard with the defaults, once.
-func TestOpenDashboard(t *testing.T) {
+func TestOpenDashboardCreatesItOnceWithDefaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	event, err := domain.OpenDashboard(w.facts(south, nil, nil), south)
@@ -321,7 +321,7 @@ func TestOpenDashboard(t *testing.T) {
 
 // The id of a dashboard is derived from its owner, so a repeated or replayed creation gives the
 // same id.
-func TestNewDashboardID(t *testing.T) {
+func TestDashboardIDIsDerivedFromOwner(t *testing.T) {
 	t.Parallel()
 	id := domain.NewDashboardID(agency, north)
 	require.Equal(t, "c00a2d778bc01809a031f7ad", id, "frozen: it is what the log holds")
@@ -348,7 +348,7 @@ func TestRule1MainAccountIsProtected(t *testing.T) {
 }
 
 // Rule 9: If-Match compares the version of the last record that changed this dashboard.
-func TestRule9IfMatch(t *testing.T) {
+func TestRule9IfMatchComparesLastVersion(t *testing.T) {
 	t.Parallel()
 	// north is changed by versions 1 and 3, south by version 2 only.
 	given := []domain.UpdateDashboard{
@@ -382,7 +382,7 @@ func TestRule9IfMatch(t *testing.T) {
 }
 
 // Rule 10: a foreign or unknown id is 404 in the path and 422 in the body, without further details.
-func TestRule10Tenancy(t *testing.T) {
+func TestRule10ForeignIDIs404InPathAnd422InBody(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{
 		"path: unknown account":       {when: change(nobody), code: domain.CodeNotFound},
@@ -420,7 +420,7 @@ func TestRule10ForeignAndUnknownReadAlike(t *testing.T) {
 
 // The form of scopes: [a-z][a-z0-9_.-]{0,63}. Their number is bounded. A scope that is named twice
 // counts once.
-func TestScopes(t *testing.T) {
+func TestScopeNamesAreValidated(t *testing.T) {
 	t.Parallel()
 	long := "a23456789012345678901234567890123456789012345678901234567890123"
 	for scope, ok := range map[string]bool{
@@ -448,7 +448,7 @@ func TestScopes(t *testing.T) {
 
 // An erased person stays on lists by id, and GET returns that id. A list that is sent back with it is
 // not refused.
-func TestListedUserWhomTheDirectoryNoLongerKnowsMayBeNamed(t *testing.T) {
+func TestErasedListedUserCanBeSentBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.given(t, change(north, users(nina, sam)))

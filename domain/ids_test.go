@@ -99,7 +99,7 @@ func FuzzSplitPostID(f *testing.F) {
 	})
 }
 
-func TestDirectoryKeys(t *testing.T) {
+func TestDirectoryKeyRoundTrip(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string][2]string{
 		"user:d10000000000000000000000": {"user", "d10000000000000000000000"},
@@ -115,7 +115,7 @@ func TestDirectoryKeys(t *testing.T) {
 	}
 }
 
-func TestContentKeys(t *testing.T) {
+func TestContentKeyRoundTrip(t *testing.T) {
 	t.Parallel()
 	post := domain.PostRef{ParentAccount: "aaaaaaaaaaaaaaaaaaaaaaaa", SocialAccount: 11, ExternalID: "urn:li:share:7"}
 	key := post.ContentKey(domain.OriginListing)
@@ -133,7 +133,7 @@ func TestContentKeys(t *testing.T) {
 	}
 }
 
-func TestNewSignatureOfAddressIsNoChange(t *testing.T) {
+func TestPostTextsIgnoreURLSignature(t *testing.T) {
 	t.Parallel()
 	before := domain.PostTexts{Content: "a", MediaURL: "https://one.example/v/1.jpg?sig=1", Permalink: "https://p.example/1?x=1"}
 	for name, tt := range map[string]struct {
@@ -168,7 +168,7 @@ func TestComputedIDsAreFrozen(t *testing.T) {
 }
 
 // Moving characters between two adjacent parts gives another id, and so does another agency.
-func TestComputedIDsTellTheirPartsApart(t *testing.T) {
+func TestComputedIDsDependOnPartBoundaries(t *testing.T) {
 	t.Parallel()
 	require.NotEqual(t,
 		domain.GrantKey{Platform: domain.TikTok, App: "app1", Person: "2"}.ConnectionID(computingAgency),
@@ -184,7 +184,7 @@ func TestComputedIDsTellTheirPartsApart(t *testing.T) {
 }
 
 // A LinkedIn account without a type may be a person's profile.
-func TestPersonalAccounts(t *testing.T) {
+func TestLinkedInAccountWithoutTypeIsPersonal(t *testing.T) {
 	t.Parallel()
 	for kind, personal := range map[domain.AccountType]bool{0: true, domain.LinkedInProfile: true, domain.LinkedInCompanyPage: false} {
 		require.Equal(t, personal, domain.LinkedIn.Personal(kind))
@@ -192,7 +192,7 @@ func TestPersonalAccounts(t *testing.T) {
 	}
 }
 
-func TestComputedIDsAreAboveTheMainApplicationsAndSafeInJavaScript(t *testing.T) {
+func TestComputedIDsAreInTheirRangeAndJavaScriptSafe(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		id := domain.ComputedSocialAccount(computingAgency, domain.Instagram, 0, rapid.String().Draw(t, "external id"))

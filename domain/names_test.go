@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func TestVisible(t *testing.T) {
+func TestTextWithoutVisibleCharacters(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"a", " a", "7", "Ärzte", "кафе", "東京", "מאפייה", "กา", "!", "…", "€", "😀", "👩‍👩‍👧", "1️⃣", "e\u0301", "\u200fא", "\uFFFD",
@@ -25,7 +25,7 @@ func TestVisible(t *testing.T) {
 	}
 }
 
-func TestCheckName(t *testing.T) {
+func TestNameRefusesBidiAndControlCharacters(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"Harbor Bakery": "", "פרחים (Tel Aviv)": "", "\u200fיוסי 2": "", "Zoë\u200d": "", "🦊": "",

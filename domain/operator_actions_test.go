@@ -80,7 +80,7 @@ func TestOperatorActedHoldsNoFreeText(t *testing.T) {
 	}
 }
 
-func TestWhatMayBeSkipped(t *testing.T) {
+func TestOnlyStoppedVersionCanBeSkipped(t *testing.T) {
 	t.Parallel()
 	skip := domain.EventSkipped{Version: 7, Reason: domain.Reason{Code: domain.ReasonIncident}}
 	for name, c := range map[string]struct {

@@ -25,7 +25,7 @@ func TestEveryFieldOfCountsIsAMetric(t *testing.T) {
 	}
 }
 
-func TestEngagement(t *testing.T) {
+func TestEngagementIsSumOfKnownParts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		counts  domain.Counts
@@ -47,7 +47,7 @@ func TestEngagement(t *testing.T) {
 
 // A post counts from zero if it was published after the account was first read for the agency, or
 // at most a day before.
-func TestBeganAtZero(t *testing.T) {
+func TestPostPublishedAfterTrackingCountsFromZero(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {

@@ -15,7 +15,7 @@ import (
 // them: texts of posts are on topic contents and names on topic directory, where they can be
 // erased. This list contains every member that can hold text: ids, scopes, and names of figures,
 // kinds, reasons, facets and places.
-func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
+func TestPermanentEventsContainNoPersonalText(t *testing.T) {
 	t.Parallel()
 	change := []string{
 		"primary", "linked", "users", "scopes", "main_poc.*", "main_poc.*", "split.sub_account_id", "split.users", "created.*", "created.*", "lost_access",
@@ -37,7 +37,7 @@ func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 		"metrics.posts_merged.v1":     append([]string{"external_id", "other_id"}, tenant...),
 		"metrics.account_read.v1": append([]string{
 			"figures.name", "figures.kind", "figures.source", "figures.day", "figures.window", "missing.name", "missing.code",
-			// our sentence: TestWordsOfPlatformsAreKeptFor30Days
+			// our sentence: TestPlatformErrorMessagesAreDeletedAfter30Days
 			"demographics.facet", "demographics.values.*", "demographics.names.*", "demographics.names.*", // places and their names
 		}, tenant...),
 		"audit.read.v1":     filter,
@@ -92,7 +92,7 @@ func wordsOf(path string, of reflect.Type) (members []string) {
 	return members
 }
 
-func TestErasureOrderSaysWhoWhyAndByWhen(t *testing.T) {
+func TestErasureOrderIsValidated(t *testing.T) {
 	t.Parallel()
 	good := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest}}
 	require.NoError(t, good.Validate())
@@ -119,7 +119,7 @@ func TestAuditEventsAreValidated(t *testing.T) {
 	require.Error(t, domain.AuditRead{What: domain.AuditDiff, Dashboard: strings.Repeat("x", 300)}.Validate())
 }
 
-func TestDifferenceBetween(t *testing.T) {
+func TestDashboardDifference(t *testing.T) {
 	t.Parallel()
 	was := domain.Dashboard{
 		SubAccountID: north, SubAccountIDs: []string{north, south}, Users: []string{nina, sam}, Scopes: []string{"a", "b"},
@@ -145,7 +145,7 @@ func TestDifferenceBetween(t *testing.T) {
 	require.Equal(t, []string{nina, sam}, was.Users, "nothing is changed in place")
 }
 
-func TestPersonErased(t *testing.T) {
+func TestPersonErasedListsErasedIDs(t *testing.T) {
 	t.Parallel()
 	p := domain.Person{
 		User: nina, Sessions: []string{"a", "b"}, Members: []int64{7}, Profiles: []int64{1},

@@ -45,7 +45,7 @@ func TestParseQuotasReportsAllErrors(t *testing.T) {
 	}
 }
 
-func FuzzParseLimits(f *testing.F) {
+func FuzzParseQuotas(f *testing.F) {
 	f.Add("tiktok:operation:600/1m")
 	f.Add("linkedin:none")
 	f.Fuzz(func(t *testing.T, text string) {

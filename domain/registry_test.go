@@ -77,7 +77,7 @@ func TestEverySampleHasItsType(t *testing.T) {
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestRegistryRefusesInvalidPayloads(t *testing.T) {
 	t.Parallel()
 	registry := domain.NewRegistry()
 	const category = "directory.category.v1"

@@ -131,7 +131,7 @@ func TestDashboardChangeIsValidated(t *testing.T) {
 	}
 }
 
-func TestStorable(t *testing.T) {
+func TestTextIsCutAndMadeStorable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                "",

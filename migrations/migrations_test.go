@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // Processes that start together migrate one after the other; none fails because of another.
-func TestUpOfManyProcessesAtOnce(t *testing.T) {
+func TestConcurrentMigrationsSucceed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), "drop schema lb_engine, lb cascade")
@@ -39,7 +39,7 @@ func TestUpOfManyProcessesAtOnce(t *testing.T) {
 
 // Tables of the engine's first version are dropped with the tables of all read models, which the
 // service builds again.
-func TestUpReplacesTheFirstVersionOfTheEngine(t *testing.T) {
+func TestMigrationDropsTablesOfFirstEngineVersion(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), `
@@ -63,7 +63,7 @@ func TestUpReplacesTheFirstVersionOfTheEngine(t *testing.T) {
 }
 
 // Once an owner has migrated, a role that may only read and write rows can start the service.
-func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
+func TestUpToDateMigrationNeedsNoPrivileges(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	require.NoError(t, migrations.Up(t.Context(), db.URL))
@@ -76,7 +76,7 @@ func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
 
 // Other objects of a shared database stay as they are, and what people create in it lands where they
 // expect it.
-func TestUpChangesNothingOutsideItsSchemas(t *testing.T) {
+func TestMigrationChangesOnlyItsSchemas(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	conn, err := pgx.Connect(t.Context(), db.Superuser())
@@ -101,7 +101,7 @@ func TestUpChangesNothingOutsideItsSchemas(t *testing.T) {
 }
 
 // A role that may create schemas, or for which they were created, need not own the database.
-func TestUpAsARoleThatOwnsOnlyItsSchemas(t *testing.T) {
+func TestMigrationDoesNotRequireDatabaseOwner(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]string{
 		"it may create schemas":                "grant create on database DATABASE to USER",
@@ -130,7 +130,7 @@ func TestUpAsARoleThatOwnsOnlyItsSchemas(t *testing.T) {
 }
 
 // A lock that does not become free ends the migration.
-func TestUpDoesNotWaitForeverForALock(t *testing.T) {
+func TestMigrationTimesOutWaitingForLock(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, lock := range []string{"select pg_advisory_xact_lock(hashtext('ledgerboard migrate'))", "lock kept.schema_migrations, lb_engine.schema_migrations"} {

@@ -13,7 +13,7 @@ import (
 )
 
 // Users in the groups of deploy/roles.sql can do the work of their process, and nothing else.
-func TestRolesOfTheDatabase(t *testing.T) {
+func TestDatabaseRoleGrantsAreSufficientAndMinimal(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	script, err := os.ReadFile("../deploy/roles.sql")

@@ -57,7 +57,7 @@ func (b *bench) sameTables(p fold.Projector, first, second int) {
 }
 
 // The check compares the tables with the log, including skips.
-func TestCheckTables(t *testing.T) {
+func TestTableCheckComparesTablesWithLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.mixture()
@@ -82,7 +82,7 @@ func TestCheckTables(t *testing.T) {
 
 // A check holds no snapshot while it folds, and follows the tables that go on: it compares them where
 // they are at the end. If the server ends its session, it says that it is not finished.
-func TestCheckFollowsTheTables(t *testing.T) {
+func TestTableCheckFollowsLiveTablesWithoutSnapshot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.mixture()
@@ -125,7 +125,7 @@ func (b *bench) check(p fold.Projector) projections.Report {
 
 // The check names a row that was changed in the database, with its event and the columns that
 // differ.
-func TestCheckNamesTheRow(t *testing.T) {
+func TestTableCheckNamesChangedRow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.mixture()
@@ -177,7 +177,7 @@ func TestCheckNamesTheRow(t *testing.T) {
 
 // An event whose row the database has refused is a dead letter for a check too, and its stream stops
 // there. Its row could not be copied.
-func TestChecksLeaveOutRefusedEvents(t *testing.T) {
+func TestTableCheckSkipsDeadLetters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	refused := func(p fold.Projector, bad string) fold.Projector {
@@ -208,7 +208,7 @@ func TestChecksLeaveOutRefusedEvents(t *testing.T) {
 
 // Ids of posts and owners are hashes. An event whose id is that of another post or owner is refused, so
 // that it does not count there.
-func TestEventsWithTheIDOfOthersAreRefused(t *testing.T) {
+func TestEventWithForeignComputedIDIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for p, c := range map[*fold.Projector]struct {
@@ -274,7 +274,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 }
 
 // The broker removes records that the tables were folded from: the check names such a row.
-func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
+func TestTableCheckNamesRowRemovedByCompaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := projectors.Directory
@@ -321,7 +321,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 
 // The engine's tables are set back to before a rebuild: the next rebuild replaces the unknown
 // tables.
-func TestSetBackToBeforeARebuild(t *testing.T) {
+func TestRebuildReplacesTablesAfterDatabaseRestore(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
 	e := b.engine(tally)

@@ -31,7 +31,7 @@ import (
 )
 
 // The result of a fold does not depend on batch cuts, crashes and races, and equals a bulk fold.
-func TestConvergence(t *testing.T) {
+func TestFoldIsIndependentOfBatchesAndCrashes(t *testing.T) {
 	t.Parallel()
 	topics := ledgertest.Topics(t, partitions)
 	codec := eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test")

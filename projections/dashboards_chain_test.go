@@ -126,7 +126,7 @@ func TestValidRecordsAdvanceHeadOfStoppedStream(t *testing.T) {
 }
 
 // A lost race and a duplicate are skipped and counted.
-func TestStaleIsCountedAndSkipped(t *testing.T) {
+func TestStaleRecordIsSkippedAndCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	winner := b.chain(agencyA)
@@ -147,7 +147,7 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 
 // A record in the wrong partition is foreign: it stops no stream, whether or not its own partition
 // was read already.
-func TestWrongPartitionStopsNoStream(t *testing.T) {
+func TestRecordInWrongPartitionIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 100} {
 		t.Run(fmt.Sprint("in batches of ", size), func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestWrongPartitionStopsNoStream(t *testing.T) {
 }
 
 // A key that is not an agency id has no stream: its records are ignored.
-func TestKeyThatIsNotAnAgency(t *testing.T) {
+func TestRecordWithInvalidAgencyKeyIsIgnored(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := &chain{codec: b.log.Codec(), key: "somebody", opened: map[string]bool{}}

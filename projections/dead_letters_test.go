@@ -55,7 +55,7 @@ func TestListOfDeadLetters(t *testing.T) {
 
 // Of a stream whose chain is broken, no later record counts: how many wait is not known, and never a
 // negative number.
-func TestWaitingOfABrokenChainIsUnknown(t *testing.T) {
+func TestBrokenChainHasUnknownNumberOfWaitingRecords(t *testing.T) {
 	t.Parallel()
 	l := followLive(t)
 	l.set("u1")
@@ -100,7 +100,7 @@ func (b *bench) olderBinary(unknown domain.Data) func(*projections.Config) {
 }
 
 // Without hash chains, a type that the program does not know is passed over and counted.
-func TestUnknownTypeIsPassedOver(t *testing.T) {
+func TestUnknownEventTypeIsSkippedAndCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), accountRead(1, 1), postRead(1, 2))

@@ -67,7 +67,7 @@ func version2(p fold.Projector) fold.Projector {
 }
 
 // Readers by name use the version that is folded; a version that was unused for a week is dropped.
-func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
+func TestNewVersionIsBuiltWhileOldStaysLive(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
@@ -96,7 +96,7 @@ func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
 }
 
 // Another process took one partition of a batch: the other partition is folded again.
-func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
+func TestLostPartitionDoesNotLoseOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.run(b.engine(tally))
@@ -132,7 +132,7 @@ func (b *bench) waiting() int {
 		and wait_event_type = 'Lock' and query like '%update checkpoints%'`)
 }
 
-// The connection is lost before the commit, or with its answer. TestConvergence also kills
+// The connection is lost before the commit, or with its answer. TestFoldIsIndependentOfBatchesAndCrashes also kills
 // processes.
 func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 	t.Parallel()
@@ -163,7 +163,7 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 }
 
 // Another process folds in the meantime, and the first one continues without a restart.
-func TestUnreachableDatabaseAsksForNoPartitions(t *testing.T) {
+func TestUnreachableDatabaseReleasesPartitions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
@@ -188,7 +188,7 @@ func TestUnreachableDatabaseAsksForNoPartitions(t *testing.T) {
 
 // Rows that a command waited for survive a crash of the server; the log can restore all others. The
 // server bounds all folds.
-func TestSessionsOfFolds(t *testing.T) {
+func TestFoldCommitsSyncOnlyForAwaitedRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	stream := b.chain(agencyA)

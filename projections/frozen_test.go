@@ -19,7 +19,7 @@ func endSoon(ctx context.Context, conn *pgx.Conn) error {
 
 // The server ends the session of a projector that was stopped, as by SIGSTOP; another one folds
 // again.
-func TestFrozenProcessBlocksNoOther(t *testing.T) {
+func TestFrozenProjectorDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.newHeldTally(true)
@@ -41,7 +41,7 @@ func TestFrozenProcessBlocksNoOther(t *testing.T) {
 }
 
 // A frozen step of the generations holds checkpoints and the lock of all steps.
-func TestFrozenStepBlocksNoOther(t *testing.T) {
+func TestFrozenGenerationStepDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
 	e := b.followEngine(tally)
@@ -92,7 +92,7 @@ func TestStopFinishesTheBatch(t *testing.T) {
 
 // A stop waits for a batch for a bounded time: after that the batch is rolled back and folded by
 // the next process.
-func TestStopIsBounded(t *testing.T) {
+func TestStopWaitsForBatchUpToLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))

@@ -21,7 +21,7 @@ import (
 )
 
 // Records that are appended while tables are built neither delay them nor make them live early.
-func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
+func TestBuildEndsAtLogEndReadAtStart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 0), postRead(1, 1), postRead(1, 2), postRead(1, 3))
@@ -80,7 +80,7 @@ func (b *bench) mixture() {
 }
 
 // The log is the only source of truth: everything else can be dropped.
-func TestDroppedSchemaComesBackTheSame(t *testing.T) {
+func TestDroppedSchemasAreRebuiltFromLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.mixture()
@@ -109,7 +109,7 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 }
 
 // Entities that were erased while a compacted topic was not followed would remain forever.
-func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
+func TestTablesIdleLongerThanTombstonesAreRebuilt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
@@ -147,7 +147,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 }
 
 // A log without its beginning builds no read model: the error says what to do.
-func TestLogWithoutItsBeginning(t *testing.T) {
+func TestLogWithoutFirstRecordsIsNotFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(1, 2))
@@ -205,7 +205,7 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 }
 
 // A definition that never passes the check does not fill the disk, and the status has the reason.
-func TestGenerationsThatFailTheirCheckAreNotMadeInALoop(t *testing.T) {
+func TestFailingGenerationsAreNotRecreatedEndlessly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := tally
@@ -226,7 +226,7 @@ func TestGenerationsThatFailTheirCheckAreNotMadeInALoop(t *testing.T) {
 }
 
 // Tables and checkpoints are set back under the process that follows them, as by a fail-over.
-func TestSetBackTablesAreFoldedAgain(t *testing.T) {
+func TestTablesSetBackByFailoverAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	e := b.startEngine(tally)
@@ -272,7 +272,7 @@ func (b *bench) group(generation string) kadm.DescribedGroup {
 }
 
 // Attaching a month while a report reads the table would queue every other reader after it.
-func TestMonthsWaitForLongReports(t *testing.T) {
+func TestAttachingMonthWaitsForLongReports(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(accountRead(1, 1))

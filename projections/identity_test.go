@@ -34,7 +34,7 @@ func stopped(s operator.Projection) int {
 
 // Another log under the same name is not folded into the tables of the first: its partitions stop,
 // and Status says why.
-func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
+func TestRecreatedTopicStopsPartitions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1), postRead(3, 1))
@@ -68,7 +68,7 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 }
 
 // A process that only reads, without the role projector, detects another log too: it shows no lag.
-func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
+func TestReadOnlyProcessDetectsOtherLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1))
@@ -94,7 +94,7 @@ func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 
 // A paused projection folds nothing and reports it; not even a generation is created at its start.
 // It continues without a restart.
-func TestPauseStopsAndResumes(t *testing.T) {
+func TestPausedProjectionFoldsNothingUntilResumed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var paused atomic.Bool
@@ -149,7 +149,7 @@ func TestLagIsExact(t *testing.T) {
 
 // A partition is added to a topic and written to: it is not followed and says why; the others
 // continue.
-func TestRecordsInAnAddedPartition(t *testing.T) {
+func TestAddedPartitionIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 20)
 	b.run(b.engine(tally))
@@ -186,7 +186,7 @@ func (b *bench) moveTables(to eventlog.TopicID) {
 }
 
 // Only a process that read the checkpoint's own topic can move a checkpoint.
-func TestACheckpointIsOfOneTopic(t *testing.T) {
+func TestCheckpointIsBoundToTopicID(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.run(b.engine(tally))

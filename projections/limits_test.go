@@ -30,7 +30,7 @@ func (b *bench) passed(ctx context.Context) error {
 
 // A user or a database may have limits that are short for a build and a check, of statements, locks,
 // transactions and idle time in them. Both have their own.
-func TestBuildsAndChecksKeepNoLimitsOfTheDatabase(t *testing.T) {
+func TestBuildsAndChecksIgnoreDatabaseTimeouts(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 40)
 	b.db.Limit(t, "200ms")
@@ -49,7 +49,7 @@ func TestBuildsAndChecksKeepNoLimitsOfTheDatabase(t *testing.T) {
 
 // A build that fails again and again in the same way says what it met and what may cause it, in its
 // state and in the health of the read model. It continues without a restart.
-func TestABuildThatFailsInTheSameWaySaysWhy(t *testing.T) {
+func TestRepeatedlyFailingBuildReportsCause(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
 	var canceled atomic.Bool

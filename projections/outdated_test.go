@@ -13,7 +13,7 @@ import (
 
 // After an import is withdrawn, the tables are built again without its posts and readings, by the
 // engine itself. Until then, readers have the old tables, and a check does not call them different.
-func TestTablesAreBuiltWithoutAWithdrawnImport(t *testing.T) {
+func TestWithdrawnImportCausesRebuildWithoutIt(t *testing.T) {
 	t.Parallel()
 	const wrong, right = "0199-wrong", "0199-right"
 	imported := func(id string, drafts ...domain.Draft) []domain.Draft {

@@ -115,7 +115,7 @@ func TestDeadLettersHoldNoValues(t *testing.T) {
 }
 
 // A projection passes over the types of other projections, whatever is wrong with their events.
-func TestProjectionsOfOneTopicHaveTheirOwnDeadLetters(t *testing.T) {
+func TestDeadLettersBelongToOneProjection(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	read := b.encode(postRead(1, 1))
@@ -144,7 +144,7 @@ func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) 
 
 // A value that PostgreSQL refuses is found by halving the batch, and its event alone is a dead letter. It is sent with
 // the commit, which then does nothing.
-func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
+func TestRefusedRowIsFoundByBisectingBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.exec("create table lb_engine.required (projection text not null)")

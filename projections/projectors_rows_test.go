@@ -59,7 +59,7 @@ func TestLastRecordOfPostWins(t *testing.T) {
 }
 
 // The trail says who did what, and separates operations that concern no single agency.
-func TestOperationsTrail(t *testing.T) {
+func TestOperationsTrailRecordsActors(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own := draft(domain.TopicOperations, agencyA, "mine", domain.OperatorFinished{Of: "why"})

@@ -14,7 +14,7 @@ import (
 )
 
 // A skip is folded in bulk if it is before the rebuild's read of the log, otherwise by following.
-func TestSkipWhileARebuildFolds(t *testing.T) {
+func TestSkipDuringRebuildIsFolded(t *testing.T) {
 	t.Parallel()
 	for name, during := range map[string]bool{"in the bulk": false, "after the bulk": true} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 }
 
 // The switch does not wait for positions of a log that is gone.
-func TestSwitchOnAnotherLog(t *testing.T) {
+func TestSwitchIgnoresPositionsOfReplacedLog(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	b.run(b.engine(tally))
@@ -67,7 +67,7 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 }
 
 // With concurrent writes, and with poison, races and operators' records in the log.
-func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
+func TestRebuiltTablesEqualLiveTables(t *testing.T) {
 	t.Parallel()
 	for _, p := range every() {
 		t.Run(p.Name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 }
 
 // The next version continues from tables that were built in bulk next to the live ones.
-func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
+func TestPreparedGenerationDoesNotAffectReaders(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	old := b.followEngine(tally)
@@ -126,7 +126,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 }
 
 // A generation that is built in bulk before any other is live shows in the status, but is not read.
-func TestFirstCopyIsNotRead(t *testing.T) {
+func TestFirstBuildIsNotReadUntilLive(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
 	r := b.request(tally)

@@ -24,7 +24,7 @@ import (
 
 // A rebuild with concurrent writes: readers that count the rows never see fewer than before,
 // duplicates, or an error.
-func TestRebuildUnderTraffic(t *testing.T) {
+func TestReadersSeeAllRowsDuringRebuild(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 3000)
 	p := tally
@@ -100,7 +100,7 @@ func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 
 // A process freezes in a shard, another one takes over, and the first resumes with an error that
 // would fail its build.
-func TestFailureOfAFrozenProcessEndsNoBuild(t *testing.T) {
+func TestErrorOfFrozenProcessDoesNotFailBuild(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	b.run(b.engine(tally))
@@ -174,7 +174,7 @@ func twoTables(p fold.Projector) fold.Projector {
 }
 
 // The keys of one table are done; those of another are still missing.
-func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
+func TestRebuildIsTakenOverDuringKeyCreation(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	g := b.newGate()
@@ -296,7 +296,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 }
 
 // A rebuild copies no dead letters: it fails at the row that the database refused live too.
-func TestRebuildFailsAtARowThatIsADeadLetter(t *testing.T) {
+func TestRebuildFailsAtRowRefusedByDatabase(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
 	bad := postRead(1, 1000)
@@ -341,7 +341,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 }
 
 // Waiting for a step needs no polling.
-func TestStepsOfGenerationsAreHeard(t *testing.T) {
+func TestGenerationStepsAreNotified(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	progress := pg.NewProgress()
@@ -390,7 +390,7 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 }
 
 // The newest hundred generations of a projection are kept, for 400 days.
-func TestGenerationsThatEndedAreForgotten(t *testing.T) {
+func TestEndedGenerationsAreDeletedByCountAndAge(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ended := func(projection string, from, to int, state, ago string) {
@@ -414,7 +414,7 @@ func TestGenerationsThatEndedAreForgotten(t *testing.T) {
 
 // The answer to the commit that creates a rebuild's generation is lost: the process finds it in its
 // row and continues.
-func TestRebuildWithALostCommitAnswer(t *testing.T) {
+func TestRebuildSurvivesLostCommitAnswer(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	b.run(b.engine(tally))

@@ -78,7 +78,7 @@ func (l live) skip(version int64) {
 }
 
 // A stream that is folded again has the tables of a fold from zero.
-func TestStreamsAreFoldedAgain(t *testing.T) {
+func TestRefoldedStreamEqualsFoldFromZero(t *testing.T) {
 	t.Parallel()
 	keys := agenciesIn(1, 14) // in one partition
 	scenarios := map[string]func(t *testing.T, l live){
@@ -230,7 +230,7 @@ func TestRetryByABinaryThatKnowsTheType(t *testing.T) {
 }
 
 // A stream that is folded again stops at the first event whose rows the database refuses.
-func TestRefusedRowsOfAStream(t *testing.T) {
+func TestRefoldStopsAtFirstRefusedEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var accepted atomic.Bool
@@ -261,7 +261,7 @@ func TestRefusedRowsOfAStream(t *testing.T) {
 
 // A stream that stops earlier than before keeps no row that ended after its new stop: the trials that
 // look for the first refused version do not meet rows of earlier folds.
-func TestAStreamStopsEarlierThanBefore(t *testing.T) {
+func TestRefoldThatStopsEarlierKeepsNoLaterRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var accepted atomic.Bool
@@ -294,7 +294,7 @@ func TestAStreamStopsEarlierThanBefore(t *testing.T) {
 
 // The steps at which a process is killed that folds a stream again. The next process finishes, and
 // the tables, with their notices, are those of a fold from zero.
-func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
+func TestRefoldIsFinishedAfterKillAtEveryStep(t *testing.T) {
 	t.Parallel()
 	const (
 		looking   = "while it looks for skips"
@@ -381,7 +381,7 @@ func stoppedStream(t *testing.T) (*bench, *chain) {
 
 // A process freezes, as by SIGSTOP, while it folds a stream again: it blocks no other process, and
 // when it resumes, it finds that the stream is folded, also with what came since.
-func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
+func TestFrozenRefoldDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	const reading, deleted = "while it reads the stream", "with the old rows deleted"
 	for _, step := range []string{reading, deleted} {
@@ -426,7 +426,7 @@ func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
 }
 
 // Of two processes that fold a stream again, the second finds that it is done.
-func TestTwoProcessesFoldAStreamAgain(t *testing.T) {
+func TestSecondProcessSkipsFinishedRefold(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.chain(agencyA)
@@ -462,7 +462,7 @@ func TestTwoProcessesFoldAStreamAgain(t *testing.T) {
 }
 
 // The other streams of a partition do not wait while the rows of a long stream are replaced.
-func TestOtherStreamsAreFoldedWhileAStreamIsFoldedAgain(t *testing.T) {
+func TestRefoldDoesNotDelayOtherStreams(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	g := b.newGate()
@@ -486,7 +486,7 @@ func TestOtherStreamsAreFoldedWhileAStreamIsFoldedAgain(t *testing.T) {
 
 // A stream that has stopped in tables of another version, or in tables that are being built, takes
 // the commands of readers of these tables. Notices begin at the last version before the stop.
-func TestStopInOtherTablesRefusesNothing(t *testing.T) {
+func TestStopInOtherTablesDoesNotRefuseCommands(t *testing.T) {
 	t.Parallel()
 	b := followLive(t)
 	b.set("u0")

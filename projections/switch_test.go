@@ -50,7 +50,7 @@ func TestSwitchDropsTheReplacedTables(t *testing.T) {
 
 // A transaction that reads the live tables delays the switch. One that reads a generation's own
 // tables, as with psql, delays only their drop.
-func TestASwitchWaitsForNoReader(t *testing.T) {
+func TestSwitchIsNotDelayedByReaders(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	p := tally
@@ -112,7 +112,7 @@ func (b *bench) report() (count func(view string) int, end func()) {
 
 // A report that began before the rows of the new tables were written would see these tables empty. The
 // switch waits for it, and says for whom. Reports that began later do not delay it.
-func TestASwitchWaitsForOlderReports(t *testing.T) {
+func TestSwitchWaitsForReportsOlderThanTables(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	e := b.followEngine(tally)
@@ -158,7 +158,7 @@ func TestViewsForPeopleWaitForOlderReports(t *testing.T) {
 }
 
 // Readers do not lose rows: the switch waits until the new tables have passed the live ones.
-func TestASwitchLosesNoVisibleRows(t *testing.T) {
+func TestSwitchWaitsUntilNewTablesPassLiveTables(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	p, copying := b.newHeldTally(false), b.newGate()
@@ -178,7 +178,7 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 
 // The views for people that could not be replaced at a switch, because one of them was being read, are
 // replaced later.
-func TestViewsForPeopleAreReplacedLater(t *testing.T) {
+func TestBusyViewsForPeopleAreReplacedLater(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
 	stop := b.follow(b.engine(tally))
@@ -295,7 +295,7 @@ func (b *bench) shows(table, schema string) {
 }
 
 // Schema lb shows posts with their content, whichever of the two tables exists first.
-func TestPostsAreShownWithTheirContent(t *testing.T) {
+func TestPostsViewIncludesContent(t *testing.T) {
 	t.Parallel()
 	for name, order := range map[string][]fold.Projector{
 		"posts first": {projectors.PostInsights, projectors.Contents}, "texts first": {projectors.Contents, projectors.PostInsights},

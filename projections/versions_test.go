@@ -19,14 +19,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-var update = flag.Bool("update", false, "write the digests of this version of each projector (TestEveryVersionGivesItsDigest)")
+var update = flag.Bool("update", false, "write the digests of this version of each projector (TestChangedDefinitionRequiresNewVersion)")
 
 const (
 	frozenFile  = "testdata/versions/log.json"
 	digestsFile = "testdata/versions/digests.json"
 	howToRenew  = `The frozen log gives other tables than version %d of projection %s gave, or its definition is another one.
 Tables are never altered: raise Version of the projector, so that a new generation is built next to the live one. Then run
-	go test ./projections -run TestEveryVersionGivesItsDigest -update
+	go test ./projections -run TestChangedDefinitionRequiresNewVersion -update
 and look at the difference of ` + digestsFile + `: a released version keeps its line.`
 )
 
@@ -48,7 +48,7 @@ type frozenRecord struct {
 
 // A change of a fold or a definition needs a new version of its projector: the same version gives
 // the same tables.
-func TestEveryVersionGivesItsDigest(t *testing.T) {
+func TestChangedDefinitionRequiresNewVersion(t *testing.T) {
 	t.Parallel()
 	topics := ledgertest.Topics(t, partitions)
 	logs := frozenLogs(t, eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"))

@@ -29,7 +29,7 @@ func (b *bench) listen() <-chan string {
 
 // Moved figures are announced once they can be read, and only for a live generation, and so is a
 // connection that needs a sign-in, but not one that works again.
-func TestMovedFiguresAreAnnounced(t *testing.T) {
+func TestChangedFiguresAreAnnouncedOnceReadable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	notices := b.listen()
@@ -64,7 +64,7 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 }
 
 // A payload stays below PostgreSQL's limit for any batch; a large batch names only accounts.
-func TestPayloadsAreShort(t *testing.T) {
+func TestNotifyPayloadStaysBelowLimit(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]int{0: 0, 1: 1, 500: 500, 501: 1} {
 		events := []fold.Event{{Err: domain.ErrUnknownType}}

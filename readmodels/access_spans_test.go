@@ -63,7 +63,7 @@ func drawSpansQuery(t *rapid.T) history.Query {
 }
 
 // Spans agree with the fold before, at and after each record that begins or ends them.
-func TestSpansAgreeWithTheRecords(t *testing.T) {
+func TestAccessSpansAgreeWithRecords(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	whole, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: historyBegin}})
@@ -177,7 +177,7 @@ func (p *past) checkRanges(whole []history.AccessSpan, entries []known) {
 
 // A range that ends where it begins contains who had access before and after that instant, also if
 // the list changed then.
-func TestAccessAtTheInstantOfAChange(t *testing.T) {
+func TestAccessAtInstantOfChangeIncludesBothSides(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	for _, users := range [][]string{{nina, sam}, {nina}} {
@@ -191,7 +191,7 @@ func TestAccessAtTheInstantOfAChange(t *testing.T) {
 }
 
 // A page continues in the prefix of the first one; erased users remain as ids.
-func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
+func TestAccessSpanPagesContinueInSamePrefix(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
@@ -298,7 +298,7 @@ func TestDashboardsWithoutAccess(t *testing.T) {
 }
 
 // The changes between two moments are listed per dashboard, the last changed first.
-func TestDifferencesOfAllDashboards(t *testing.T) {
+func TestDifferencesAreListedPerDashboard(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	slices.SortFunc(entries, func(a, b known) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub)) })
@@ -337,7 +337,7 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 
 // Pages continue between the moments of the first one, regardless of later changes, and exclude
 // other agencies.
-func TestDifferencesKeepTheirMoments(t *testing.T) {
+func TestDifferencePagesIgnoreLaterChanges(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyB, ben, abroad)
@@ -362,7 +362,7 @@ func TestDifferencesKeepTheirMoments(t *testing.T) {
 
 // The end of a span is found directly, also before the table has statistics, however often people of the dashboard came
 // and went.
-func TestEndOfASpanReadsNoOtherSpans(t *testing.T) {
+func TestSpanEndIsFoundWithoutReadingOtherSpans(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)

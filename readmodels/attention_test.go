@@ -125,7 +125,7 @@ func TestAttentionListOrderAndReasons(t *testing.T) {
 }
 
 // The number of statements does not depend on the number of pages.
-func TestAttentionIsTwoStatements(t *testing.T) {
+func TestAttentionListTakesTwoStatements(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	var statements *pgtest.Statements

@@ -18,7 +18,7 @@ import (
 
 // ConnectionNews for streams: each threshold and each rejection is in exactly one of adjoining
 // windows.
-func TestConnectionNews(t *testing.T) {
+func TestConnectionNewsReportsEachEventOnce(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
 	for id := range int64(7) {
@@ -75,7 +75,7 @@ func TestConnectionNews(t *testing.T) {
 }
 
 // Notices of lost access are found by agency and by user; listeners start at the newest record.
-func TestNoticesOfAccess(t *testing.T) {
+func TestAccessNoticesAreFoundByAgencyAndUser(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	for _, users := range [][]string{{nina, sam}, {sam}} {
@@ -101,7 +101,7 @@ func TestNoticesOfAccess(t *testing.T) {
 
 // With LEDGERBOARD_SUBSCRIPTIONS=none, an account without a subscription is read and may be
 // connected; otherwise not.
-func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
+func TestSubscriptionRequirementIsConfigurable(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
 	putConnected(t, log, 1, domain.Facebook)

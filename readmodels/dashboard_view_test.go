@@ -75,7 +75,7 @@ func TestDashboardShowsOnlyItsOwnAgency(t *testing.T) {
 }
 
 // Listed users who are not shown have a reason, so that sending the list back removes no one.
-func TestListedUsersNotShown(t *testing.T) {
+func TestHiddenListedUsersHaveReason(t *testing.T) {
 	t.Parallel()
 	const erased, inactive, elsewhere, left = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005", "5a0000000000000000000006"
 	db := pgtest.New(t)
@@ -109,7 +109,7 @@ func TestListedUsersNotShown(t *testing.T) {
 
 // Rule 7 removes scopes: preview and history name the users who lose one, except those who cannot
 // open anything.
-func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
+func TestPreviewAndHistoryNameUsersWhoLoseScope(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	open := new(true)

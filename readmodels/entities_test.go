@@ -55,7 +55,7 @@ func subscribed(account string) domain.DirectorySubscription {
 
 var wholeAgency = readmodels.Scope{ParentAccount: agencyA}
 
-func TestUsers(t *testing.T) {
+func TestUsersAreScopedFilteredAndPaged(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	created := entityDay
@@ -108,7 +108,7 @@ func TestUsers(t *testing.T) {
 // A client user sees only the users of dashboards that show it figures. A member shows the email
 // address and picture of its user as long as both have the same account; to a client user, only if
 // that user is visible. Members cannot be found by hidden data.
-func TestUsersOfDashboardsAndMembers(t *testing.T) {
+func TestClientUserSeesOnlyVisibleUsersAndMembers(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	user := func(n int, account string) domain.DirectoryUser {
@@ -167,7 +167,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 }
 
 // A person may sign in for several clients: the members share a connection and its token.
-func TestConnectionOfTwoMembersIsShared(t *testing.T) {
+func TestMembersOfSamePersonShareConnection(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
 	people := directory.People{Pool: log.DB.ReadOnly}
@@ -196,7 +196,7 @@ func TestConnectionOfTwoMembersIsShared(t *testing.T) {
 }
 
 // A profile that moved to another client belongs to both members of its person.
-func TestMovedProfileBelongsToItsPerson(t *testing.T) {
+func TestMovedProfileBelongsToBothMembersOfPerson(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
 	person := func(account string) int64 { return domain.ComputedMember(agencyA, account, domain.LinkedIn, "ines") }
@@ -218,7 +218,7 @@ func TestMovedProfileBelongsToItsPerson(t *testing.T) {
 
 // A page says why it is not connected: the cause is in its record. Without one, the main application
 // has disconnected it. What a fetcher finds out about its token afterwards changes nothing.
-func TestWhyAPageIsNotConnected(t *testing.T) {
+func TestDisconnectedPageShowsCause(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	for _, cause := range []domain.StatusCode{
@@ -390,7 +390,7 @@ func TestPlatforms(t *testing.T) {
 
 // Agencies see that an operator paused a page; operators also see why. Both see what a token may
 // read.
-func TestPausedAndUngrantedPlatform(t *testing.T) {
+func TestPausedPlatformAndMissingScopesAreShown(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	putConnected(t, log, 1, domain.Facebook)
@@ -553,7 +553,7 @@ func TestOneAddressIsOnePerson(t *testing.T) {
 }
 
 // A sign of another script is another address, even if Unicode's normal form of the sign is in ASCII.
-func TestNormalFormsInASCIIAreOtherAddresses(t *testing.T) {
+func TestAddressesWithASCIINormalFormAreDistinct(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
 	var signs []string

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-func TestEntryNamesAndHash(t *testing.T) {
+func TestHistoryEntryHasNamesAndHash(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	none, without := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 10})
@@ -43,7 +43,7 @@ func TestEntryNamesAndHash(t *testing.T) {
 }
 
 // The log has ids and the directory has names; an erased user appears only as an id.
-func TestErasedPersonsShowAsIDs(t *testing.T) {
+func TestErasedPeopleAppearAsIDsInHistory(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
@@ -63,7 +63,7 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 }
 
 // Neither entries nor names of one agency appear in the other.
-func TestHistoryKeepsAgenciesApart(t *testing.T) {
+func TestHistoryIsLimitedToOneAgency(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
@@ -81,7 +81,7 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	require.Equal(t, []history.Named{{ID: nina}}, state.State.Users)
 }
 
-func TestStateOutsideOfTheHistory(t *testing.T) {
+func TestStateOutsideHistoryIsAnError(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, south)
@@ -110,7 +110,7 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 
 // A skip is an entry of the agency's history, and of no dashboard. Until then the auditor is informed
 // that a record is in the log but not in the tables.
-func TestASkipIsAnEntry(t *testing.T) {
+func TestSkipAppearsInHistory(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
@@ -206,7 +206,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 }
 
 // All pages show the prefix of the stream that the first one showed, and a cursor belongs to its query.
-func TestPagesOfAHistoryAreOnePrefix(t *testing.T) {
+func TestHistoryPagesShowOnePrefix(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
@@ -239,7 +239,7 @@ func TestPagesOfAHistoryAreOnePrefix(t *testing.T) {
 }
 
 // Reads and exports are recorded, and visible only to the agency.
-func TestReadsOfTheAuditTrail(t *testing.T) {
+func TestAuditReadsAreListedOnlyForTheAgency(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	audit := &commands.Audit{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)}

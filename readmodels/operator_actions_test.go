@@ -16,7 +16,7 @@ import (
 )
 
 // The trail has the outcome of each action; it is unknown if the process ended.
-func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
+func TestOperatorActionsListOutcome(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	records := &commands.Audit{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)}

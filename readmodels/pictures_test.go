@@ -14,7 +14,7 @@ import (
 
 // Recent pictures are wanted unless stored or recently tried; stored pictures without texts are
 // erased.
-func TestPicturesAreWantedUntilStoredOrErased(t *testing.T) {
+func TestPicturesToDownloadExcludeStoredAndErased(t *testing.T) {
 	t.Parallel()
 	log := ledgertest.New(t)
 	now := time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)

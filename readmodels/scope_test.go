@@ -65,7 +65,7 @@ func open(account string, linked ...string) dashboard {
 	return dashboard{agencyA, account, append(linked, account), []string{user}, true, []string{"posts", "analytics"}}
 }
 
-func TestStaffSeeAllClientsAndMayNarrow(t *testing.T) {
+func TestStaffScopeCoversAllClientsOrOne(t *testing.T) {
 	t.Parallel()
 	scopes := readmodels.Scopes{Pool: seedScopes(t).ReadOnly}
 	for name, tt := range map[string]struct {
@@ -95,7 +95,7 @@ func TestStaffSeeAllClientsAndMayNarrow(t *testing.T) {
 }
 
 // Rule 11, and which figures a caller can see.
-func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
+func TestClientUserScopeIsTheirOpenDashboards(t *testing.T) {
 	t.Parallel()
 	closed, unlisted, unscoped := open(clientOwn), open(clientOwn), open(clientOwn)
 	closed.allow, unlisted.users, unscoped.scopes = false, []string{"c0000000000000000000000f"}, []string{"posts"}
@@ -142,7 +142,7 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 }
 
 // A caller with only one of the two ids is still a client user and does not see what staff see.
-func TestIncompleteClientUserSeesNothing(t *testing.T) {
+func TestClientUserWithOneIDGetsEmptyScope(t *testing.T) {
 	t.Parallel()
 	db := seedScopes(t)
 	setDashboards(t, db, open(clientOwn), open(clientTwo))
@@ -170,7 +170,7 @@ func narrowTo(ref readmodels.AccountRef) (n readmodels.Narrowing) {
 }
 
 // A cursor is valid only in its own list, scope and filters.
-func TestCursorBelongsToItsList(t *testing.T) {
+func TestCursorIsValidOnlyForSameQuery(t *testing.T) {
 	t.Parallel()
 	cursorScope := func(list, parent string, accounts []string, filter string) readmodels.CursorScope {
 		return readmodels.CursorScope{List: list, Scope: readmodels.Scope{ParentAccount: parent, Accounts: accounts}, Filters: filter}

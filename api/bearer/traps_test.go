@@ -32,7 +32,7 @@ var plain = issuer.Claims{User: alice, Account: client1, Now: jwtNow}
 // Every row is a token that must be refused, regardless of its signer; the key is the name of its
 // test. The numbers are sections of RFC 8725. HTTP, event streams and Socket.IO use the same
 // verifier.
-func TestInvalidTokens(t *testing.T) {
+func TestInvalidBearerTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	encode := base64.RawURLEncoding.EncodeToString
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)

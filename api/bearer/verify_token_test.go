@@ -93,7 +93,7 @@ func sign(t *testing.T, method jwt.SigningMethod, kid string, key any, change ma
 	return signed
 }
 
-func TestClaimsBecomeAPrincipal(t *testing.T) {
+func TestPrincipalFromClaims(t *testing.T) {
 	t.Parallel()
 	verifier := hs256(t)
 	for name, test := range map[string]struct {
@@ -118,7 +118,7 @@ func TestClaimsBecomeAPrincipal(t *testing.T) {
 	}
 }
 
-func TestTokensThatAreRefused(t *testing.T) {
+func TestRefusedTokenErrors(t *testing.T) {
 	t.Parallel()
 	verifier := hs256(t)
 	good := sign(t, jwt.SigningMethodHS256, "", []byte(secret), nil)
@@ -150,7 +150,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
+func TestInvalidJWTConfigIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]bearer.Config{
 		"nothing":      {},
@@ -169,7 +169,7 @@ func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "audience", "all faults at once")
 }
 
-// TestInvalidTokens covers the other claims.
+// TestInvalidBearerTokensAreRefused covers the other claims.
 func TestClaimNamesAreExact(t *testing.T) {
 	t.Parallel()
 	claims := plain.With(`,"ROLE":"agency","Account_Id":"` + agency + `","EXP":1`)
@@ -180,7 +180,7 @@ func TestClaimNamesAreExact(t *testing.T) {
 }
 
 // An attacker who can make the provider redirect must not be able to substitute keys.
-func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
+func TestKeySetRedirectToOtherHostIsRefused(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t)
 	keys := &provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}}
@@ -237,14 +237,14 @@ func TestKeysFromPEMPinTheirAlgorithm(t *testing.T) {
 			_, err := verifier.Verify(t.Context(), token)
 			require.Equal(t, name == "both" || name == tokenName, err == nil, "%s token, %s keys: %v", tokenName, name, err)
 		}
-		for _, method := range []jwt.SigningMethod{jwt.SigningMethodPS256, jwt.SigningMethodRS512} { // the rest is in TestInvalidTokens
+		for _, method := range []jwt.SigningMethod{jwt.SigningMethodPS256, jwt.SigningMethodRS512} { // the rest is in TestInvalidBearerTokensAreRefused
 			_, err := verifier.Verify(t.Context(), sign(t, method, "", rsaKey, nil))
 			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), method.Alg())
 		}
 	}
 }
 
-func TestKeyFilesThatAreRefused(t *testing.T) {
+func TestInvalidKeyFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -328,7 +328,7 @@ func (p *provider) count() int {
 	return p.asked
 }
 
-func TestKeysFromURLRotate(t *testing.T) {
+func TestKeySetFromURLIsReloadedOnRotation(t *testing.T) {
 	t.Parallel()
 	first, second := ecKey(t), ecKey(t)
 	firstKey := jose.JSONWebKey{Key: first.Public(), KeyID: "1", Use: "sig", Algorithm: "ES256"}
@@ -379,7 +379,7 @@ func TestKeysFromURLRotate(t *testing.T) {
 
 // A provider may sign without kid: a token that no loaded key verifies is a reason to load the keys
 // again, with and without a kid.
-func TestKeysWithoutIDsRotate(t *testing.T) {
+func TestKeySetWithoutIDsIsReloadedOnRotation(t *testing.T) {
 	t.Parallel()
 	for _, kid := range []string{"", "same"} {
 		first, second := ecKey(t), ecKey(t)
@@ -407,7 +407,7 @@ func TestKeysWithoutIDsRotate(t *testing.T) {
 }
 
 // The log says what is wrong with a token. The caller does not see that, and no one sees the token.
-func TestTheReasonOfARefusal(t *testing.T) {
+func TestRefusalReasonIsOnlyInLog(t *testing.T) {
 	t.Parallel()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -521,7 +521,7 @@ func FuzzVerify(f *testing.F) {
 }
 
 // A secret or keys that are replaced in their file are used within a minute, without a restart.
-func TestKeysInFilesAreReadAgain(t *testing.T) {
+func TestKeyFilesAreReloadedWithinMinute(t *testing.T) {
 	t.Parallel()
 	keys := []*ecdsa.PrivateKey{ecKey(t), ecKey(t)}
 	secrets := []string{secret, "another " + secret}

@@ -46,7 +46,7 @@ func newHistory(t *testing.T, change ...func(*api.Deps)) (*real, *browser) {
 	return r, r.signedIn("auditor")
 }
 
-func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
+func TestHistoryPageShowsRecordWithPrevAndNextLinks(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	b.get("/console").leadsTo("/console/history")
@@ -65,7 +65,7 @@ func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 	nothing.get("/console/history?q=actor:"+clara).says(http.StatusOK, "No change matches this search")
 }
 
-func TestHistorySearches(t *testing.T) {
+func TestHistorySearchFilters(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	search := func(q string) page { return b.get("/console/history?q=" + url.QueryEscape(q)) }
@@ -145,7 +145,7 @@ func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 // unproven is the note on each auditor page with names.
 const unproven = "and are not part of the proof"
 
-func TestAccessIsAList(t *testing.T) {
+func TestAccessPageListsPeopleAndBoards(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	head := []string{"Person", "Board", "Shows", "Since", "Given by"}
@@ -174,7 +174,7 @@ func TestAccessIsAList(t *testing.T) {
 
 // Boards without access are listed with the record that decided it. Each page is recorded as one
 // view.
-func TestAccessShowsWhoClosedABoard(t *testing.T) {
+func TestAccessPageNamesRecordThatClosedBoard(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	r.change(t, agency, domain.UpdateDashboard{Primary: mill, Users: &[]string{}, AllowClientDashboard: new(true)})
@@ -186,7 +186,7 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 	require.Len(t, r.views(), views+1)
 }
 
-func TestPersonShowsPeriodsAndReasons(t *testing.T) {
+func TestPersonPageShowsAccessPeriodsAndReasons(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	page := b.get("/console/people/"+ben).says(http.StatusOK, "<h1>Ben Holm</h1>", unproven, "data-label=\"Shows\">Figures<", "Ended:", "Alice", `href="/console/people/`+alice,
@@ -210,7 +210,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	require.Equal(t, boards, strings.Count(page.Body.String(), `<th scope="row">`), "a board is one row")
 }
 
-func TestCompareTwoTimes(t *testing.T) {
+func TestDifferencePageComparesTwoTimes(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a time")
@@ -231,7 +231,7 @@ func TestCompareTwoTimes(t *testing.T) {
 	b.get("/console/history/difference?from=2026-10-04").says(http.StatusOK, "No board was changed between these times")
 }
 
-func TestHistoryViews(t *testing.T) {
+func TestPageListsViewsOfHistory(t *testing.T) {
 	t.Parallel()
 	_, b := newHistory(t)
 	b.get("/console/history/looks").says(http.StatusOK, "No one has viewed the history yet.")
@@ -246,7 +246,7 @@ func TestHistoryViews(t *testing.T) {
 
 // Views are recorded in the person's name, so requests of scripts and frames of other origins are
 // refused. Links work.
-func TestOtherOriginsAreRefused(t *testing.T) {
+func TestHistoryRefusesScriptsAndFramesOfOtherOrigins(t *testing.T) {
 	t.Parallel()
 	r, b := newHistory(t)
 	from := func(site, mode, dest string) page {
@@ -268,7 +268,7 @@ func TestOtherOriginsAreRefused(t *testing.T) {
 }
 
 // A client's history is one of the client's pages: its links keep the tabs and the range.
-func TestAClientsHistory(t *testing.T) {
+func TestClientHistoryKeepsTabsAndRange(t *testing.T) {
 	t.Parallel()
 	r, _ := newHistory(t)
 	b := r.signedIn("agency")
@@ -297,7 +297,7 @@ func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 	r.signedIn("auditor").get("/console/verify").says(http.StatusOK, "1,234", "<pre>the signed note</pre>", `href="/console/verify/bundle"`)
 }
 
-func TestDownloads(t *testing.T) {
+func TestBundleAndAccessDownloads(t *testing.T) {
 	t.Parallel()
 	_, b := newHistory(t)
 	require.Contains(t, b.get("/console/verify/bundle").Body.String(), "bundle of "+agency)

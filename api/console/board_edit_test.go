@@ -98,7 +98,7 @@ func (b *browser) saving(form url.Values, words ...string) url.Values {
 }
 
 // The preview of a link shows who gains and who loses access. Saving is bound to the preview.
-func TestABoardIsSavedAsPreviewed(t *testing.T) {
+func TestBoardSaveIsBoundToPreview(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	r.share(t, mill, []string{mill}, jonas)
@@ -139,7 +139,7 @@ func (lost) Update(context.Context, commands.UpdateDashboard) (r commands.Result
 }
 
 // A form in which nobody is selected empties the list.
-func TestEverybodyIsRemovedFromTheList(t *testing.T) {
+func TestFormWithoutUsersEmptiesList(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	form := b.form("preview")
@@ -148,7 +148,7 @@ func TestEverybodyIsRemovedFromTheList(t *testing.T) {
 	require.Empty(t, r.onList(bakery))
 }
 
-func TestAChangeWithAnUnknownOutcome(t *testing.T) {
+func TestUnknownSaveOutcomeAsksToSendAgain(t *testing.T) {
 	t.Parallel()
 	_, b := newBoards(t, func(d *api.Deps) { d.DashboardCommands = lost{d.DashboardCommands} })
 	form := b.form("preview")
@@ -158,7 +158,7 @@ func TestAChangeWithAnUnknownOutcome(t *testing.T) {
 
 // Linking can remove a scope from others: the preview, the page after saving and the history show
 // it.
-func TestTheLossOfAScopeIsALoss(t *testing.T) {
+func TestLinkPreviewShowsScopesThatPeopleLose(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	const hugo = "d0000000000000000000000c"
@@ -205,7 +205,7 @@ func TestListChangesApplyAfterLinks(t *testing.T) {
 
 // Back from the preview, people added by a link are selected. The preview adds them unless they are
 // cleared.
-func TestPeopleAddedByALinkAreSelected(t *testing.T) {
+func TestPeopleAddedByLinkStaySelectedAfterPreview(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	r.share(t, mill, []string{mill, yard}, jonas, edda)
@@ -261,7 +261,7 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 }
 
 // While the history cannot be read, the conflict is shown all the same.
-func TestAConflictWithoutTheHistory(t *testing.T) {
+func TestConflictIsShownWhileHistoryIsUnavailable(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t, func(d *api.Deps) { d.Audit = nil })
 	form := b.form("preview")
@@ -272,7 +272,7 @@ func TestAConflictWithoutTheHistory(t *testing.T) {
 }
 
 // If a change of another board makes the preview outdated, the page shows that change.
-func TestChangeOfAnotherBoardIsShown(t *testing.T) {
+func TestOutdatedPreviewShowsChangeOfOtherBoard(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	r.share(t, mill, []string{mill}, jonas)
@@ -288,7 +288,7 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 
 // A colleague on the list is shown under the agency, and a person of a client that is not linked
 // under that client.
-func TestOtherPeopleOnTheListHaveNames(t *testing.T) {
+func TestUnlinkedPeopleOnListAreNamedByAccount(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, Users: &[]string{alice, clara, jonas}})
@@ -297,7 +297,7 @@ func TestOtherPeopleOnTheListHaveNames(t *testing.T) {
 }
 
 // The page shows the API's refusal and keeps the input.
-func TestARefusedChangeIsExplained(t *testing.T) {
+func TestRefusedBoardChangeKeepsInput(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	form := b.form("preview")

@@ -44,7 +44,7 @@ func reasons(codes ...domain.StatusCode) (all []domain.StatusReason) {
 	return all
 }
 
-func TestClientsAreListed(t *testing.T) {
+func TestStartPageListsClientsWithState(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	b := r.signedIn("agency")
@@ -107,7 +107,7 @@ func TestClientsAreListed(t *testing.T) {
 }
 
 // A board of a client that is not in the directory is listed by its id.
-func TestABoardOfAnUnknownClientIsListed(t *testing.T) {
+func TestBoardOfUnknownClientIsListedByID(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	ledgertest.Exec(t, r.log.DB.Pool, "delete from accounts where id = $1", bakery)
@@ -137,7 +137,7 @@ func withFigures(s *stage, role string) (*stage, *browser) {
 	return s, s.signedIn(role)
 }
 
-func TestFiguresOfAClient(t *testing.T) {
+func TestClientFiguresPage(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	set(s, api.GetPostsTotalEngagements, "2026-09-03/2026-09-30", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now.Add(-26 * time.Hour))})
@@ -218,7 +218,7 @@ func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 }
 
 // Platforms use their own time zones, and add to a day until it has ended in all of them.
-func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
+func TestDayIsNotFinalUntilItEndsInEveryPlatformZone(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	s.now = time.Date(2026, 10, 1, 2, 0, 0, 0, time.UTC)
@@ -242,7 +242,7 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	b.get(figures).says(http.StatusOK, "<title>30 September 2026: 40 impressions</title>").lacks("may still add")
 }
 
-func TestFiguresOfOnePlatform(t *testing.T) {
+func TestPlatformFilterAppliesToEveryFigure(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	set(s, api.GetPostsViews, "2026-09-03/2026-09-30", analytics.PostsViews{}, analytics.Meta{Sources: []analytics.Source{{
@@ -256,7 +256,7 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 	}), "each question is about the platform")
 }
 
-func TestTopPostsLeadToTheirPlatform(t *testing.T) {
+func TestTopPostsLinkOnlyToHTTPPermalinks(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	there := analytics.RankedPost{Post: analytics.Post{Content: new("Rolls"), Permalink: new("https://www.linkedin.com/feed/update/7")}}
@@ -294,7 +294,7 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 }
 
 // The table of sources shows what is missing for all figures of the page, not only for followers.
-func TestSourcesCoverAllFigures(t *testing.T) {
+func TestSourcesTableCoversEveryFigure(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	of := func(p domain.Platform, social int64, status analytics.SourceStatus, reasons ...domain.StatusReason) analytics.Source {
@@ -348,7 +348,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 
 // The total excludes accounts that were not read in the range: tile and report say how many
 // accounts it covers.
-func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
+func TestFollowersTileSaysHowManyAccountsItCovers(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	for part, accounts := range map[string][2]int{
@@ -368,7 +368,7 @@ func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 
 // A page connected in the range makes the line jump, but is not in any change: chart and tile say
 // so.
-func TestAPageConnectedInTheRange(t *testing.T) {
+func TestPageConnectedInRangeIsExcludedFromChange(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	data := followers(30000, 98000, 97876)
@@ -401,7 +401,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 }
 
 // Without comparison, no change and no note about it is shown.
-func TestFiguresWithoutComparison(t *testing.T) {
+func TestFiguresWithoutComparisonShowNoChange(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	for asked, want := range map[string]string{"": "previous", "?compare=year": "year", "?compare=none": "none"} {
@@ -426,7 +426,7 @@ func TestFiguresWithoutComparison(t *testing.T) {
 
 // The page shows the number of posts of the API, whatever else was read in the range: null is
 // unknown, 0 is 0.
-func TestPostsPublishedAreTheAPIs(t *testing.T) {
+func TestPublishedPostCountIsTakenFromAPI(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
@@ -443,7 +443,7 @@ func TestPostsPublishedAreTheAPIs(t *testing.T) {
 
 // Paused accounts and accounts without a subscription are shown as not read, even if the last
 // reading succeeded.
-func TestFiguresShowWhatIsNotRead(t *testing.T) {
+func TestFiguresPageMarksAccountsNotRead(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	meta := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{
@@ -473,7 +473,7 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, live) // an operator may resume it
 }
 
-func TestABoardIsShown(t *testing.T) {
+func TestBoardPageShowsAccessAndState(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	r.log.Put(t, domain.DirectoryOrder{ID: "O1", Buyer: bakery, Seller: agency, ProductType: "managed", AssignedUsers: []string{adam}})

@@ -68,7 +68,7 @@ func called(id int64, p domain.Platform, name string) domain.DirectorySocialAcco
 	return domain.DirectorySocialAccount{ID: id, Platform: p, Name: name, ExternalID: fmt.Sprint("x", id)}
 }
 
-func TestConnectionStatus(t *testing.T) {
+func TestConnectionsPageShowsStatusAndRemedy(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	b := r.signedIn("agency")
@@ -117,7 +117,7 @@ func (r *real) attempted() string {
 }
 
 // The page shows what is kept and deleted before it disconnects, and what remains to do afterwards.
-func TestAPageIsDisconnected(t *testing.T) {
+func TestDisconnectPageShowsDeletedAndKeptData(t *testing.T) {
 	t.Parallel()
 	var directory operator.Projection
 	r := newReal(t, func(d *api.Deps) {
@@ -146,7 +146,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.get(at).says(http.StatusOK, "is already disconnected", "Delete its tokens").lacks("<button>Disconnect</button>")
 }
 
-func TestConnectingAndItsLinks(t *testing.T) {
+func TestConnectLinksAreCreatedListedAndRevoked(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	b := r.signedIn("agency")
@@ -190,7 +190,7 @@ func TestConnectFormsKeepTheirInput(t *testing.T) {
 
 // A client user connects only for their own account, and sees the page in the bar only if a board
 // has the scope.
-func TestAClientConnectsForItself(t *testing.T) {
+func TestClientConnectsOnlyOwnAccountWithScope(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	b := r.signedIn("client")

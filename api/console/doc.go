@@ -34,7 +34,7 @@
 //     parameters by their names in the API, as texts: the operation checks them. Return errors
 //     unchanged.
 //  4. If the page has a form, add a POST row whose opener reads v.form and returns a redirect.
-//  5. TestEveryPageWithEveryView renders the view, empty and filled. TestEveryPageForEveryRoleAndTenant
+//  5. TestEveryViewRendersEmptyAndFilled renders the view, empty and filled. TestEveryPageForEveryRoleAndTenant
 //     needs a row. Add a test of its content.
 //
 // # Notes

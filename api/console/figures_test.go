@@ -38,7 +38,7 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // A figures page contains the address of its stream. The stream comes from the API and resumes after
 // the last event.
-func TestTheStreamOfFigures(t *testing.T) {
+func TestFiguresStreamResumesAfterLastEvent(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `data-live="/console/stream?account=`+bakery+`"`)
@@ -228,7 +228,7 @@ func TestALetterReplacesAMissingPicture(t *testing.T) {
 }
 
 // A price of 50000 is 50,000 yen, but 500 euros: the decimals are those of the currency.
-func TestMoneyHasTheDecimalsOfItsCurrency(t *testing.T) {
+func TestMoneyUsesDecimalsOfCurrency(t *testing.T) {
 	t.Parallel()
 	for want, minor := range map[string]int64{
 		"50,000 JPY": 50000, "1,234.567 KWD": 1234567, "0.005 BHD": 5, "504.05 EUR": 50405, "0.07 USD": 7, "3 KRW": 3,

@@ -82,7 +82,7 @@ func (r *real) grow(from, to int) {
 
 // A page needs as many statements for thousands of clients, people and pages as for fifty. With
 // -v -clients=5000, the test says how long the start page takes.
-func TestStatementsOfAPageDoNotDependOnItsRows(t *testing.T) {
+func TestStatementCountIsIndependentOfRows(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	b := r.signedIn("agency")

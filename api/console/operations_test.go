@@ -355,7 +355,7 @@ func TestInvalidIDInPathIsNotFound(t *testing.T) {
 }
 
 // A chart's file is a workbook of its series, named after the client and the range.
-func TestFilesOfFigures(t *testing.T) {
+func TestChartDownloadIsWorkbookOfSeries(t *testing.T) {
 	t.Parallel()
 	r := newStage(t)
 	b := r.signedIn("agency")

@@ -136,7 +136,7 @@ func (o *operators) ShowDeadLetter(_ context.Context, c commands.Caller, id stri
 	return operator.DeadRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)}, o.did(c, reason, "show", id)
 }
 
-func TestOperatorsPages(t *testing.T) {
+func TestEveryOperatorPageIsServed(t *testing.T) {
 	t.Parallel()
 	_, _, b := newOperators(t)
 	for _, path := range []string{"", "/projections", "/dead-letters", "/platforms", "/log", "/actions"} {
@@ -146,7 +146,7 @@ func TestOperatorsPages(t *testing.T) {
 	b.get("/console/ops/do/rebuild/nothing").says(http.StatusNotFound)
 }
 
-func TestHealth(t *testing.T) {
+func TestHealthPageExplainsEveryReason(t *testing.T) {
 	t.Parallel()
 	s, o, b := newOperators(t)
 	b.get("/console/ops").says(http.StatusOK, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
@@ -312,7 +312,7 @@ func TestBuildProgress(t *testing.T) {
 }
 
 // During a build, the projection's panel links to it and offers no actions that would be refused.
-func TestAProjectionLeadsToItsBuild(t *testing.T) {
+func TestProjectionPanelLinksToRunningBuild(t *testing.T) {
 	t.Parallel()
 	_, o, b := newOperators(t)
 	g := operator.Generation{ID: "post_insights.g2", Projection: "post_insights", State: "building", Generation: 2}
@@ -333,7 +333,7 @@ func TestAProjectionLeadsToItsBuild(t *testing.T) {
 	b.get("/console/ops/projections").says(http.StatusOK, rebuild, "canceled", "in use").lacks("View build")
 }
 
-func TestPlatformsAreShownByState(t *testing.T) {
+func TestPlatformsPageGroupsConnectionsByState(t *testing.T) {
 	t.Parallel()
 	s, o, b := newOperators(t)
 	o.connections = []directory.ConnectionReading{

@@ -26,7 +26,7 @@ import (
 const markup = `<b onclick="alert(1)">"O'Neill" & Söhne</b>`
 
 // Every template belongs to a page, and every view can be rendered, empty and filled.
-func TestEveryPageWithEveryView(t *testing.T) {
+func TestEveryViewRendersEmptyAndFilled(t *testing.T) {
 	t.Parallel()
 	rendered := map[string]bool{}
 	for pattern, views := range newStage(t).console.Views() {
@@ -276,7 +276,7 @@ func (b *browser) sendAs(session, method, path string, form url.Values) page {
 	})
 }
 
-func TestApplicationAuthenticates(t *testing.T) {
+func TestMainAppAuthenticatesConsoleUsers(t *testing.T) {
 	t.Parallel()
 	s := inApplication(newStage(t))
 	b := s.browser()
@@ -314,7 +314,7 @@ func TestApplicationAuthenticates(t *testing.T) {
 }
 
 // All console addresses have the prefix. Text that people have written does not change.
-func TestAddressesHaveThePrefix(t *testing.T) {
+func TestConsoleURLsHavePathPrefix(t *testing.T) {
 	t.Parallel()
 	r := newReal(t, func(d *api.Deps) { d.Connect.PublicURL = "http://localhost:6001/boards" })
 	inApplication(r.stage)

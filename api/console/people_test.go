@@ -35,7 +35,7 @@ func (r *real) views() (all []domain.Recorded) {
 	return all
 }
 
-func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
+func TestClientPeoplePageShowsVisibleBoards(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	const ben = "be0000000000000000000001"
@@ -48,7 +48,7 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	b.get(folk).says(http.StatusOK, "no one at Harbour Bakery can open it", "nothing: the board is closed").lacks("View as Clara Holm")
 }
 
-func TestAPersonIsAdded(t *testing.T) {
+func TestAddPersonFormAddsOnePerson(t *testing.T) {
 	t.Parallel()
 	r, b := newBoards(t)
 	text := b.get(folk).Body.String()
@@ -213,7 +213,7 @@ func TestAFormSentTwiceRunsOnce(t *testing.T) {
 }
 
 // Only the button creates the link. It is shown only once, on no other page.
-func TestAnAgencyMakesALink(t *testing.T) {
+func TestSignInLinkIsCreatedOnlyByButton(t *testing.T) {
 	t.Parallel()
 	_, i, b := newInvites(t)
 	b.get(signsIn).says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has the link can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
@@ -244,7 +244,7 @@ func TestAnAgencyEndsASession(t *testing.T) {
 }
 
 // If the API would refuse to create a link, the page has no button and explains why.
-func TestNoButtonForALinkThatIsRefused(t *testing.T) {
+func TestSignInLinkButtonIsHiddenIfRefused(t *testing.T) {
 	t.Parallel()
 	const stella, forgot, closed, ofClosed = "5a0000000000000000000001", "f000000000000000000000f1", "c10000000000000000000009", "c105ed000000000000000001"
 	r, _, _ := newInvites(t)

@@ -72,7 +72,7 @@ func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, t
 
 // A report contains the day of its last reading and what was not read, but nothing that happened
 // after the month.
-func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
+func TestReportOfPartlyReadMonthExcludesLaterReadings(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	data := followers(63281)
@@ -112,7 +112,7 @@ func TestReportOfACostBelowTheSmallestUnit(t *testing.T) {
 	}
 }
 
-func TestReport(t *testing.T) {
+func TestReportOfLastCompleteMonth(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	const inPart = "Partly compared: some accounts or days were read in only one of the two periods."
@@ -143,7 +143,7 @@ func TestReport(t *testing.T) {
 
 // Percentages exclude pages that were first read in the range. A change that rounds to 0 has no
 // sign. A change has the same percentage everywhere: it is rounded once, from the change itself.
-func TestPercentagesOfChanges(t *testing.T) {
+func TestChangePercentagesAreRoundedOnce(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	of := func(previous, change int64) analytics.Total {
@@ -224,7 +224,7 @@ func TestReportOfTheCurrentMonth(t *testing.T) {
 }
 
 // A month without readings says so in its own words.
-func TestReportOfAMonthWithoutReadings(t *testing.T) {
+func TestReportSaysThatMonthHasNoReadings(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	data := followers(1)

@@ -38,7 +38,7 @@ func TestTabsSignInAtTheSameTime(t *testing.T) {
 }
 
 // A browser that requests the callback again, such as with Back, is signed in: this is no refusal.
-func TestTheCallbackIsRequestedAgain(t *testing.T) {
+func TestRepeatedCallbackKeepsSession(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
@@ -125,7 +125,7 @@ func withError(t *testing.T, back, code, description string) string {
 
 // What the provider reports is logged, and the page says whether the person, the provider or the
 // operator must do something.
-func TestErrorsOfTheProvider(t *testing.T) {
+func TestProviderErrorsSayWhoMustAct(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	for code, want := range map[string]struct {
@@ -163,7 +163,7 @@ func TestErrorsOfTheProvider(t *testing.T) {
 
 // The reason why the provider's token endpoint refuses this service is logged, and no one is asked
 // to try again.
-func TestAProviderThatDoesNotAcceptThisService(t *testing.T) {
+func TestTokenEndpointRefusalOfClientIsLogged(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	var lines bytes.Buffer
@@ -195,7 +195,7 @@ func (b *browser) inLAN(method, path string, form url.Values) page {
 }
 
 // Nothing that works once is used up for a browser that cannot stay signed in, and the page says why.
-func TestNothingIsUsedUpWithoutCookies(t *testing.T) {
+func TestBrowserWithoutCookiesConsumesNoLinkOrCode(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
@@ -223,7 +223,7 @@ func TestNothingIsUsedUpWithoutCookies(t *testing.T) {
 	require.Empty(t, s.sessions.links)
 }
 
-func TestPlainHTTPIsRecognized(t *testing.T) {
+func TestPlainHTTPIsDetectedBehindProxy(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for name, c := range map[string]struct {
@@ -249,7 +249,7 @@ func TestPlainHTTPIsRecognized(t *testing.T) {
 }
 
 // Only requests of the person count as activity, not those of an open tab.
-func TestAnOpenTabIsNoActivity(t *testing.T) {
+func TestOpenTabDoesNotExtendSession(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "client")
 	fetches := func(path, dest string) {
@@ -272,7 +272,7 @@ func TestAnOpenTabIsNoActivity(t *testing.T) {
 }
 
 // A form acts only for the person for whom it was drawn, even if another person is signed in when it is sent.
-func TestAFormBelongsToThePersonWhoOpenedIt(t *testing.T) {
+func TestFormIsRefusedAfterSignInOfAnotherPerson(t *testing.T) {
 	t.Parallel()
 	s := newReal(t)
 	b := s.signedIn("agency")
@@ -322,7 +322,7 @@ func TestEveryFormIsBoundToItsUser(t *testing.T) {
 }
 
 // A program that fetches a file, a picture or a stream gets no page in its place.
-func TestFilesAreNotReplacedByTheSignInPage(t *testing.T) {
+func TestFileRequestsAreNotRedirectedToSignIn(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for _, b := range []*browser{s.browser(), s.signedIn("agency")} {

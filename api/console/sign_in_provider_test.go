@@ -81,7 +81,7 @@ func flowOf(back url.Values) string {
 	return flowCookie + (back.Get("state") + strings.Repeat(" ", 16))[:16]
 }
 
-func TestTheProviderSignsIn(t *testing.T) {
+func TestSignInThroughProvider(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
@@ -105,7 +105,7 @@ func TestTheProviderSignsIn(t *testing.T) {
 	}
 }
 
-func TestTheCookieOfAFlow(t *testing.T) {
+func TestSignInFlowCookieAttributes(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	set := s.browser().get("/console/signin/start").Header().Get("Set-Cookie")
@@ -194,7 +194,7 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 // A browser that preloads requests the callback twice at once, and shows the second answer: both
 // share one sign-in. Another process cannot know of the first request, so the browser comes again
 // with the session that it has by then.
-func TestTheCallbackIsRequestedTwiceAtOnce(t *testing.T) {
+func TestConcurrentCallbacksShareOneSignIn(t *testing.T) {
 	t.Parallel()
 	for _, processes := range []int{1, 2} {
 		s, p := withProvider(t, issuer.Start(t))
@@ -251,7 +251,7 @@ func TestASignInBeginsAtThePublicURL(t *testing.T) {
 
 // Some providers report errors without the state. No sign-in is begun or ended by them, but the log
 // and the page have the reason.
-func TestErrorsWithoutAStateAreLogged(t *testing.T) {
+func TestProviderErrorsWithoutStateAreLogged(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	var lines bytes.Buffer
@@ -268,7 +268,7 @@ func TestErrorsWithoutAStateAreLogged(t *testing.T) {
 	b.get(back).leadsTo("/console/sessions")
 }
 
-func TestClaimsOnlyRemoveRoles(t *testing.T) {
+func TestRoleClaimsOnlyRestrictRoles(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	for _, c := range []struct{ has, claim, want string }{
@@ -283,7 +283,7 @@ func TestClaimsOnlyRemoveRoles(t *testing.T) {
 	}
 }
 
-func TestUnavailableProvider(t *testing.T) {
+func TestUnavailableProviderIsTemporaryError(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
@@ -300,7 +300,7 @@ func TestUnavailableProvider(t *testing.T) {
 
 // The session of a person who is removed from the list of auditors and operators ends with the next
 // request. The API checks users of the directory.
-func TestPeopleRemovedFromTheListAreSignedOut(t *testing.T) {
+func TestSessionEndsWhenPersonLeavesAccessList(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	p.listed = true
@@ -322,7 +322,7 @@ func TestPeopleRemovedFromTheListAreSignedOut(t *testing.T) {
 	require.Empty(t, staff.cookie, "without a provider there is no list")
 }
 
-func TestLinksAreDisabledWithAProvider(t *testing.T) {
+func TestSignInLinksAreDisabledWithProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := withProvider(t, issuer.Start(t))
 	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
@@ -334,7 +334,7 @@ func TestLinksAreDisabledWithAProvider(t *testing.T) {
 	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
 }
 
-func TestWithoutAProviderItsPagesAreMissing(t *testing.T) {
+func TestProviderPagesAre404WithoutProvider(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
@@ -344,7 +344,7 @@ func TestWithoutAProviderItsPagesAreMissing(t *testing.T) {
 	require.NotContains(t, b.get("/console/sign-in").Body.String(), "organization")
 }
 
-func TestRefusalsAreReported(t *testing.T) {
+func TestSignInRefusalsAreReportedWithReason(t *testing.T) {
 	t.Parallel()
 	var notReady error
 	s := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })

@@ -35,7 +35,7 @@ func TestBrowsersAreRedirectedFromTheRoot(t *testing.T) {
 	require.Contains(t, program.Body.String(), "not_found", "a program gets what the API says")
 }
 
-func TestContinueAsInTheDemo(t *testing.T) {
+func TestDemoSignInRedirectsOnlyInsideConsole(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
@@ -53,7 +53,7 @@ func TestContinueAsInTheDemo(t *testing.T) {
 	}
 }
 
-func TestContinueAsIsForThisMachineOnly(t *testing.T) {
+func TestDemoSignInIsLimitedToLoopback(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for name, change := range map[string]func(*http.Request){
@@ -73,7 +73,7 @@ func TestContinueAsIsForThisMachineOnly(t *testing.T) {
 	}
 }
 
-func TestTheCookieAndThePolicy(t *testing.T) {
+func TestSessionCookieAndSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	answer := s.browser().post("/console/sign-in/demo", url.Values{"role": {"agency"}})
@@ -106,7 +106,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 }
 
 // While the API is unavailable, a session stays until its person signs out, and streams reconnect.
-func TestErrorsDoNotSignOut(t *testing.T) {
+func TestUnavailableAPIDoesNotEndSession(t *testing.T) {
 	t.Parallel()
 	var notReady error
 	s := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
@@ -173,7 +173,7 @@ func TestSlowFormsTimeOut(t *testing.T) {
 	}
 }
 
-func TestALinkSignsInOnce(t *testing.T) {
+func TestSignInLinkWorksOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.sessions.links[string(console.Digest("WORD"))] = signin.Person{UserID: alice, AccountID: agency, Role: "agency"}
@@ -190,7 +190,7 @@ func TestALinkSignsInOnce(t *testing.T) {
 	require.Empty(t, other.cookie)
 }
 
-func TestATokenSignsIn(t *testing.T) {
+func TestSignInWithToken(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
@@ -261,7 +261,7 @@ func (f *firstAgency) create(_ context.Context, code, agency string, first comma
 }
 
 // While the directory is empty, the code creates the first agency and signs in its first user.
-func TestFirstAgencyInTheConsole(t *testing.T) {
+func TestSetupCodeCreatesFirstAgency(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	entered := url.Values{"code": {"CODE"}, "agency": {"North"}, "name": {"Nina"}, "email": {"nina@north.example.com"}}

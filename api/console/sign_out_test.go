@@ -12,7 +12,7 @@ import (
 )
 
 // The provider ends sessions with its logout tokens, and with no others.
-func TestTheProviderEndsSessions(t *testing.T) {
+func TestBackChannelLogoutEndsSession(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	s, p := withProvider(t, at)
@@ -36,7 +36,7 @@ func TestTheProviderEndsSessions(t *testing.T) {
 }
 
 // Where the provider gave a refresh token, it is asked whether the session goes on there.
-func TestSessionsFollowTheProvider(t *testing.T) {
+func TestSessionEndsIfProviderRefusesRefresh(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	at.Refreshes()
@@ -54,7 +54,7 @@ func TestSessionsFollowTheProvider(t *testing.T) {
 }
 
 // Signing out offers to sign out at the provider, if the session began there.
-func TestSigningOutAtTheProvider(t *testing.T) {
+func TestSignOutOffersProviderLogout(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	s, p := withProvider(t, at)

@@ -20,7 +20,7 @@ const zoneCookie = "__Host-lb_zone"
 
 // The zone of days is that of the address, the person, the client, the agency, or UTC, in this
 // order. On the first of a month in Sydney, the last month is the one that ended there.
-func TestTheZoneOfDays(t *testing.T) {
+func TestTimeZonePrecedence(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	s, b := withFigures(r.stage, "agency")
@@ -66,7 +66,7 @@ func TestPagesAndFilesSayTheirZone(t *testing.T) {
 }
 
 // Staff sets the zone of a client where the directory is local; the API's refusal is shown.
-func TestTheZoneOfAClientIsSet(t *testing.T) {
+func TestStaffSetClientTimeZone(t *testing.T) {
 	t.Parallel()
 	r := newReal(t)
 	b := r.signedIn("agency")
@@ -81,7 +81,7 @@ func TestTheZoneOfAClientIsSet(t *testing.T) {
 }
 
 // A client whose first page was connected today sees today's readings, not an empty range.
-func TestFiguresOfAClientThatWasConnectedToday(t *testing.T) {
+func TestClientConnectedTodayShowsTodaysReadings(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	set(s, api.GetAccountFollowers, fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC"})

@@ -34,7 +34,7 @@ func whileAway() map[string]string {
 }
 
 // While the database is unavailable, every response is 503; no restart is needed afterward.
-func TestDatabaseAway(t *testing.T) {
+func TestDatabaseOutageReturns503(t *testing.T) {
 	t.Parallel()
 	beside := runBeside(t)
 	target, err := url.Parse(beside.databaseURL)
@@ -118,7 +118,7 @@ func TestDatabaseAway(t *testing.T) {
 
 // While the database is read-only, reads go on, and /readyz?for=writes answers as a PUT does. Both work
 // again within seconds after it ends, though every session was opened in the meantime.
-func TestDatabaseReadOnly(t *testing.T) {
+func TestReadsContinueWhileDatabaseIsReadOnly(t *testing.T) {
 	t.Parallel()
 	beside := runBeside(t)
 	config := beside.config(api.AuthenticatorFunc(byCookie))

@@ -45,7 +45,7 @@ func get(t *testing.T, handler http.Handler, path, session string) ledgertest.An
 }
 
 // A main application mounts the handler next to a running service.
-func TestMounted(t *testing.T) {
+func TestMountedHandlerWorksNextToService(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)
 	for name, test := range map[string]func(*testing.T, running){

@@ -37,7 +37,7 @@ func answering(t *testing.T, status int, body string) remote {
 
 // With the URL of a service and a token, an auditor downloads bundles and checkpoints, and verifies
 // them without access to log and database.
-func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
+func TestAuditCommandsWorkRemotely(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	known, err := evidence{Keys: []string{filepath.Join(a.dir, app.PublicKeyFile)}}.verifiers(storage{})
@@ -82,7 +82,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 
 // The variable LEDGERBOARD_URL does not override --parent: the bundle of that agency comes from the
 // log.
-func TestParentOverridesURLOfTheEnvironment(t *testing.T) {
+func TestParentFlagIgnoresURLVariable(t *testing.T) {
 	t.Setenv("LEDGERBOARD_URL", "http://127.0.0.1:1")
 	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
 	c := parsed(t, export...)
@@ -123,7 +123,7 @@ func TestIncompleteAccessExportFails(t *testing.T) {
 }
 
 // A response that the service cuts off is an error, and no bundle is written.
-func TestResponsesThatAreCutOff(t *testing.T) {
+func TestTruncatedResponseWritesNoBundle(t *testing.T) {
 	t.Parallel()
 	at := remoteOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Export-Summary", `{"complete":true}`)
@@ -146,7 +146,7 @@ func TestCheckpointsArePrintedWithoutControlCharacters(t *testing.T) {
 	require.Equal(t, "one\n�[2Jtwo\n\n", mustRun(t, checkpointsCommand{remote: at}))
 }
 
-func TestRemoteRefusals(t *testing.T) {
+func TestRemoteCommandErrors(t *testing.T) {
 	t.Setenv(tokenVariable, "") // the test environment may set one
 	at := answering(t, http.StatusUnauthorized, `{"message":"Sign in again.","errors":[{"field":"at","detail":"is odd"}]}`)
 	for want, at := range map[string]remote{
@@ -160,7 +160,7 @@ func TestRemoteRefusals(t *testing.T) {
 }
 
 // A response of another service says nothing about this one, whatever its status.
-func TestStatusOfAnotherService(t *testing.T) {
+func TestStatusRefusesResponseOfOtherService(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"{}", `{"ready":true}`, "OK"} {
 		address, _ := strings.CutPrefix(answering(t, http.StatusOK, body).URL, "http://")

@@ -106,7 +106,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 }
 
 // compose.yaml builds and runs the versions that are tested, and reports missing secrets at once.
-func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
+func TestComposeUsesTestedVersions(t *testing.T) {
 	t.Parallel()
 	raw := readFile(t, "../../deploy/compose.yaml")
 	tested := regexp.MustCompile(`version=(\$\{KAFKA_VERSION:-[0-9.]+\})`).FindStringSubmatch(readFile(t, "../../deploy/kafka"))
@@ -123,7 +123,7 @@ func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 var exampleLine = regexp.MustCompile(`(?m)^(#?)(LEDGERBOARD_[A-Z_]+)=(.*)$`)
 
 // The example names every setting. Lines that are commented out contain the default.
-func TestExampleHasEverySetting(t *testing.T) {
+func TestExampleSettingsFileHasEverySetting(t *testing.T) {
 	t.Parallel()
 	wanted := defaultsOfSettings(t)
 	settings := maps.Clone(wanted)
@@ -144,7 +144,7 @@ var listener = regexp.MustCompile(`([A-Z]+):([A-Z_]+)`)
 
 // Only the controller, which listens inside its own container, accepts connections without a
 // password.
-func TestComposeHasABrokerWithPasswords(t *testing.T) {
+func TestComposeBrokerRequiresPasswords(t *testing.T) {
 	t.Parallel()
 	kafka := composed(t)["kafka"]
 	listeners := listener.FindAllStringSubmatch(kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"], -1)

@@ -80,7 +80,7 @@ func listedIn(t *testing.T, text, heading string) (names []string) {
 }
 
 // docs/connecting.md must match the program: scopes, calls per reading, names of settings.
-func TestConnectingDocument(t *testing.T) {
+func TestConnectingGuideMatchesProgram(t *testing.T) {
 	t.Parallel()
 	document := readFile(t, "../../docs/connecting.md")
 	rows := map[string][]string{}

@@ -61,7 +61,7 @@ type forgetful struct {
 }
 
 // Every place contains the person's data before the erasure and none contains it afterwards.
-func TestErasedDataIsFoundNowhere(t *testing.T) {
+func TestErasedDataIsRemovedEverywhere(t *testing.T) {
 	dir := t.TempDir()
 	key, _, err := proof.GenerateKey()
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func compactStopped(t *testing.T, dir string) {
 
 // The same test on Apache Kafka with immediate compaction; LEDGERBOARD_TEST_KAFKA_DATA contains its
 // segments.
-func TestErasedDataIsFoundNowhereOnApacheKafka(t *testing.T) {
+func TestErasedDataIsRemovedEverywhereOnApacheKafka(t *testing.T) {
 	brokers, files := os.Getenv("LEDGERBOARD_TEST_KAFKA_BROKERS"), os.Getenv("LEDGERBOARD_TEST_KAFKA_DATA")
 	if brokers == "" || files == "" {
 		t.Skip("LEDGERBOARD_TEST_KAFKA_BROKERS or LEDGERBOARD_TEST_KAFKA_DATA is not set: .ci/kafka sets them")

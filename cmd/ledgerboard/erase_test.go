@@ -58,7 +58,7 @@ func eraseErna(at storage) eraseCommand {
 
 // GDPR: the person is removed from tables, secrets and responses; other people are not affected;
 // the history still verifies.
-func TestErasePerson(t *testing.T) {
+func TestErasePersonRemovesOnlyThatPerson(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, base string) {
 		seedErasure(t, a)
 		seedFigures(t, a)
@@ -164,7 +164,7 @@ func TestEraseTextSentDuringErasure(t *testing.T) {
 
 // The service does not erase by outdated tables: it gives up with an error. It waits for all tables that
 // have data of people.
-func TestLaggingTablesPreventErasing(t *testing.T) {
+func TestErasureIsRefusedWhileTablesLag(t *testing.T) {
 	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"},
 		app.ProjectionsOfPeople(), "only histories keep a person's id")
 	withService(t, newStorage(t), func(a *process, _ string) {
@@ -374,7 +374,7 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 }
 
 // The list of erasures is read completely: an invalid line of any length is reported.
-func TestInvalidLineOfErasures(t *testing.T) {
+func TestInvalidLineOfErasureListIsReported(t *testing.T) {
 	t.Parallel()
 	good := `{"kind":"user","id":"e7a5ed000000000000000001","agency":"aaaaaaaaaaaaaaaaaaaaaaaa","at":"2026-11-21T12:00:00Z"}`
 	for wrong, says := range map[string]string{

@@ -21,7 +21,7 @@ import (
 
 // GDPR article 15: the file contains everything stored about the person and nothing about the other
 // one.
-func TestExportPerson(t *testing.T) {
+func TestExportPersonContainsAllAndOnlyTheirData(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		seedExport(t, a)

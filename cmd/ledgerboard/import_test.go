@@ -65,7 +65,7 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 var allOfIt = domain.ImportCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
 // The import keeps ids and times of the old system; repeating it changes nothing.
-func TestImportOldSystem(t *testing.T) {
+func TestImportKeepsIDsAndIsIdempotent(t *testing.T) {
 	at := newStorage(t)
 	at.DataDir = filepath.Join(at.DataDir, "data")
 	dry := moving(t, at)
@@ -127,7 +127,7 @@ func TestImportOldSystem(t *testing.T) {
 
 // The posts and readings of a withdrawn import do not count, and the correct files can be imported
 // instead.
-func TestWithdrawImport(t *testing.T) {
+func TestWithdrawnImportDoesNotCount(t *testing.T) {
 	at := newStorage(t)
 	report, _, err := runImport(t, moving(t, at))
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func lines(repairs []importRepair) (out []string) {
 
 // Erasing a social account erases the texts of its posts; a dry run reports the same. If the post is
 // in the same files, its texts are not appended at all.
-func TestImportErasesPostTexts(t *testing.T) {
+func TestImportedTombstoneErasesPostTexts(t *testing.T) {
 	// An editor of Windows began the file with a byte order mark.
 	erase := newFile(t, "erase.jsonl", "\ufeff"+`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n")
 	texts := func(at storage) (records []bool) {
@@ -304,7 +304,7 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 
 // Refused lines are reported by file, line and reason, and stop the import unless --skip-refused is
 // set.
-func TestImportRefusesLines(t *testing.T) {
+func TestImportReportsInvalidLines(t *testing.T) {
 	owner := func(rest string) string { return `{"social_account_id":701,"p_id":1,` + rest + "}}\n" }
 	account, post := `{"type":"account_reading","data":`, `{"type":"post_reading","data":`
 	c := importInto(newStorage(t),
@@ -355,7 +355,7 @@ func TestImportRefusesLines(t *testing.T) {
 
 // Lines that have one identity and say something different are conflicts: none is lost, or counted
 // as already present. Two imports that differ are one, too.
-func TestImportConflicts(t *testing.T) {
+func TestImportReportsConflictingLines(t *testing.T) {
 	read := func(at string, followers int, rest string) string {
 		return fmt.Sprintf(`{"type":"account_reading","data":{"social_account_id":701,"p_id":1,"captured_at":%q,"followers":%d%s}}`+"\n", at, followers, rest)
 	}
@@ -411,7 +411,7 @@ func TestImportConflicts(t *testing.T) {
 }
 
 // If a page has moved, its readings without a client belong to the client of their first import.
-func TestImportAfterAMove(t *testing.T) {
+func TestReadingsWithoutClientKeepOwnerOfFirstImport(t *testing.T) {
 	at := newStorage(t)
 	reading := newFile(t, "r.jsonl", `{"type":"account_reading","data":{"social_account_id":701,"p_id":1,"captured_at":1704067200,"followers":1}}`)
 	_, _, err := runImport(t, importInto(at, reading))
@@ -463,7 +463,7 @@ func eachRecord(t *testing.T, at storage, topic string, each func(domain.Recorde
 
 // Files of tokens that others may read, files whose escapes are doubled, and files and pipes without
 // lines, which a command that failed leaves, are refused whatever --skip-refused says.
-func TestImportRefusesFiles(t *testing.T) {
+func TestImportRefusesUnsafeOrEmptyFiles(t *testing.T) {
 	const token = `{"type":"token","data":{"id":71,"member_id":7,"p_id":1,"access_token":"invented-page-token-1"}}`
 	post := func(n int, content string) string {
 		return fmt.Sprintf(`{"type":"metrics.post_registered.v1","data":{"social_account_id":701,"p_id":1,"external_id":"%d","registered_at":1704067200,"content":"%s"}}`+"\n", n, content)
@@ -514,7 +514,7 @@ func newPipe(t *testing.T, text string) string {
 }
 
 // An interrupted import leaves whole events; repeating it appends the rest and no duplicates.
-func TestImportContinuesAfterAKill(t *testing.T) {
+func TestKilledImportContinuesWithoutDuplicates(t *testing.T) {
 	var rows strings.Builder
 	const total, half = 5000, 2300
 	for n := range total {

@@ -14,7 +14,7 @@ import (
 )
 
 // In an empty directory init creates an agency once; a second agency is created the same way.
-func TestInit(t *testing.T) {
+func TestInitCreatesAgencyOnce(t *testing.T) {
 	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (initResult, error) {
 		c := initCommand{
@@ -55,7 +55,7 @@ func TestInit(t *testing.T) {
 }
 
 // A main application can have a name, as in the guide; people need ids.
-func TestMainApplicationTokensMayHaveNames(t *testing.T) {
+func TestMainAppTokenSubjectCanBeName(t *testing.T) {
 	t.Parallel()
 	sign := func(name string, roles ...string) error {
 		c := tokenCommand{User: name, Role: roles, For: time.Hour}
@@ -73,7 +73,7 @@ func TestMainApplicationTokensMayHaveNames(t *testing.T) {
 }
 
 // keygen prints a line that can be used as a setting, and the public key separately.
-func TestKeygen(t *testing.T) {
+func TestKeygenPrintsUsableSetting(t *testing.T) {
 	t.Parallel()
 	var out, stderr bytes.Buffer
 	require.NoError(t, keygenCommand{}.Run(t.Context(), streams{Out: &out, Err: &stderr}))

@@ -33,7 +33,7 @@ const (
 // A person copies the commands of docs/moving-in.md. They run against a real MariaDB with the tables
 // of the old system, and against documents as mongoexport and bsondump print them; the lines that
 // they write are imported.
-func TestMovingInDocument(t *testing.T) {
+func TestMovingInGuideCommandsWork(t *testing.T) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(t.Context(), flag.Args(), os.Stdout, os.Stderr))
 	}
@@ -49,7 +49,7 @@ func TestMovingInDocument(t *testing.T) {
 	at := newStorage(t)
 	self, err := os.Executable()
 	require.NoError(t, err)
-	program := fmt.Sprintf("#!/bin/sh\nexec env %s=1 %s -test.run='^TestMovingInDocument$' -- \"$@\"\n", asProgram, self)
+	program := fmt.Sprintf("#!/bin/sh\nexec env %s=1 %s -test.run='^TestMovingInGuideCommandsWork$' -- \"$@\"\n", asProgram, self)
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "ledgerboard"), []byte(program), 0o700))
 	m.environment = []string{
 		"PATH=" + m.dir + ":" + os.Getenv("PATH"), "LEDGERBOARD_DATA_DIR=" + at.DataDir, "LEDGERBOARD_DATABASE_URL=" + at.DatabaseURL,

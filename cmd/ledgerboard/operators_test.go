@@ -76,7 +76,7 @@ func TestRebuildOfAPausedReadModelWaits(t *testing.T) {
 
 // A connection paused on the command line is listed as paused until it is resumed; one unknown id
 // refuses all.
-func TestConnectionsArePausedByHand(t *testing.T) {
+func TestPauseConnectionsCommand(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedFetching(t, a)
 		run := func(args ...string) (code int, out, problems string) {
@@ -163,7 +163,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 }
 
 // One unknown name refuses all before anything is paused; the error lists the known names.
-func TestUnknownNameRefusesAllPauses(t *testing.T) {
+func TestPauseCommandRefusesUnknownPlatform(t *testing.T) {
 	t.Parallel()
 	all, err := allPausable([]string{"LinkedIn", "post_insights", "31"})
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func TestUnknownNameRefusesAllPauses(t *testing.T) {
 	}
 }
 
-func TestConfirm(t *testing.T) {
+func TestConfirmRequiresYesAndReasonWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	reason, err := someReason.confirm(streams{Out: io.Discard, Err: io.Discard}, "x")
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-func TestAskForReasonAndGo(t *testing.T) {
+func TestConfirmPromptAsksForReason(t *testing.T) {
 	t.Parallel()
 	for answers, want := range map[string]error{
 		"incident\ny\n": nil, "incident:OPS-2\nYES\n": nil, "incident\n\n": errDeclined, "incident\nn\n": errDeclined,
@@ -254,7 +254,7 @@ func seedFetching(t *testing.T, a *process) {
 }
 
 // Commands that inspect a log never create one: an empty log would verify.
-func TestReadingCommandsCreateNothing(t *testing.T) {
+func TestInspectionCommandsCreateNoLog(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	nowhere := storage{DataDir: filepath.Join(dir, "data")}
@@ -280,7 +280,7 @@ func TestReadingCommandsCreateNothing(t *testing.T) {
 }
 
 // If a running service locks the data directory, the error says how to connect to it.
-func TestLogOfARunningService(t *testing.T) {
+func TestLockedDataDirectoryErrorSaysHowToConnect(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker")})
@@ -303,7 +303,7 @@ func TestLogShowsTopics(t *testing.T) {
 }
 
 // prepare builds missing tables and keeps the live ones.
-func TestPrepareCommand(t *testing.T) {
+func TestPrepareCommandBuildsMissingTables(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	prepare := func(names ...string) (stdout, stderr string, err error) {

@@ -27,7 +27,7 @@ import (
 
 // If the key does not decrypt the stored tokens, no platform could be read: the process reports an
 // error and does not start.
-func TestAnotherSecretsKeyIsRefused(t *testing.T) {
+func TestStartFailsWithWrongSecretsKey(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 1)
 	ours, err := vault.ParseKeys(fetchKey)
@@ -41,7 +41,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 
 // A process without the role api serves health, readiness and metrics; `status` prints states. Of one
 // with the role, and of log and database, it also prints details.
-func TestStatus(t *testing.T) {
+func TestStatusCommandShowsDetailsByRole(t *testing.T) {
 	settings := addressedSettings(newStorage(t))
 	settings.Roles = []string{app.RoleProjector, app.RoleFetcher}
 	runService(t, settings, ledgertest.Quiet, func(p *process, base string) {
@@ -90,7 +90,7 @@ func TestStatus(t *testing.T) {
 
 // A part that does not end does not keep the process running: the whole stop has one time limit,
 // and the error names that part.
-func TestStopTimeLimit(t *testing.T) {
+func TestStopTimeoutNamesHangingPart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStop(30 * time.Second)
@@ -119,7 +119,7 @@ func TestStopTimeLimit(t *testing.T) {
 	})
 }
 
-func TestStopThatEndsInTime(t *testing.T) {
+func TestStopWithinTimeoutReturnsPartError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, failed := newStop(30*time.Second), errors.New("it failed")
@@ -132,7 +132,7 @@ func TestStopThatEndsInTime(t *testing.T) {
 	})
 }
 
-func TestVersion(t *testing.T) {
+func TestVersionCommandPrintsBuildInfo(t *testing.T) {
 	for _, arg := range []string{"version", "--version"} {
 		code, out, problems := byHand(t, arg)
 		require.Equal(t, exitOK, code, problems)
@@ -166,7 +166,7 @@ func TestVersion(t *testing.T) {
 	require.Equal(t, map[string]string{"commit": said.Commit, "go": said.Go, "version": said.Version}, labels, "it is also a metric")
 }
 
-func TestTheCommitSaysWhetherFilesWereChanged(t *testing.T) {
+func TestVersionMarksModifiedCommit(t *testing.T) {
 	revision := debug.BuildSetting{Key: "vcs.revision", Value: "abc"}
 	require.Equal(t, "abc", commitOf([]debug.BuildSetting{revision, {Key: "vcs.modified", Value: "false"}}))
 	require.Equal(t, "abc+changes", commitOf([]debug.BuildSetting{revision, {Key: "vcs.modified", Value: "true"}}))

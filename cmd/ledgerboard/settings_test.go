@@ -30,7 +30,7 @@ import (
 
 // Help shows no secret; wrong arguments and settings are all reported at once, before anything is
 // done.
-func TestHelpAndWrongArguments(t *testing.T) {
+func TestHelpHidesSecretsAndArgumentErrorsAreJoined(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"serve", "demo", "import"} {
 		t.Setenv("LEDGERBOARD_SECRETS_KEY", strings.Repeat("5e", 32))
@@ -131,7 +131,7 @@ func wrongSettings(t *testing.T, change func(s *settings), args ...string) strin
 	return ""
 }
 
-func TestPublicURL(t *testing.T) {
+func TestPublicURLIsValidated(t *testing.T) {
 	t.Parallel()
 	wrong := func(url string) string { return wrongSettings(t, func(s *settings) { s.PublicURL = url }) }
 	for _, good := range []string{"", "https://boards.example", "https://boards.example:8443", "http://localhost:6001", "http://127.0.0.1:6001", "http://[::1]:6001"} {
@@ -191,7 +191,7 @@ func TestWithdrawnFileMustBeReadable(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(s.validate("127.0.0.1:0")), "LEDGERBOARD_WITHDRAWN")
 }
 
-func TestSigningInSettings(t *testing.T) {
+func TestSignInSettingsAreValidated(t *testing.T) {
 	t.Parallel()
 	wrong := func(change func(*settings)) string {
 		return wrongSettings(t, func(s *settings) {
@@ -226,7 +226,7 @@ func fetching(t *testing.T, args ...string) app.FetchConfig {
 	return config
 }
 
-func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
+func TestFetchingDefaultsMatchDocumentation(t *testing.T) {
 	require.Empty(t, wrongSettings(t, func(*settings) {}))
 	config := fetching(t)
 	require.Equal(t, domain.DefaultQuotas(), config.Quota.Limits)
@@ -250,7 +250,7 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 }
 
 // Without a setting, LinkedIn's quota is that of an app in development, as the help says.
-func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
+func TestDefaultLinkedInQuotaIsDevelopmentQuota(t *testing.T) {
 	development := []string{"linkedin:app:500/24h", "linkedin:account:100/24h"}
 	for setting, want := range map[string][]string{
 		"": development, "tiktok:none": development, "linkedin:app:20000/24h": nil, "linkedin:none": nil, strings.Join(development, ","): nil,
@@ -345,7 +345,7 @@ func TestKafkaPasswordIsReadForEachConnection(t *testing.T) {
 
 // Every command that connects to brokers reads the TLS files: none may connect without TLS because
 // its settings are composed differently.
-func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
+func TestEveryBrokerCommandUsesTLSSettings(t *testing.T) {
 	parser, err := newParser(&cli{})
 	require.NoError(t, err)
 	commands := 0
@@ -361,7 +361,7 @@ func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 }
 
 // Wrong broker settings are reported at once before anything is done.
-func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
+func TestInvalidKafkaSettingsAreAllReported(t *testing.T) {
 	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
 	_, err := parse(t, "migrate", "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)
 	for _, name := range []string{"CA", "CERT"} {
@@ -386,7 +386,7 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 }
 
 // In a demo no URL leads out of this machine, and the simulator counts as an approved app.
-func TestDemoLeadsToItsSimulator(t *testing.T) {
+func TestDemoUsesOnlySimulatorURLs(t *testing.T) {
 	demo := parsed(t, "demo").Demo
 	demo.fill(&launch.State{}, "http://127.0.0.1:1")
 	wrong := fmt.Sprint(demo.validate(":1"))
@@ -438,7 +438,7 @@ func TestConfigurationFileOfAnEditor(t *testing.T) {
 }
 
 // Each setting that is marked as a secret may be in a file, and a line break at its end is cut.
-func TestSecretsInFiles(t *testing.T) {
+func TestSecretSettingsCanBeReadFromFiles(t *testing.T) {
 	t.Parallel()
 	private, _, err := proof.GenerateKey()
 	require.NoError(t, err)
@@ -488,7 +488,7 @@ func TestSecretsInFiles(t *testing.T) {
 var update = flag.Bool("update", false, "write docs/settings.md")
 
 // docs/settings.md lists the settings of `ledgerboard serve` as the program knows them.
-func TestSettingsDocument(t *testing.T) {
+func TestSettingsDocumentMatchesProgram(t *testing.T) {
 	var c cli
 	parser, err := newParser(&c)
 	require.NoError(t, err)
@@ -524,7 +524,7 @@ func TestSettingsDocument(t *testing.T) {
 		"docs/settings.md is out of date. If the change is intended, run: go test ./cmd/ledgerboard -run SettingsDocument -update")
 }
 
-func TestDemoTakesNoPlatforms(t *testing.T) {
+func TestDemoRefusesPlatformsURL(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"demo", "serve --mock"} {
 		code, _, stderr := byHand(t, append(strings.Fields(line), "--platforms-url", "http://127.0.0.1:1", "--data-dir", t.TempDir())...)

@@ -166,7 +166,7 @@ func (b *personsBrowser) signsIn(as string) (status int, text string) {
 }
 
 // Sign-in through provider, log and tables: who gets which role, who is refused, and why.
-func TestTheProviderSignsInToTheConsole(t *testing.T) {
+func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 	in, at := newStorage(t), issuer.Start(t)
 	verified := func(subject, email string) { at.Knows(subject, map[string]any{"email": email, "email_verified": true}) }
 	verified("stella", "Stella@Agency.Example")
@@ -248,7 +248,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 
 // The list of withdrawn people ends the sessions of people who signed in at the provider, by each of
 // their names, and prevents new ones. The log has the lines that match no one.
-func TestWithdrawnPeopleAreSignedOut(t *testing.T) {
+func TestWithdrawnListEndsProviderSessions(t *testing.T) {
 	at, withdrawn := issuer.Start(t), newFile(t, "withdrawn", "nobody@operators.example\n")
 	at.Returns(atBoards + "/console/signin/callback")
 	at.Knows("o-1", map[string]any{"email": "Olga@Operators.example", "email_verified": true})
@@ -319,7 +319,7 @@ func TestWithdrawnPeopleAreSignedOut(t *testing.T) {
 }
 
 // An operator links a person whose address the provider does not verify.
-func TestAnOperatorLinksAPersonToASubject(t *testing.T) {
+func TestOperatorLinksUserToProviderSubject(t *testing.T) {
 	in, at := newStorage(t), issuer.Start(t)
 	at.Knows("s-7", map[string]any{"email": "stella@agency.example", "email_verified": false})
 	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
@@ -451,7 +451,7 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 	})
 }
 
-func TestWrongArgumentsOfSigningIn(t *testing.T) {
+func TestSignInLinkValidityIsLimited(t *testing.T) {
 	t.Parallel()
 	for _, validFor := range []string{"14m", "169h", "soon"} {
 		c := signInLinkCommand{User: signInStaff, ValidFor: validFor}

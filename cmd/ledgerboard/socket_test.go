@@ -20,7 +20,7 @@ import (
 
 // The log has the system user of an action and the name that the operator claims, as claimed. Where
 // operators sign in with a provider, a claimed name is refused. The socket serves no page.
-func TestActionsOnThisMachineAreRecordedWithTheirUser(t *testing.T) {
+func TestLocalActionsRecordSystemUser(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, base string) {
 		for _, name := range []string{"", "anna"} {
 			code, _, problems := a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", name)
@@ -69,7 +69,7 @@ func TestActionsOnThisMachineAreRecordedWithTheirUser(t *testing.T) {
 }
 
 // Without a service, commands say what to start or set, and create nothing.
-func TestCommandsWithoutAService(t *testing.T) {
+func TestCommandsFailWithoutServiceAndCreateNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	for _, line := range []string{"connections list", "actions", "log", "pause --list", "resume tiktok --yes --reason test", "dead-letters"} {
@@ -86,7 +86,7 @@ const anotherUser = "LEDGERBOARD_TEST_COMMAND" // arguments of a command that ru
 
 // Another system user can reach the service neither through the directory nor at the socket itself.
 // Only root can become another user: CI runs the tests as root, too.
-func TestAnotherSystemUserIsRefused(t *testing.T) {
+func TestSocketRefusesAnotherSystemUser(t *testing.T) {
 	if line := os.Getenv(anotherUser); line != "" {
 		os.Exit(run(t.Context(), strings.Fields(line), os.Stdout, os.Stderr))
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // An address in use is an error that names the setting, and what was opened before is closed.
-func TestAnAddressInUseIsNamed(t *testing.T) {
+func TestAddressInUseErrorNamesSetting(t *testing.T) {
 	t.Parallel()
 	used, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestAnAddressInUseIsNamed(t *testing.T) {
 }
 
 // A process that waits for a lock answers probes and names the session that holds the lock.
-func TestStartSaysWhatItWaitsFor(t *testing.T) {
+func TestWaitingStartNamesLockHolder(t *testing.T) {
 	t.Parallel()
 	s := eraseSettings(newStorage(t))
 	other, err := pgx.Connect(t.Context(), s.DatabaseURL+"&application_name=another%20program")

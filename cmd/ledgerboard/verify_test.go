@@ -139,7 +139,7 @@ func (a *audited) verify(t *testing.T, c verifyCommand) (report proof.Report, er
 	return report, err
 }
 
-func TestVerifyCommand(t *testing.T) {
+func TestVerifyCommandReportsCoverage(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 60)
 	report, err := a.verify(t, verifyCommand{All: true})
@@ -170,7 +170,7 @@ func TestVerifyCommand(t *testing.T) {
 }
 
 // The bundle written by the command verifies without log and database, and replays.
-func TestExportCommand(t *testing.T) {
+func TestExportedBundleVerifiesOffline(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	path, nowhere := filepath.Join(t.TempDir(), "agency.bundle"), storage{DataDir: t.TempDir()}
@@ -231,7 +231,7 @@ func TestExportCommand(t *testing.T) {
 
 // The records that a span names have the hashes that they have in a verified bundle, and did there
 // what the span says. Spans name all records of the bundle, since each changed a list.
-func TestBundlesNameTheRecordsOfSpans(t *testing.T) {
+func TestAccessSpansMatchRecordsInBundle(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	path, key := filepath.Join(t.TempDir(), "agency.bundle"), evidence{Keys: []string{filepath.Join(a.dir, app.PublicKeyFile)}}
@@ -278,7 +278,7 @@ func TestBundlesNameTheRecordsOfSpans(t *testing.T) {
 }
 
 // An interrupted command says so, says what state it leaves, and has its own exit code.
-func TestInterruptedCommands(t *testing.T) {
+func TestInterruptedCommandReportsStateAndExitCode(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
 	bundle := filepath.Join(t.TempDir(), "bundle.jsonl")
@@ -302,7 +302,7 @@ func TestInterruptedCommands(t *testing.T) {
 
 // The live tables are compared with the log; differences are reported, and a check that cannot be
 // made is not a success.
-func TestVerifyTablesCommand(t *testing.T) {
+func TestVerifyTablesCommandReportsDifferences(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	command := verifyCommand{installation: installation{a.storage(), quiet}, Tables: true, JSON: true}

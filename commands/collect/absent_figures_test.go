@@ -51,7 +51,7 @@ func TestOmittedPostKeepsItsFigures(t *testing.T) {
 
 // A post without activity has no figures in any answer: zeros. One that is older than the platform's
 // statistics may have had some.
-func TestPostThatIsAlwaysOmitted(t *testing.T) {
+func TestPostOmittedInEveryAnswerHasZeros(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.alter(func(r *http.Request, _, answer map[string]any) {

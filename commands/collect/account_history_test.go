@@ -58,7 +58,7 @@ func (s *fetchStage) accountRounds(n int, p domain.Platform) {
 }
 
 // A part that fails waits ever longer, its cause stays to be seen, and the readings go on.
-func TestFailingHistoryWaitsEverLonger(t *testing.T) {
+func TestFailingHistoryBacksOffAndReadingsContinue(t *testing.T) {
 	t.Parallel()
 	refused := true
 	client, parts := storied(func(platforms.AccountRequest) error {
@@ -86,7 +86,7 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 }
 
 // A day that always fails is left out, and the days before it are read.
-func TestDayThatAlwaysFailsDoesNotEndTheHistory(t *testing.T) {
+func TestHistorySkipsDayThatAlwaysFails(t *testing.T) {
 	t.Parallel()
 	bad := time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)
 	client, parts := storied(func(r platforms.AccountRequest) error {
@@ -109,7 +109,7 @@ func TestDayThatAlwaysFailsDoesNotEndTheHistory(t *testing.T) {
 }
 
 // No day is recorded twice if a part fails after a finished one, or if the log fails within a part.
-func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
+func TestHistoryDayIsRecordedOnceDespiteFailures(t *testing.T) {
 	t.Parallel()
 	old := fetchDay.AddDate(0, 0, -30)
 	refused := true
@@ -149,7 +149,7 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	}
 }
 
-func TestFirstConnectionReadsItsHistory(t *testing.T) {
+func TestNewConnectionReadsPastDays(t *testing.T) {
 	t.Parallel()
 	const history = 10 * 24 * time.Hour
 	for name, test := range map[string]struct {
@@ -194,7 +194,7 @@ func TestFirstConnectionReadsItsHistory(t *testing.T) {
 	}
 }
 
-func TestDemographicsOnceADay(t *testing.T) {
+func TestDemographicsAreReadOncePerDay(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	account := s.connect(domain.Instagram, 0)
@@ -210,7 +210,7 @@ func TestDemographicsOnceADay(t *testing.T) {
 
 // Meta changes the values of a day for two days after its end, so each day is requested once more
 // when its values are final.
-func TestFinalValuesOfADayAreRequested(t *testing.T) {
+func TestMetaDayIsRequestedAgainWhenFinal(t *testing.T) {
 	t.Parallel()
 	last := map[int64]time.Duration{} // by start of the day: how long after its end it was last requested
 	requests := map[int64]int{}

@@ -174,7 +174,7 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 
 // One account that does not fit refuses all, by its platform id; so do dead tokens, a connection
 // that reads nothing, and a platform that does not answer. What was stored stays.
-func TestHandedOverTokensThatDoNotFit(t *testing.T) {
+func TestHandOverWithOneWrongAccountStoresNothing(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.reach(t)
@@ -260,7 +260,7 @@ func (s *fetchStage) handOver() collect.HandOverTokens {
 }
 
 // From a dead token to figures again, by what is handed over alone.
-func TestTokensOfANewSignInBringAConnectionBack(t *testing.T) {
+func TestHandOverRevivesConnectionWithDeadToken(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0)
@@ -287,7 +287,7 @@ func TestTokensOfANewSignInBringAConnectionBack(t *testing.T) {
 	require.Empty(t, s.changes(user)[1].Code)
 }
 
-func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
+func TestHandOverRefusesUnusableTokens(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page, user, member := s.connect(domain.Facebook, 0), s.connect(domain.TikTok, 0), s.connect(domain.LinkedIn, domain.LinkedInProfile)
@@ -332,7 +332,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 	require.Len(t, s.readings(user), 1)
 }
 
-func TestOwnLoginStaysUnlessItIsSaid(t *testing.T) {
+func TestHandOverKeepsOwnLoginUnlessSpecified(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true })

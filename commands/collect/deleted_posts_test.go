@@ -13,7 +13,7 @@ import (
 
 // LinkedIn refuses a call that names a deleted post, with 400, 403 or 404. However many were deleted,
 // all others are read in each round, and the connection is not refused for it.
-func TestDeletedPostsRefuseNoOthers(t *testing.T) {
+func TestDeletedLinkedInPostsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	for status, digit := range map[string]int{"400": 0, "403": 1, "404": 2} { // the simulator answers by the number of a post
 		t.Run(status, func(t *testing.T) {

@@ -19,7 +19,7 @@ const tick = 30 * time.Second
 
 // An account is due an interval after it was due. Were it the time of the reading that counts, it
 // would be read a little later each time, and miss looks. A downtime is caught up with once.
-func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
+func TestDueTimeAdvancesByIntervalWithoutDrift(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = time.Minute })
 	page := s.connect(domain.Facebook, 0)
@@ -40,7 +40,7 @@ func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
 
 // A process whose clock was a week ahead has read an account next week: the others do not wait for
 // that week to come.
-func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
+func TestDueTimeOfFastClockIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -55,7 +55,7 @@ func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
 	}
 }
 
-func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
+func TestMostOverdueAccountsAreReadFirst(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	// A burst of 3 calls, then 0.9 a second.
@@ -95,7 +95,7 @@ func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 	require.Zero(t, s.sim.Stats().Throttled["tiktok/user_info"])
 }
 
-func TestWhatIsNotWorthReadingIsNotPlanned(t *testing.T) {
+func TestUnsubscribedOrDisconnectedAccountIsNotRead(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	other := "c90000000000000000000000"
@@ -145,7 +145,7 @@ func TestStateOfErasedAccountIsNotStored(t *testing.T) {
 }
 
 // What repeating does not help is tried once an hour, also where the quota is small.
-func TestFailuresKeepThePace(t *testing.T) {
+func TestPermanentFailureIsRetriedHourly(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}
@@ -162,7 +162,7 @@ func TestFailuresKeepThePace(t *testing.T) {
 
 // A connection that an operator has paused is left alone, also where it is claimed already; the
 // others are read, and it is read again when it is resumed.
-func TestPausedConnectionIsLeftAlone(t *testing.T) {
+func TestPausedConnectionIsNotReadUntilResumed(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	paused, other := s.connect(domain.TikTok, 0), s.connect(domain.TikTok, 0)
@@ -194,7 +194,7 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 }
 
 // A new connection comes before the accounts that are overdue.
-func TestNewConnectionComesBeforeTheBacklog(t *testing.T) {
+func TestNewConnectionIsReadBeforeOverdueAccounts(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	old := s.connect(domain.TikTok, 0)
@@ -207,7 +207,7 @@ func TestNewConnectionComesBeforeTheBacklog(t *testing.T) {
 }
 
 // A new page is read at once although 20,000 are overdue and its quota has room.
-func TestNewConnectionIsReadAtOnceBeforeTwentyThousand(t *testing.T) {
+func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	old := s.connect(domain.TikTok, 0)

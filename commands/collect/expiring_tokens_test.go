@@ -58,7 +58,7 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 
 // Several processes, several callers each, all with the expired token at once: TikTok's refresh
 // token works once, so a second renewal would lose the connection.
-func TestProcessesThatRaceRenewOnce(t *testing.T) {
+func TestConcurrentProcessesRenewTokenOnce(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
@@ -117,7 +117,7 @@ func TestRefusedTokenPausesPageUntilSignIn(t *testing.T) {
 // A sign-in with another account or too few rights does not help: the state is recorded again,
 // once, and the platform is not called until the next sign-in. The clock of the machine that hands
 // tokens over may be ahead of or behind the fetcher's.
-func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
+func TestInsufficientSignInIsRecordedOnce(t *testing.T) {
 	t.Parallel()
 	for name, ahead := range map[string]time.Duration{"in time": 0, "by a clock that is ahead": 10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 }
 
 // What is stored while a read with the old token is on its way is tried all the same.
-func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
+func TestTokenStoredDuringFailingReadIsTried(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -199,7 +199,7 @@ func TestTokenCheckDoesNotMarkConnectionWorking(t *testing.T) {
 
 // What was not acknowledged may be in the log all the same: such a state is recorded again when
 // tables would show it.
-func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
+func TestStateWithUnknownAppendIsRecordedAgainLater(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -217,7 +217,7 @@ func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 // A token is renewed although its platform refuses it, while tables do not show yet that it does:
 // by readings, by posts, and by the claim of tokens. None of these is a sign-in, however late it
 // comes.
-func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
+func TestTokenRenewalIsNotTreatedAsSignIn(t *testing.T) {
 	t.Parallel()
 	slow := &heldBack{}
 	s := newFetchStage(t, func(c *collect.Config) { slow.Appender, c.Operations = c.Operations, slow })
@@ -268,7 +268,7 @@ func (h *heldBack) release(t *testing.T) {
 	h.drafts = nil
 }
 
-func TestTokensAreRenewedAheadByTheirClaim(t *testing.T) {
+func TestTokensAreRenewedBeforeExpiry(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	soon, later := s.connect(domain.TikTok, 0, expiresIn(19*time.Minute)), s.connect(domain.TikTok, 0, expiresIn(30*time.Minute))
@@ -293,7 +293,7 @@ func (s *fetchStage) renewableUntil(c connected) time.Time {
 }
 
 // LinkedIn's renewals end a year after the first consent, whatever is renewed in between.
-func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
+func TestLinkedInRenewalEndIsStoredAndReported(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
 	s := newFetchStage(t, func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
@@ -314,7 +314,7 @@ func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
 	require.Contains(t, lines.String(), fmt.Sprintf("connection=%d", member.ConnectionID))
 }
 
-func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
+func TestTemporaryRenewalFailureDoesNotSkipReading(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, expiresIn(3*time.Minute))
@@ -332,7 +332,7 @@ func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
 
 // A token of Instagram login that came without its end is renewed once it is a day old, the
 // youngest that is renewed; from then on its end is known.
-func TestOwnLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
+func TestInstagramLoginTokenIsReadAndRenewedAtOwnHost(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
@@ -365,7 +365,7 @@ func TestOwnLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 // LinkedIn gives refresh tokens to approved partners only. A token without one is read with to its
 // last day, and told of from 14 days before; only when it has ended and is refused must a person
 // sign in.
-func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
+func TestTokenWithoutRefreshTokenIsUsedUntilExpiry(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	const life = 16 * 24 * time.Hour

@@ -60,7 +60,7 @@ func TestProcessesShareLimit(t *testing.T) {
 	})
 }
 
-func TestRefusalReportsWait(t *testing.T) {
+func TestRefusedCallReportsWaitTime(t *testing.T) {
 	t.Parallel()
 	b := newGates(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
@@ -88,7 +88,7 @@ func TestRefusalReportsWait(t *testing.T) {
 }
 
 // During sign-ins the account is not known yet: these calls must not share one account budget.
-func TestCallsWithoutAccount(t *testing.T) {
+func TestSignInCallsDoNotShareAccountBudget(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *gates) {
 		g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour},
@@ -112,7 +112,7 @@ func TestCallsWithoutAccount(t *testing.T) {
 	})
 }
 
-func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
+func TestThrottlingBlocksOnlyItsBudget(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		call  platforms.Call
@@ -143,7 +143,7 @@ func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
 }
 
 // Meta has one app: usage on Facebook also counts on Instagram, and in every process.
-func TestMetaAppHoldIsShared(t *testing.T) {
+func TestMetaAppThrottlingIsSharedByPlatforms(t *testing.T) {
 	t.Parallel()
 	b := newGates(t)
 	first, second := b.gate(), b.gate()
@@ -158,7 +158,7 @@ func TestMetaAppHoldIsShared(t *testing.T) {
 	}
 }
 
-func TestUsageHeadersHold(t *testing.T) {
+func TestUsageHeadersBlockBudgetBeforeThrottling(t *testing.T) {
 	t.Parallel()
 	usage := func(scope, id string, percent int, regain time.Duration) platforms.CallStats {
 		return platforms.CallStats{Usage: []platforms.Usage{{Scope: scope, ID: id, Percent: percent, Regain: regain}}}
@@ -267,7 +267,7 @@ func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
 	})
 }
 
-func TestNoCallWithoutStore(t *testing.T) {
+func TestCallIsRefusedWithoutBudgetStore(t *testing.T) {
 	t.Parallel()
 	pool := ledgertest.OpenFetching(t, pgtest.New(t).URL)
 	pool.Close() // like a database that does not answer
@@ -280,7 +280,7 @@ func TestNoCallWithoutStore(t *testing.T) {
 
 // The requests of a batch are calls: a batch is reduced to the available room, with no call in
 // addition.
-func TestBatchRequestsAreCalls(t *testing.T) {
+func TestBatchRequestsCountAsCalls(t *testing.T) {
 	t.Parallel()
 	b := newGates(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}))
@@ -338,7 +338,7 @@ func stepOf(calls int) platforms.Call {
 
 // A step takes all of its calls or none, its calls need no other budget, and the calls that it does
 // not make return.
-func TestStepTakesAllItsCalls(t *testing.T) {
+func TestStepReservesAllCallsOrNone(t *testing.T) {
 	t.Parallel()
 	g := newGates(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
 	ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
@@ -456,7 +456,7 @@ func TestAppBudgetKeepsCallsForSignIns(t *testing.T) {
 
 // Where accounts and posts wait for the same budget, they take turns, although the accounts always
 // try first; where only one of them waits, it gets all calls.
-func TestAccountsAndPostsTakeTurns(t *testing.T) {
+func TestAccountsAndPostsShareBudgetFairly(t *testing.T) {
 	t.Parallel()
 	for _, scope := range []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerApp} {
 		for _, calls := range []int{100, 500} { // 86 and 450 a day

@@ -119,7 +119,7 @@ func manyPosts(a *simulator.Account) {
 }
 
 // A page that once does not say how its list goes on is not the end of the list.
-func TestOddPageIsNotTheEndOfItsList(t *testing.T) {
+func TestPageWithoutNextLinkOnceDoesNotEndListing(t *testing.T) {
 	t.Parallel()
 	for p, faults := range oddPages {
 		for fault, change := range faults {
@@ -151,7 +151,7 @@ func TestOddPageIsNotTheEndOfItsList(t *testing.T) {
 
 // A list that never says how it goes on: what is on its pages is registered, the reason is
 // shown, new posts are found, and the calls are few. Cursors may also repeat in a cycle.
-func TestListWithoutAWayOnSaysSo(t *testing.T) {
+func TestListWithoutNextLinkIsReportedAndBounded(t *testing.T) {
 	t.Parallel()
 	for name, cycle := range map[string]bool{"the same cursor": false, "a cycle": true} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestListingWithCyclicCursorsEnds(t *testing.T) {
 }
 
 // Whatever a pass has missed, the list is read whole again after a week, not earlier.
-func TestListIsReadWholeOnceAWeek(t *testing.T) {
+func TestFullListingRunsWeekly(t *testing.T) {
 	t.Parallel()
 	pages := back()
 	third := pages["p3"]
@@ -237,7 +237,7 @@ func TestListIsReadWholeOnceAWeek(t *testing.T) {
 }
 
 // If the platform lists some of a person's pages only, a token is not refused because of the others.
-func TestHandedOverTokenWhosePagesAreNotAllListed(t *testing.T) {
+func TestHandOverAcceptsIncompletePageList(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	partial := false

@@ -56,7 +56,7 @@ func photos(n int) func(*simulator.Account) {
 }
 
 // Whatever the platform answers about some posts forever, the others are read, also in later rounds.
-func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
+func TestFailingPostsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string][]int{
 		"the third": {2}, "the first": {0}, "the last": {7}, "the four newest": {0, 1, 2, 3}, "all but one": {0, 1, 2, 3, 4, 6, 7},
@@ -97,7 +97,7 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 
 // However the platform refuses the newest posts forever, the others are read in each round but the first, and the reason
 // is about the posts, not about the connection.
-func TestPostsThatAreRefusedForeverStopNoOthers(t *testing.T) {
+func TestPermanentlyRefusedPostsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"permission": `{"error":{"message":"(#10) Application does not have permission for this action","type":"OAuthException","code":10}}`,
@@ -154,7 +154,7 @@ func TestReasonCountsThePostsThatCouldNotBeRead(t *testing.T) {
 }
 
 // If Facebook does not list a page's videos, its posts are listed nevertheless.
-func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
+func TestFailingVideoListDoesNotBlockPostList(t *testing.T) {
 	t.Parallel()
 	failing := &refusing{on: true, part: "/videos", body: unexpected}
 	s := newFaultyStage(t, failing.fault)
@@ -178,7 +178,7 @@ func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
 
 // Two ids that turn out to be one post become one: it is read under one id, its figures count once from
 // the first reading on, and what was counted twice is withdrawn.
-func TestTwoIDsOfOnePostBecomeOne(t *testing.T) {
+func TestDuplicatePostIDsAreMerged(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		kind   string
@@ -233,7 +233,7 @@ func TestTwoIDsOfOnePostBecomeOne(t *testing.T) {
 }
 
 // A platform that answers nothing is asked a few times in a round, not once per post.
-func TestPlatformThatAnswersNoPostIsNotAskedForEach(t *testing.T) {
+func TestUnansweredPostsAreProbedOnlyAFewTimes(t *testing.T) {
 	t.Parallel()
 	metrics, post := 0, "/7000011" // of the first account
 	s := newFaultyStage(t, func(r *http.Request) (int, string) {
@@ -255,7 +255,7 @@ func TestPlatformThatAnswersNoPostIsNotAskedForEach(t *testing.T) {
 }
 
 // A post that fails every call that names it costs one more call in each round, not a search for it among the others.
-func TestFailedPostIsAskedForApart(t *testing.T) {
+func TestFailedPostIsRequestedSeparately(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, withPosts)
@@ -272,7 +272,7 @@ func TestFailedPostIsAskedForApart(t *testing.T) {
 
 // If the platform refuses the list of posts because of the page, it is not asked for each post, and not again before the
 // next round: no post is noted as failed, and a page that is refused makes no more calls than one that is read.
-func TestRefusedPageIsNotAskedForItsPosts(t *testing.T) {
+func TestRefusedPageGetsNoPostRequests(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.AppBlocked, simulator.PageMerged, simulator.TwoFactor} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestRefusedPageIsNotAskedForItsPosts(t *testing.T) {
 }
 
 // Posts that were refused together with their page are read as soon as the page is, however old they are.
-func TestPostsRefusedWithTheirPageAreReadWithIt(t *testing.T) {
+func TestPostsRefusedWithPageAreReadWhenItRecovers(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.LinkedIn, domain.LinkedInCompanyPage, func(a *simulator.Account) {

@@ -26,7 +26,7 @@ import (
 
 // Each kind of failure: what is stored, how long the connection is left alone, whether a person is
 // asked for.
-func TestEveryKindOfFailure(t *testing.T) {
+func TestFailureKindSetsStateRetryAndSignIn(t *testing.T) {
 	t.Parallel()
 	throttle := func(code, minutes int) simulator.Traps {
 		return simulator.Traps{Throttle: &simulator.Throttle{Code: code, Minutes: minutes}}
@@ -85,7 +85,7 @@ func TestEveryKindOfFailure(t *testing.T) {
 	}
 }
 
-func TestPausesAfterHiccupsDouble(t *testing.T) {
+func TestTemporaryFailureDelayDoublesUpToLimit(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -101,7 +101,7 @@ func TestPausesAfterHiccupsDouble(t *testing.T) {
 	}
 }
 
-func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
+func TestReadingWithTemporarilyMissingPartIsStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -115,7 +115,7 @@ func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
 
 // A platform that is down fails fast once its breaker is open, is not held against its connections,
 // and the other platforms go on.
-func TestPlatformThatIsDown(t *testing.T) {
+func TestPlatformOutageDoesNotFailConnections(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	var pages []connected
@@ -146,7 +146,7 @@ func TestPlatformThatIsDown(t *testing.T) {
 	require.NotZero(t, spared, "at most those that were under way when the breaker opened have met with it")
 }
 
-func TestPanicCostsOneConnectionOnly(t *testing.T) {
+func TestPanicFailsOnlyOneConnection(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	client := &scripted{account: func(context.Context, platforms.AccountRequest) (platforms.AccountSnapshot, error) {
@@ -168,7 +168,7 @@ func TestPanicCostsOneConnectionOnly(t *testing.T) {
 }
 
 // Between the answer of the platform and the log: what is not in the log was not read.
-func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
+func TestReadingIsRepeatedIfAppendFails(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connectWithPosts(domain.Facebook, 0)
@@ -193,7 +193,7 @@ func (b batches) AppendBatch(ctx context.Context, drafts []domain.Draft) []error
 	return b(ctx, drafts)
 }
 
-func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
+func TestReadingIsAppendedEvenIfClaimEnds(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -244,7 +244,7 @@ func (p plant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // What platforms say when they fail names people: it is in schema kept, and in no event, log line
 // or reason that answers show; 30 days later it is nowhere.
-func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
+func TestPlatformErrorMessagesAreDeletedAfter30Days(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
 	s := newFetchStage(t)

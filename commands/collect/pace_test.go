@@ -21,7 +21,7 @@ import (
 )
 
 // What readings are reckoned with is what they cost.
-func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
+func TestCallsPerReadingMatchMeasurement(t *testing.T) {
 	t.Parallel()
 	measured, reckoned := map[string]int{}, map[string]int{}
 	for _, test := range []struct {
@@ -49,7 +49,7 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 	require.Equal(t, measured, reckoned)
 }
 
-func TestPaceIsShownToPeople(t *testing.T) {
+func TestPaceTextNamesIntervalAndQuota(t *testing.T) {
 	t.Parallel()
 	quota := func(calls int) domain.Quota {
 		return domain.Quota{Platform: domain.LinkedIn, Calls: calls, Window: day}
@@ -95,7 +95,7 @@ func (s *fetchStage) passes(d time.Duration) {
 // At the defaults many are read all day long, in turn: LinkedIn refuses no call
 // of an app in development. On the first day everything comes at once, with posts and history, and
 // still each is read whole.
-func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
+func TestDevelopmentQuotaIsSpreadOverDay(t *testing.T) {
 	t.Parallel()
 	s := inDevelopment(t)
 	s.clock.Advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
@@ -219,7 +219,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 
 // Where an app's quota does not hold the calls of all readings of a claim, those that begin are
 // whole.
-func TestReadingsOfAShortQuotaAreWhole(t *testing.T) {
+func TestReadingsAreCompleteWithinShortQuota(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	for range 4 {
@@ -234,7 +234,7 @@ func TestReadingsOfAShortQuotaAreWhole(t *testing.T) {
 
 // Posts and history leave half of an app's quota to the readings of accounts: a refused part of one
 // account's history does not stop the readings of others.
-func TestRefusedHistoryLeavesReadingsOfOthers(t *testing.T) {
+func TestRefusedHistoryDoesNotStopOtherReadings(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.collect = s.processWithin(ledgertest.Limits(t, "linkedin:app:500/24h"), // a bucket of 25
@@ -254,7 +254,7 @@ func TestRefusedHistoryLeavesReadingsOfOthers(t *testing.T) {
 
 // Forty profiles share one app, and each reading of posts takes 35 calls: all are read in turn, the
 // app's quota is used, and a person who signs in meanwhile never waits.
-func TestManyProfilesShareOneApp(t *testing.T) {
+func TestFortyProfilesAreReadWithinOneAppQuota(t *testing.T) {
 	t.Parallel()
 	for _, calls := range []int{100, 500} { // a bucket of 10, of 25
 		t.Run(strconv.Itoa(calls), func(t *testing.T) {

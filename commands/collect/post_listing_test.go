@@ -41,7 +41,7 @@ func (s *fetchStage) registered(c connected) int {
 
 // After an error on a page, the following pages must still be listed. If the platform refuses the
 // cursor meanwhile, the listing starts again.
-func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
+func TestInterruptedListingResumesAtCursor(t *testing.T) {
 	t.Parallel()
 	for _, refused := range []bool{false, true} {
 		failure := hiccup()
@@ -104,7 +104,7 @@ func TestKnownPostsDoNotEndTheFirstListing(t *testing.T) {
 }
 
 // Once all was listed, a round lists what is new and no more.
-func TestFinishedListingEndsAtWhatItHasSeen(t *testing.T) {
+func TestLaterListingStopsAtKnownPosts(t *testing.T) {
 	t.Parallel()
 	pages := back()
 	client := &scripted{page: pagesOf(pages)}
@@ -126,7 +126,7 @@ func TestFinishedListingEndsAtWhatItHasSeen(t *testing.T) {
 
 // A section that fails, from its start or in the middle, must not keep the others from being listed,
 // and is listed when it works again.
-func TestSectionThatFailsStopsNoOther(t *testing.T) {
+func TestFailingSectionDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", "v2", "posts"} {
 		t.Run("at "+bad, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestSectionThatFailsStopsNoOther(t *testing.T) {
 }
 
 // A listing longer than a round may be is caught up with over several, while new posts do not wait.
-func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
+func TestLongListingIsSplitOverRounds(t *testing.T) {
 	t.Parallel()
 	const pages = 120
 	newest := "0"
@@ -198,7 +198,7 @@ func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
 }
 
 // The main application names a video by its own id, the lists of its page have it as a post.
-func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
+func TestVideoRegisteredByMainAppIsNotDuplicated(t *testing.T) {
 	t.Parallel()
 	failing := true // at first: the lists are read in two rounds
 	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
@@ -227,7 +227,7 @@ func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
 
 // A connection that is handed on takes its posts along: all of them are registered under the new
 // member, once, also those far down the list and those that the main application knows.
-func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
+func TestPostsMoveToNewMemberOfConnection(t *testing.T) {
 	t.Parallel()
 	client := &scripted{page: pagesOf(back())}
 	s := newFetchStage(t, client.use)
@@ -299,7 +299,7 @@ func (k watchedKept) Reading(ctx context.Context, accounts []int64) (bool, error
 }
 
 // A reading that runs while a person is erased appends texts after the erasure has looked for them.
-func TestTextsOfAReadingThatRunsDuringAnErasureAreErased(t *testing.T) {
+func TestTextsReadDuringErasureAreErased(t *testing.T) {
 	t.Parallel()
 	started, answer := make(chan struct{}), make(chan struct{})
 	post := publishedAgo("1", time.Hour)

@@ -37,7 +37,7 @@ func (s *fetchStage) postReadings(c connected, post string) []time.Time {
 		select captured_at from tSPostInsights where social_account_id = $1 and external_id = $2 order by 1`, c.ID, c.ExternalID+"_"+post)
 }
 
-func TestOlderPostsAreReadEverLessOften(t *testing.T) {
+func TestReadIntervalGrowsWithPostAge(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0, aged(1, 20, 60, 200))
@@ -61,7 +61,7 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 	require.Len(t, s.postReadings(page, "1200"), 2, "once after a sign-in")
 }
 
-func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
+func TestRetryInSameSlotSkipsPostsAlreadyRead(t *testing.T) {
 	t.Parallel()
 	throttled, batches := true, 0
 	s := newFaultyStage(t, func(r *http.Request) (int, string) {
@@ -89,7 +89,7 @@ func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 
 // A first figure was gained here if the post was published since the account is read, or at most a
 // day before: what was read before the account itself says nothing.
-func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
+func TestFirstFiguresOfNewPostAreGains(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.connect(domain.Facebook, 0, aged(0, 5))
@@ -104,7 +104,7 @@ func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
 }
 
 // Deleted posts are requested as often as other posts of their age.
-func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
+func TestRequestIntervalOfDeletedPostsGrowsWithAge(t *testing.T) {
 	t.Parallel()
 	gone := map[string]bool{"old": true, "new": true, "undated": true}
 	client := &scripted{page: pagesOf(map[string]platforms.PostsPage{"": {Posts: []platforms.Post{

@@ -32,7 +32,7 @@ func (r *refusing) fault(request *http.Request) (int, string) {
 
 // An app that the platform has switched off is one statement for the operator: no page waits for a
 // sign-in, and a single call an hour finds out whether the app works again.
-func TestSwitchedOffAppIsOneStatement(t *testing.T) {
+func TestDisabledAppIsReportedOnceToOperator(t *testing.T) {
 	t.Parallel()
 	const pages = 30
 	off := &refusing{on: true, body: `{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`}
@@ -73,7 +73,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 
 // The end of a version of an API is one statement for the operator too, and nothing that a person can
 // end by signing in. The app works again within an hour.
-func TestEndedVersionIsOneStatement(t *testing.T) {
+func TestExpiredAPIVersionIsReportedOnceToOperator(t *testing.T) {
 	t.Parallel()
 	const pages = 10
 	on, calls := true, 0
@@ -116,7 +116,7 @@ func TestEndedVersionIsOneStatement(t *testing.T) {
 
 // What only certain people can do is said to them: each reader learns what that reader can do, also
 // if the kind of the error suggests something else.
-func TestRefusalsSayWhoCanHelp(t *testing.T) {
+func TestRefusalReasonAddressesReaderWhoCanAct(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body                     string
@@ -172,7 +172,7 @@ func TestRefusalsSayWhoCanHelp(t *testing.T) {
 
 // If the platform refuses to renew a token, whatever its reason, a person is asked to sign in when the
 // token has expired, and not before.
-func TestRefusedRenewalAsksForASignInWhenTheTokenHasExpired(t *testing.T) {
+func TestRefusedRenewalAsksForSignInOnlyAfterExpiry(t *testing.T) {
 	t.Parallel()
 	refused := &refusing{on: true, part: "refresh_access_token", body: `{"error":{"message":"Unsupported request - method type: get","type":"IGApiException","code":100}}`}
 	s := newFaultyStage(t, refused.fault)
@@ -203,7 +203,7 @@ func TestHandOverNamesTheIDToRegister(t *testing.T) {
 
 // A hand-over that no repetition helps is refused for good: the main application must not send it again
 // and again.
-func TestHandOverThatCannotSucceedIsNotTemporary(t *testing.T) {
+func TestImpossibleHandOverIsPermanentError(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body string

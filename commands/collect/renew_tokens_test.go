@@ -30,7 +30,7 @@ func (s *fetchStage) refused() connected {
 	return user
 }
 
-func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
+func TestInternalRenewalFailureIsRetried(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.refused()
@@ -69,7 +69,7 @@ func (r renewing) Refresh(ctx context.Context, at platforms.Target, token string
 
 // The claim may fail to keep another process away, or the answer of an earlier call was lost on its
 // way.
-func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
+func TestRefusedRenewalIsIgnoredIfTokenWasReplaced(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
@@ -87,7 +87,7 @@ func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 }
 
 // Waiting for the quota may take longer than others can be kept away.
-func TestNobodyRenewsWithoutTheClaim(t *testing.T) {
+func TestRenewalEndsBeforeItsClaimExpires(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.collect = s.process(func(c *collect.Config) {
@@ -199,7 +199,7 @@ func TestRotatedTokenIsStoredWhenTheDatabaseIsBack(t *testing.T) {
 }
 
 // The platform has rotated the token by the time that the claim ends: the answer must not be lost.
-func TestRenewalIsNotCutByTheEndOfItsClaim(t *testing.T) {
+func TestRenewalCompletesAfterReadingClaimEnds(t *testing.T) {
 	t.Parallel()
 	claimed, end := context.WithCancel(t.Context())
 	s := newFetchStage(t)

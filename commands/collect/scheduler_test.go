@@ -261,7 +261,7 @@ func TestWakeIsKeptWhileWorkersAreBusy(t *testing.T) {
 	})
 }
 
-func TestNothingIsClaimedBeforeReady(t *testing.T) {
+func TestSchedulerClaimsNothingUntilReady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
@@ -348,7 +348,7 @@ func TestFailedReadingReleasesClaim(t *testing.T) {
 
 // A reading is canceled when its claim ends. After that, and not before, another process gets the
 // connection.
-func TestReadingEndsWithItsClaim(t *testing.T) {
+func TestReadingIsCanceledWhenClaimExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
@@ -373,7 +373,7 @@ func TestReadingEndsWithItsClaim(t *testing.T) {
 }
 
 // A connection that becomes due while the workers are busy with a backlog is read next, not after it.
-func TestNewConnectionDoesNotWaitForTheBacklog(t *testing.T) {
+func TestNewConnectionIsClaimedNextWhileWorkersAreBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const backlog, added = 20 * collect.ClaimSize, 1_000_000
@@ -490,7 +490,7 @@ func TestRunDrainsReadings(t *testing.T) {
 
 // A quota of the whole platform that is used up stops the claims until it has calls again, or until
 // something is added; the claims are then smaller.
-func TestClaimsWaitForQuota(t *testing.T) {
+func TestExhaustedPlatformQuotaStopsClaims(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute = 10

@@ -59,7 +59,7 @@ func (s *statements) of(t *testing.T, pool *pgxpool.Pool) *pgxpool.Pool {
 
 // A reading sends few statements, with quotas or without: a claim brings what it needs, a step takes its
 // calls at once, and its result and unused calls are stored with those of others.
-func TestReadingsSendFewStatements(t *testing.T) {
+func TestStatementsPerReadingAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		quotas []domain.Quota

@@ -232,7 +232,7 @@ func (p *tokenProcess) share(ctx context.Context, erase bool) error {
 // Two processes renew, hand over, import, disconnect and erase the same tokens at random: no token
 // is renewed twice, the tokens of the newest sign-in survive with their newest renewal, and nothing
 // is deleted that is in use. LEDGERBOARD_TEST_TOKENS_FOR says for how long.
-func TestTokensSurviveTwoProcesses(t *testing.T) {
+func TestConcurrentTokenOperationsLoseNoToken(t *testing.T) {
 	t.Parallel()
 	lasts, err := time.ParseDuration(os.Getenv("LEDGERBOARD_TEST_TOKENS_FOR"))
 	if err != nil {

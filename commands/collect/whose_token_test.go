@@ -44,7 +44,7 @@ func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 }
 
 // The platform is asked whose a token is once for each token that is stored, not with each round.
-func TestTokenIsVerifiedOnce(t *testing.T) {
+func TestTokenOwnerIsCheckedOncePerToken(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t, func(c *collect.Config) { c.PostInterval = time.Minute })
 	user := s.connect(domain.TikTok, 0, withPosts, expiresIn(time.Hour))
@@ -76,7 +76,7 @@ func TestTokenIsVerifiedOnce(t *testing.T) {
 }
 
 // If a platform cannot be asked, the account is not read, and the connection is not marked dead.
-func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
+func TestAccountIsNotReadUntilTokenIsVerified(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, withPosts)
@@ -134,7 +134,7 @@ func (p *tellingPlatform) Inspect(context.Context, platforms.Target) (platforms.
 
 // The daily look at a token learns what it may do and until when Meta gives data with it, also of
 // one that is never renewed: it is stored, shown, and counts as an end of the token.
-func TestWhatATokenMayDoIsKept(t *testing.T) {
+func TestDailyTokenCheckStoresScopesAndExpiry(t *testing.T) {
 	t.Parallel()
 	ends := fetchDay.AddDate(0, 0, 10)
 	meta := &tellingPlatform{facts: platforms.TokenFacts{Granted: []string{"pages_read_engagement", "read_insights"}, DataAccessUntil: ends}}
@@ -188,7 +188,7 @@ func TestOnlyRefusedTokenMarksConnection(t *testing.T) {
 
 // Every figure that a reading brings has its scopes in the table, and the table has no figure that
 // none brings; the guide for operators has the same table.
-func TestScopesOfAllFiguresAreKnown(t *testing.T) {
+func TestEveryFigureHasScopesInTable(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/connecting.md")
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func facebook(account string) connect.Request {
 
 // The complete flow: the page has its computed id, its token is sealed where the fetchers find it,
 // and it is due immediately.
-func TestChosenPageIsReadAtOnce(t *testing.T) {
+func TestChosenPageIsDueImmediately(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
@@ -90,7 +90,7 @@ func TestCallbackChecksStateAndCookie(t *testing.T) {
 }
 
 // The page of a failed sign-in says why and what to do, and nothing is stored.
-func TestSignInThatEndsSaysWhy(t *testing.T) {
+func TestFailedSignInShowsReason(t *testing.T) {
 	t.Parallel()
 	const code = "CODE"
 	for name, one := range map[string]struct {
@@ -186,7 +186,7 @@ func TestPagesThatAreNotOfferedAreNamed(t *testing.T) {
 }
 
 // If the platform lists some of a person's pages only, a page that is missing was not left out.
-func TestPagesThatAnIncompleteListLacksAreNotLeftOut(t *testing.T) {
+func TestPageMissingFromIncompleteListIsNotRemoved(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001", "1002")
@@ -212,7 +212,7 @@ func TestPagesThatAnIncompleteListLacksAreNotLeftOut(t *testing.T) {
 // A second consent replaces the set of pages. The pages that it leaves out are named before
 // anything is stored, and then wait for a sign-in. This includes pages of another agency, which is
 // not named.
-func TestPageThatASecondConsentLeavesOut(t *testing.T) {
+func TestPagesOmittedFromSecondConsentAreNamed(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001", "1002")
@@ -260,7 +260,7 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 
 // A consent that covers nothing revokes the tokens of the one before, although nothing can be
 // connected with it. The affected pages are named.
-func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
+func TestEmptyConsentNamesPagesThatLoseAccess(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	again := facebook(north)
@@ -324,7 +324,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 	require.Empty(t, s.due(domain.TikTok))
 }
 
-func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
+func TestReconnectRefusesOtherAccount(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001")
@@ -355,7 +355,7 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 
 // The page to reconnect is selected, even while it is disconnected. Of the others, those that this
 // person's sign-in reads and those that wait for a sign-in are selected.
-func TestThePageAskedForIsTicked(t *testing.T) {
+func TestPageToReconnectIsPreselected(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	waits := held(north, "1005")
@@ -483,7 +483,7 @@ func (s *stage) board(open bool, scopes ...string) {
 
 // A link works until it expires or is revoked. Then its page shows nothing and starts nothing, and
 // sign-ins that it began cannot continue.
-func TestLinkEndsWithItsTime(t *testing.T) {
+func TestExpiredOrRevokedConnectLinkOpensNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	token, _ := s.link(ofAgency(north))
@@ -514,7 +514,7 @@ func TestLinkEndsWithItsTime(t *testing.T) {
 }
 
 // A choice of a revoked link does not keep the consent of the same person's last page.
-func TestConsentIsRevokedDespiteAChoiceOfARevokedLink(t *testing.T) {
+func TestPendingChoiceOfRevokedLinkDoesNotKeepConsent(t *testing.T) {
 	t.Parallel()
 	for _, revoked := range []bool{false, true} {
 		s := newStage(t)
@@ -535,7 +535,7 @@ func TestConsentIsRevokedDespiteAChoiceOfARevokedLink(t *testing.T) {
 	}
 }
 
-func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
+func TestConnectLinkEndsWhenCreatorLosesScope(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.log.Put(t, domain.DirectoryUser{ID: client, AccountID: north, Active: true})
@@ -562,7 +562,7 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 
 // A link created by staff who left opens nothing, binds no browser, and its sign-ins cannot
 // continue.
-func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
+func TestConnectLinkOfFormerStaffOpensNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
@@ -626,7 +626,7 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "it may work again")
 }
 
-func TestReturnAddressIsOursOrConfigured(t *testing.T) {
+func TestReturnURLMustBeOwnOrConfigured(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	begin := func(to string) error {

@@ -18,7 +18,7 @@ import (
 
 // A reconnected page waits for its first reading, whatever readings or failures there were with the
 // earlier sign-in.
-func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
+func TestFirstReadingIgnoresEarlierSignIns(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	kept, queue := vault.Fetching{Pool: s.kept.Pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
@@ -121,7 +121,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 }
 
 // A declined scope is shown by the figures that it excludes.
-func TestDeclinedScopesAreShownByTheirFigures(t *testing.T) {
+func TestDeclinedScopesNameMissingFigures(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
@@ -149,7 +149,7 @@ func TestDeclinedScopesAreShownByTheirFigures(t *testing.T) {
 }
 
 // An Instagram account linked to a page is read with the page's token, not with the person's.
-func TestStoredTokensSayWhatWasGranted(t *testing.T) {
+func TestStoredTokensIncludePageTokensAndScopes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", AccessToken: "PAGETOKEN1001", MayRead: true}
@@ -169,7 +169,7 @@ func organization(person string) platforms.Consent {
 	return c
 }
 
-func TestConnectionThatAnotherPersonReplacesIsLetGo(t *testing.T) {
+func TestReplacedConnectionReleasesGrant(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
@@ -215,7 +215,7 @@ func after(log commands.Appender, then func()) ledgertest.Append {
 	}
 }
 
-func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
+func TestDisconnectDeletesTokensOnlyOnceVisible(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	connected, ref := s.connected("1001"), personRef(domain.Facebook, "77")
@@ -244,7 +244,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 }
 
 // Records with a clock that is ahead do not make ours ineffective.
-func TestRecordsAreLaterThanWhatTheDirectoryHasHeard(t *testing.T) {
+func TestConnectRecordsAreLaterThanDirectoryRecords(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	social := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")

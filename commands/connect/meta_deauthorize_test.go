@@ -45,7 +45,7 @@ func (s *stage) changes() (actors []string) {
 	return actors
 }
 
-func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
+func TestMetaDeauthorizationStopsPagesOfPerson(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	ours := s.connected("1001")
@@ -81,7 +81,7 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 }
 
 // A page that waits for a sign-in for another reason gets the reason that Meta gives.
-func TestDeletionIsTheReasonOfAPageThatAlreadyWaits(t *testing.T) {
+func TestMetaDeletionReplacesReasonOfWaitingPage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001", "1002")
@@ -155,7 +155,7 @@ func TestDeletionEndsPendingChoices(t *testing.T) {
 
 // The platform knows who signed in, but not which ledgerboard user that was: the member is erased,
 // and the user and its other members stay.
-func TestPersonWhoWantsToBeForgotten(t *testing.T) {
+func TestMetaDeletionErasesMemberButKeepsUser(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	connected := s.connected("1001")
@@ -211,7 +211,7 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 
 // A request from before the last consent does not cover that consent: it is done, and nothing is
 // erased.
-func TestRequestForDeletionThatCoversNothing(t *testing.T) {
+func TestMetaDeletionBeforeConsentErasesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001")
@@ -224,7 +224,7 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 
 // A request does not cover what the person connects later: the request ends, and nothing more is
 // erased.
-func TestConsentSinceARequestForDeletionStays(t *testing.T) {
+func TestMetaDeletionKeepsLaterConsent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001")
@@ -243,7 +243,7 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	require.True(t, s.deleted("c0de"))
 }
 
-func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
+func TestConsentDuringMetaDeauthorizationIsKept(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	connected := s.connected("1001")

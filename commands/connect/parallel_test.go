@@ -17,7 +17,7 @@ import (
 
 // Revoking the consent would invalidate tokens that wait for a choice, so it is not revoked in the
 // meantime.
-func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
+func TestPendingChoiceDelaysConsentRevocation(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
@@ -53,7 +53,7 @@ func (d sealedFirst) MemberUser(ctx context.Context, member int64) (string, erro
 
 // A page with its own token is disconnected while it is chosen again. In any order, the last
 // connection is read with the new token, and the consent is not revoked.
-func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
+func TestPageChosenAgainDuringDisconnectUsesNewToken(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(t *testing.T, s *stage, disconnect, choose func()){
 		"the choice comes before the token is deleted": func(_ *testing.T, s *stage, disconnect, choose func()) {
@@ -88,7 +88,7 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 }
 
 // A page is disconnected while the same person connects another one: the grant stays for that one.
-func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
+func TestDisconnectKeepsGrantForPageBeingChosen(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
@@ -127,7 +127,7 @@ func TestChoiceDoesNotUndoADisconnection(t *testing.T) {
 
 // A person who removes our app while the choice is stored has withdrawn the consent: it is not
 // sealed again.
-func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
+func TestConsentRevokedWhileStoringIsNotStored(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.connected("1001")
@@ -172,7 +172,7 @@ func TestReasonOfPageLeftOutOverridesDeadToken(t *testing.T) {
 // A page that is read with the person's token and that a new consent leaves out waits by itself, with
 // the reason, and the others continue. If the process ends between two records, the same choice can be
 // repeated. In another agency's trail the actor is the program, not the person.
-func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
+func TestPageOnSharedTokenStopsIfOmittedFromConsent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}

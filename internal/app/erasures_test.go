@@ -16,7 +16,7 @@ import (
 
 // A list of erasures that lacks one is an error: after a restore, its person would not be erased
 // again. The others are listed.
-func TestAnUnreadableErasureMakesTheListIncomplete(t *testing.T) {
+func TestUnreadableErasureIsAnErrorInErasureList(t *testing.T) {
 	t.Parallel()
 	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
 	s, err := app.Open(t.Context(), app.Config{

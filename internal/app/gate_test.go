@@ -24,7 +24,7 @@ import (
 
 // The assembled service refuses commands while the dashboards lag beyond the limit, and asks its
 // monitor.
-func TestAssembledCommandsAskTheMonitor(t *testing.T) {
+func TestAssembledServiceRefusesCommandsDuringLag(t *testing.T) {
 	t.Parallel()
 	s, err := app.Open(t.Context(), app.Config{
 		Storage: app.Storage{DatabaseURL: pgtest.New(t).URL}, Embedded: embedded.Directory{Path: t.TempDir()}, Logger: ledgertest.Quiet,
@@ -60,7 +60,7 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 
 // If changes of people wait for more than a minute to be folded, requests that someone who has left
 // could abuse are refused, and /readyz reports it: the assembled handler asks the monitor.
-func TestAssembledHandlerChecksThePeople(t *testing.T) {
+func TestAssembledHandlerRefusesRequestsIfDirectoryLags(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		directory := &ledgertest.ReadModel{Projection: operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}

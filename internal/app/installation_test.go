@@ -147,7 +147,7 @@ func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 
 // While one installation claims new topics, another starts on them: the first claim in the log
 // counts.
-func TestRaceOfTwoFirstStartsIsDecidedByTheLog(t *testing.T) {
+func TestConcurrentFirstStartsAreDecidedByLog(t *testing.T) {
 	t.Parallel()
 	k, early, late := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	var begun atomic.Bool
@@ -169,7 +169,7 @@ func TestRaceOfTwoFirstStartsIsDecidedByTheLog(t *testing.T) {
 
 // The log stays that of its installation if the derived tables are dropped, and if it is restored
 // into other topics.
-func TestInstallationKeepsItsLog(t *testing.T) {
+func TestLogStaysWithInstallationAfterRestore(t *testing.T) {
 	t.Parallel()
 	k, database := newSharedKafka(t), pgtest.New(t)
 	require.NoError(t, k.start(database, ""))
@@ -190,7 +190,7 @@ func TestInstallationKeepsItsLog(t *testing.T) {
 
 // The database of the owner is lost, and a new one replaces it after a confirmation. If the old one
 // reappears, it is refused.
-func TestNewDatabaseAdoptsTheLog(t *testing.T) {
+func TestNewDatabaseAdoptsLogAfterConfirmation(t *testing.T) {
 	t.Parallel()
 	k, lost, replacement := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	adopted, err := k.adopt(replacement, errors.New("not asked"))

@@ -23,7 +23,7 @@ import (
 
 // If an operator lowers a topic's retention while the service runs, the metric and readiness show
 // it.
-func TestUnsafeTopicsShow(t *testing.T) {
+func TestUnsafeTopicIsReportedByReadinessAndMetric(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	topics, err := app.ObserveTopics(registry, ledgertest.Quiet)
@@ -47,7 +47,7 @@ func TestUnsafeTopicsShow(t *testing.T) {
 
 // A platform that never responds shows in the age of its newest reading, under the metric name in
 // the alert rule.
-func TestReadingAgesShow(t *testing.T) {
+func TestReadingAgeMetricReportsUnresponsivePlatform(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(app.ReadingAges(func(context.Context) (map[domain.FetchQueue]time.Duration, error) {
@@ -100,7 +100,7 @@ func TestProbesAreCached(t *testing.T) {
 	})
 }
 
-func TestTurnsOfTheSignerAreCounted(t *testing.T) {
+func TestSignerMetrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	observe := app.ObserveCheckpoints(registry)

@@ -52,7 +52,7 @@ func TestOnlyStoppedStreamsAreFoldedAgain(t *testing.T) {
 
 // A rebuild is refused while another one of the same projection and version is in progress, and
 // only then.
-func TestASecondRebuildIsRefused(t *testing.T) {
+func TestConcurrentRebuildOfSameVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		one     operator.Generation

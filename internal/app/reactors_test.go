@@ -29,7 +29,7 @@ const patience = 30 * time.Second
 // One agency's stream is parked, so that its record is never folded. The next record of the same
 // partition belongs to another agency, whose listeners are woken at once. The process stops without
 // waiting for either.
-func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
+func TestStoppedStreamDoesNotDelayOtherAgenciesNotices(t *testing.T) {
 	t.Parallel()
 	log := ledgertest.NewBroker(t, ledgertest.Partitions(1)).Open() // all agencies are in one partition
 	store := &halfParked{parked: make(chan struct{}, 1), woken: make(chan string, 1000)}

@@ -29,7 +29,7 @@ import (
 
 // Brokers refuse records, for example because the clock of this machine is ahead: the metric counts
 // the reason, and the process is not ready for changes until a record is appended.
-func TestRefusedRecordsAreReported(t *testing.T) {
+func TestBrokerRefusalsAreReportedByReadiness(t *testing.T) {
 	t.Parallel()
 	cluster := ledgertest.NewBroker(t, nil)
 	refuses := false
@@ -65,7 +65,7 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 
 // After the password of the database user was changed, the process says that it must be checked,
 // and is ready again with the new one.
-func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
+func TestReadinessReportsRejectedDatabasePassword(t *testing.T) {
 	t.Parallel()
 	cluster := ledgertest.NewBroker(t, nil)
 	db := pgtest.New(t)
@@ -107,7 +107,7 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 
 // While a platform has switched off our app, every process names it. An account that is not read any
 // more proves nothing.
-func TestASwitchedOffAppIsNamed(t *testing.T) {
+func TestReadinessNamesDisabledPlatformApp(t *testing.T) {
 	t.Parallel()
 	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
 	s, err := app.Open(t.Context(), app.Config{
@@ -136,7 +136,7 @@ func TestASwitchedOffAppIsNamed(t *testing.T) {
 }
 
 // A version of a platform's API that ends soon is named, with what to do, if the platform is read.
-func TestAVersionThatEndsSoonIsNamed(t *testing.T) {
+func TestReadinessNamesExpiringAPIVersion(t *testing.T) {
 	t.Parallel()
 	months := func(ago int) string { return time.Now().UTC().AddDate(0, -ago, 0).Format("200601") }
 	for version, soon := range map[string]bool{months(14): true, months(11): true, months(2): false} {

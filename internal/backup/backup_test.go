@@ -24,7 +24,7 @@ import (
 var errCut = errors.New("cut")
 
 // A restored log contains everything: invalid records, tombstones, and the gaps of a compaction.
-func TestARestoredLogIsTheLog(t *testing.T) {
+func TestRestoredLogEqualsOriginal(t *testing.T) {
 	t.Parallel()
 	dir, from, to := filepath.Join(t.TempDir(), "backup"), newBench(t).begin(), newBench(t)
 	from.readings(0, 40)
@@ -49,7 +49,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 }
 
 // An interrupted run leaves the last backup valid, and the next run continues.
-func TestARunIsInterrupted(t *testing.T) {
+func TestInterruptedBackupContinues(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).begin()
 	b.readings(0, 20)
@@ -93,7 +93,7 @@ func TestARunIsInterrupted(t *testing.T) {
 
 // Every file of a backup is checked: a changed byte, a truncated end or a missing file is reported,
 // and nothing is restored.
-func TestDamageIsFound(t *testing.T) {
+func TestDamagedBackupFileIsDetected(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 40, 2)
 	segments := segmentsIn(t, dir)
@@ -133,7 +133,7 @@ func TestDamageIsFound(t *testing.T) {
 
 // A missing record is found although every checksum is correct. Compacted topics may have such
 // gaps.
-func TestAGapInASegmentIsFound(t *testing.T) {
+func TestMissingBackupRecordIsDetected(t *testing.T) {
 	t.Parallel()
 	for name, gap := range map[string]struct {
 		topic string
@@ -171,7 +171,7 @@ func TestAGapInASegmentIsFound(t *testing.T) {
 
 // The manifest states when the run read the ends of the log. The end of operations is read first:
 // otherwise a checkpoint signed in between would cover changes that are not in the backup.
-func TestABackupNamesItsCut(t *testing.T) {
+func TestManifestStatesWhenLogEndsWereRead(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
 	for range 2 {
@@ -233,7 +233,7 @@ func TestBackupOfALogWithoutItsBeginning(t *testing.T) {
 }
 
 // Compacted topics are copied in full: the next run removes erased content from the backup.
-func TestErasedDataLeavesTheBackup(t *testing.T) {
+func TestNextBackupRemovesErasedData(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 0, 3)
 	require.Contains(t, contentOf(t, dir), `"product_type":"3"`)
@@ -244,7 +244,7 @@ func TestErasedDataLeavesTheBackup(t *testing.T) {
 }
 
 // A restore changes nothing if the topics contain even one record, or a restored backup.
-func TestRestoreIntoNonEmptyTopics(t *testing.T) {
+func TestRestoreRefusesNonEmptyTopics(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 30, 2)
 
@@ -261,7 +261,7 @@ func TestRestoreIntoNonEmptyTopics(t *testing.T) {
 }
 
 // A target whose topics would refuse old records is refused before anything is written.
-func TestRestoreChecksTheTopics(t *testing.T) {
+func TestRestoreRefusesTopicsThatRejectOldRecords(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 30, 2)
 	to := newBench(t).begin()
@@ -277,7 +277,7 @@ func TestRestoreChecksTheTopics(t *testing.T) {
 }
 
 // A restore notices another process that writes between its records or after them.
-func TestConcurrentWriterDuringRestore(t *testing.T) {
+func TestRestoreDetectsConcurrentWriter(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 10, 0)
 	for when, says := range map[string]string{
@@ -319,7 +319,7 @@ func TestBackupIsLocked(t *testing.T) {
 
 // A restore leaves out transaction markers, and nothing else that has a key and fits. The backup
 // keeps all, and says how many invalid records a restore leaves out.
-func TestRecordsThatARestoreCannotAppend(t *testing.T) {
+func TestRestoreOmitsTransactionMarkersAndInvalidRecords(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
 	produce := func(client *kgo.Client, topic string, key, value []byte) {
@@ -370,7 +370,7 @@ func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 
 // The manifest of another format may have another structure and checksum: the error names the
 // format.
-func TestOtherFormatIsNotDamage(t *testing.T) {
+func TestBackupOfOtherFormatIsNotReportedAsDamaged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format": "ledgerboard.backup.v2", "topics": {}}`), 0o600))

@@ -107,7 +107,7 @@ func memberOf(t *testing.T, cl *kgo.Client, group string) string {
 // A process may be killed or frozen between its request to join a group and the answer, which comes
 // late if another member goes on with its batch. Which member is forgotten, and when, is random, so
 // there are many groups.
-func TestProcessThatEndsWhileItJoinsIsExcluded(t *testing.T) {
+func TestGroupMemberKilledDuringJoinIsRemoved(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, t.TempDir())
 	ctx := testContext(t)
@@ -256,7 +256,7 @@ func TestBrokerRefusesOtherProtocols(t *testing.T) {
 	require.NoError(t, createTopic(testContext(t), kafkaClient(t, b), b, "events", nil))
 }
 
-func TestBrokerCutsTornTails(t *testing.T) {
+func TestBrokerTruncatesPartialWrites(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b := startBroker(t, dir)

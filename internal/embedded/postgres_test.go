@@ -97,7 +97,7 @@ func TestPostgresKeepsDataURLAndPassword(t *testing.T) {
 	require.Equal(t, "1000", queryText(t, connect(t, p), "select count(*)::text from kept"))
 }
 
-func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
+func TestPostgresStartErrorContainsReason(t *testing.T) {
 	t.Parallel()
 	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{Settings: map[string]string{"shared_buffers": "nonsense"}, Logger: ledgertest.Quiet})
 	require.ErrorContains(t, err, "FATAL", "in the words of the server")
@@ -199,7 +199,7 @@ func TestPostgresWaitsForTheServerOfAKilledOwner(t *testing.T) {
 	require.NotEqual(t, before, strconv.Itoa(p.PID()))
 }
 
-func TestPostgresTemporaryDiesWithAKilledOwner(t *testing.T) {
+func TestPostgresTemporaryStopsWithKilledOwner(t *testing.T) {
 	t.Parallel()
 	c := startChild(t, childOrder{Do: "postgres"})
 	said := c.readLines(t, 3)
@@ -257,7 +257,7 @@ func startOffline(order childOrder) {
 	fmt.Println(err)
 }
 
-func TestPostgresSaysWhatToDoOffline(t *testing.T) {
+func TestOfflinePostgresDownloadErrorNamesRemedy(t *testing.T) {
 	t.Parallel()
 	cache := sharedDir(t)
 	self, err := os.Executable()

@@ -37,7 +37,7 @@ func TestAppendsDoNotLinger(t *testing.T) {
 	require.NoError(t, errors.Join(b.AppendBatch(sooner, []domain.Draft{postRead(b.keyOf(t, 1), 2), postRead(b.keyOf(t, 2), 2)})...))
 }
 
-func TestAppendRefusesBeforeHandingOver(t *testing.T) {
+func TestInvalidAppendIsRefusedBeforeProducing(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	ended, cancel := context.WithCancel(context.Background())
@@ -122,7 +122,7 @@ func endsWhen(t *testing.T, delayed <-chan struct{}, reason error) context.Conte
 
 // The deadline does not wait for Publish, and leaves an unknown outcome: here the record is
 // appended later.
-func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
+func TestTimedOutAppendHasUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	delayed, release := holdProduce(t, cluster, b.wire(domain.TopicOperations))
@@ -139,7 +139,7 @@ func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 
 // A broker restarts, or another one becomes leader, after some seconds: an append waits for that
 // instead of returning an unknown outcome, and the record is appended once.
-func TestAppendSurvivesALostBroker(t *testing.T) {
+func TestAppendWaitsForBrokerFailover(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ refused, cut int }{
 		"another leads soon":       {refused: 15},
@@ -171,7 +171,7 @@ func TestAppendSurvivesALostBroker(t *testing.T) {
 }
 
 // A command never waits for readings: `dashboards` has its own producer.
-func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
+func TestDashboardCommandsDoNotWaitForReadings(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	delayed, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
@@ -189,7 +189,7 @@ func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 // A stop does not wait for brokers that do not answer: it reports an unknown outcome, and each
 // append gets its own answer. A caller that repeats the batch appends it twice, with the same ids;
 // a fold counts each once.
-func TestCloseDoesNotWaitForever(t *testing.T) {
+func TestCloseTimesOutWithUnknownOutcomes(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	cfg := newConfig(t, brokers)
@@ -249,7 +249,7 @@ func testBatches(t *testing.T, brokers []string) {
 // Some records of a batch are refused, by the log or by the producer: each has its own outcome and
 // does not affect the others. A caller that repeats the whole batch gets ErrRefused only if nothing
 // can be in the log.
-func TestAppendBatchPartlyRefused(t *testing.T) {
+func TestAppendBatchReportsOutcomePerRecord(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	b = withMorePartitions(t, b)
@@ -279,7 +279,7 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 
 // A deadline does not wait for the brokers and is no success: the records are appended later, in
 // order.
-func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
+func TestTimedOutAppendBatchHasUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	delayed, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
@@ -316,7 +316,7 @@ func (c givesUp) Done() <-chan struct{} {
 
 // While brokers do not answer, a limited number of records may wait; the next caller waits for room
 // and gives up with its ctx. Such records are not appended later.
-func TestAppendBatchPushesBack(t *testing.T) {
+func TestAppendBatchLimitsUnacknowledgedRecords(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	_, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
@@ -345,7 +345,7 @@ func answerProduce(cluster *kfake.Cluster, lost int, refusal *kerr.Error) {
 // What a broker refuses is not in the log, and the caller learns the reason at once. After an
 // attempt without an answer, the same refusal leaves the outcome open: that attempt may be in the
 // log.
-func TestARefusalIsDefiniteOnTheFirstAttempt(t *testing.T) {
+func TestRefusalIsDefiniteOnlyOnFirstAttempt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		refusal *kerr.Error
@@ -393,7 +393,7 @@ func TestARefusalIsDefiniteOnTheFirstAttempt(t *testing.T) {
 
 // A leader that could not replicate in time may have written the record, so a later refusal leaves
 // the outcome open.
-func TestARefusalAfterATimeoutLeavesTheOutcomeOpen(t *testing.T) {
+func TestRefusalAfterTimeoutHasUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	for _, first := range []*kerr.Error{kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend} {
 		cluster, b := embedded(t)
@@ -412,7 +412,7 @@ func TestARefusalAfterATimeoutLeavesTheOutcomeOpen(t *testing.T) {
 
 // An append belongs to the log that it was made for: if the topic is deleted and created again while
 // the append waits, nothing of it lands in the new topic.
-func TestAnAppendDoesNotLandInATopicThatWasCreatedAgain(t *testing.T) {
+func TestAppendIsNotWrittenToRecreatedTopic(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"an append waits", "before the first append", "before the next append"} {
 		cluster, b := embedded(t)

@@ -211,7 +211,7 @@ func TestChainVector(t *testing.T) {
 }
 
 // Only lower-case hex digits are accepted.
-func TestHashesAreLowerCaseDigits(t *testing.T) {
+func TestHashMustBeLowerCaseHex(t *testing.T) {
 	t.Parallel()
 	good := hex.EncodeToString(bytes.Repeat([]byte{0x5a, 0xf0}, 16))
 	for c := range 256 {
@@ -240,7 +240,7 @@ func fold(records []eventlog.Record) (head domain.StreamHead, verdicts []eventlo
 
 // Any permutation with duplicates and lost races leads to a head of the honest order or to no head.
 // If the honest order is only interleaved with repeats, it leads to the last head, without Broken.
-func TestAnyOrderLeadsToAnHonestHead(t *testing.T) {
+func TestShuffledRecordsNeverYieldInvalidHead(t *testing.T) {
 	t.Parallel()
 	records, heads := honest(t, 8)
 	codec := testCodec(t)
@@ -293,7 +293,7 @@ func prevOf(head domain.StreamHead, r eventlog.Record) [32]byte {
 
 // A changed byte outside of the trace context makes the record not effective or changes its hash;
 // in the latter case its honest successor is broken.
-func TestTamperingShows(t *testing.T) {
+func TestChangedByteBreaksChainOrRecord(t *testing.T) {
 	t.Parallel()
 	records, heads := honest(t, 3)
 	rapid.Check(t, func(t *rapid.T) {

@@ -59,7 +59,7 @@ func samples(t testing.TB) map[string]domain.Draft {
 	}
 }
 
-func TestFrozenRecords(t *testing.T) {
+func TestFrozenRecordsStillDecode(t *testing.T) {
 	t.Parallel()
 	codec := testCodec(t)
 	topics := map[string]bool{}
@@ -132,7 +132,7 @@ func requireCloudEvent(t testing.TB, r eventlog.Record) {
 	require.NoError(t, e.Validate())
 }
 
-func TestEncodeRefuses(t *testing.T) {
+func TestEncodeRefusesInvalidDrafts(t *testing.T) {
 	t.Parallel()
 	codec := testCodec(t)
 	s := stream{codec: codec, key: agency}
@@ -177,7 +177,7 @@ type unheardOf struct{}
 
 func (unheardOf) EventType() string { return "unheard.of.v1" }
 
-func TestDecodeClasses(t *testing.T) {
+func TestDecodeErrorsAreClassified(t *testing.T) {
 	t.Parallel()
 	codec := testCodec(t)
 	encode := func(d domain.Draft) eventlog.Record {
@@ -225,9 +225,9 @@ func TestDecodeClasses(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no input panics. A record that decodes encodes to one that decodes to the same event.
+// FuzzDecodeRecord: no input panics. A record that decodes encodes to one that decodes to the same event.
 // On a chained topic every record that [eventlog.Judge] accepts has an envelope that decodes.
-func FuzzDecode(f *testing.F) {
+func FuzzDecodeRecord(f *testing.F) {
 	codec := testCodec(f)
 	for _, draft := range samples(f) {
 		r, err := codec.Encode(draft)

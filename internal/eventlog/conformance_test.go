@@ -13,9 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// TestConformance verifies the same behavior on every broker: always on the embedded one, and on
+// TestLogConformanceOnEveryBroker verifies the same behavior on every broker: always on the embedded one, and on
 // the brokers of LEDGERBOARD_TEST_KAFKA_BROKERS if it is set.
-func TestConformance(t *testing.T) {
+func TestLogConformanceOnEveryBroker(t *testing.T) {
 	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()

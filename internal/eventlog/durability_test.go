@@ -17,7 +17,7 @@ import (
 // Settings that decide whether records are lost, duplicated or reordered when brokers fail: both
 // clients wait for all in-sync replicas, are idempotent, and limit concurrent requests so that
 // order is kept. Checked in the settings and on the wire.
-func TestProducersLoseNothing(t *testing.T) {
+func TestProducerSettingsAreDurableAndOrdered(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	for _, client := range b.Producers() {
@@ -58,7 +58,7 @@ func TestProducersLoseNothing(t *testing.T) {
 
 // A topic that was deleted and created again under a follower answers with records of another log:
 // the id in the answer shows it.
-func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
+func TestRecordsOfRecreatedTopicAreNotFolded(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	record := b.forge(t, postRead(1, 1))
@@ -77,7 +77,7 @@ func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
 }
 
 // A topic takes records while the leader of each of its partitions answers.
-func TestTakesRecordsAsksEachLeader(t *testing.T) {
+func TestTakesRecordsChecksEveryPartitionLeader(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t, kfake.NumBrokers(3))
 	require.NoError(t, b.TakesRecords(testContext(t), domain.TopicDashboards))

@@ -21,7 +21,7 @@ import (
 // Tests that need an embedded broker.
 
 // After compaction a scan still ends exactly, and Follow accepts the missing offsets.
-func TestCompactedTopicHasHoles(t *testing.T) {
+func TestScanAndFollowAcceptCompactionGaps(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	for n := range 40 {
@@ -68,7 +68,7 @@ func answerFetches(cluster *kfake.Cluster, limit int, answer func(*kmsg.FetchRes
 
 // A moved leader, or brokers that answer with errors for a while, only cost time. The same holds
 // for a quota: above it brokers answer without any partition and tell the client to wait.
-func TestScanSurvivesMovedLeaders(t *testing.T) {
+func TestScanContinuesAfterLeaderChangeAndThrottling(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*kmsg.FetchResponse) error{
 		"an error": func(*kmsg.FetchResponse) error { return errors.New("the connection broke") },
@@ -117,7 +117,7 @@ func TestThrottlingBrokerDoesNotTimeOutScan(t *testing.T) {
 
 // An error of the handler ends a scan, and so does a permanent refusal to fetch: it is not an
 // endless loop.
-func TestScanGivesUp(t *testing.T) {
+func TestScanEndsOnHandlerErrorOrFetchRefusal(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	b.append(t, readings(1, 0, 60)...)
@@ -137,7 +137,7 @@ func TestScanGivesUp(t *testing.T) {
 
 // A subscription that begins while a leader is lost covers all partitions once there is another
 // leader, and receives each record once: earlier attempts leave nothing behind.
-func TestSubscribeWhileALeaderIsLost(t *testing.T) {
+func TestSubscriptionDuringLeaderElectionIsComplete(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	var requests atomic.Int32

@@ -264,7 +264,7 @@ func testAheadGoes(t *testing.T, brokers []string) {
 
 // Dropping affects the partitions of one topic: the client reports its own errors as partition 0 of
 // no topic.
-func TestDropKeepsErrorsWithoutATopic(t *testing.T) {
+func TestDropPartitionKeepsClientErrors(t *testing.T) {
 	t.Parallel()
 	group := &kgo.ErrGroupSession{Err: errors.New("the broker is unreachable")}
 	records := []*kgo.Record{{}}
@@ -291,7 +291,7 @@ func testGroupGoes(t *testing.T, brokers []string) {
 
 // An invalid configuration is refused. An error of Positions ends the follower, not the process;
 // the next follower asks again.
-func TestFollowRetriesPositions(t *testing.T) {
+func TestFollowerSurvivesPositionErrors(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
@@ -463,7 +463,7 @@ func hanging(ctx context.Context, _ []int32) (map[int32]eventlog.Checkpoint, err
 // While positions are queried, the follower cannot poll, pause or stop: a query that hangs ends the
 // session at its limit. A rebalance cancels it at once, and the follower continues with the
 // partitions that it gets then.
-func TestHangingLookUpEnds(t *testing.T) {
+func TestPositionQueryTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := eventlog.FollowConfig{Topic: domain.TopicMetrics, Positions: hanging}

@@ -206,7 +206,7 @@ func TestConfigReportsEveryFault(t *testing.T) {
 }
 
 // Apache Kafka's own vectors (UtilsTest.testMurmur2), masked and taken modulo 1000.
-func TestPartitionOfIsKafkas(t *testing.T) {
+func TestPartitionOfMatchesKafka(t *testing.T) {
 	t.Parallel()
 	for key, murmur := range map[string]int32{"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536} {
 		require.Equal(t, (murmur&0x7fffffff)%1000, eventlog.PartitionOf([]byte(key), 1000), key)

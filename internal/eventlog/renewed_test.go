@@ -240,7 +240,7 @@ func TestAReplacedPasswordIsUsedForNewConnections(t *testing.T) {
 
 // While brokers are unreachable, clients repeat the same warnings several times a second: each is
 // logged twice a minute.
-func TestRepeatedWarningsOfClientsAreNotLogged(t *testing.T) {
+func TestRepeatedClientWarningsAreRateLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer

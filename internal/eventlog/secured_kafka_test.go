@@ -29,7 +29,7 @@ const librariesVariable = "LEDGERBOARD_TEST_KAFKA_LIBS"
 
 // The same on Apache Kafka: SASL_SSL with every mechanism, one listener per certificate. Its refusals
 // are definite, and credentials are replaced while the log is open.
-func TestSecuredBrokersOnApacheKafka(t *testing.T) {
+func TestTLSAndSASLOnApacheKafka(t *testing.T) {
 	libraries := os.Getenv(librariesVariable)
 	if libraries == "" {
 		t.Skipf("%s is not set: .ci/kafka sets it", librariesVariable)

@@ -32,7 +32,7 @@ type secured struct {
 
 // TLS and SASL of the one configuration work for both clients, and an error names the setting to
 // check.
-func TestSecuredBrokers(t *testing.T) {
+func TestTLSAndSASLWithEmbeddedBrokers(t *testing.T) {
 	t.Parallel()
 	for _, mechanism := range []string{eventlog.SASLPlain, eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
 		t.Run(mechanism, func(t *testing.T) {

@@ -171,7 +171,7 @@ func TestCheckJoinsAllFindings(t *testing.T) {
 	}
 }
 
-func TestRunChecks(t *testing.T) {
+func TestRunChecksReportsLaterTopicChanges(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	ctx, cancel := context.WithCancel(testContext(t))
@@ -245,7 +245,7 @@ func testInvalid(t *testing.T, brokers []string) {
 // Brokers start one after the other. A first start that finds only some of the configured brokers
 // waits for the others: otherwise its topics would have fewer replicas forever and be lost with the
 // first disk.
-func TestTopicsAreCreatedOnceTheBrokersAreUp(t *testing.T) {
+func TestTopicCreationWaitsForAllBrokers(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	described, created := make(chan struct{}, 1000), make(chan struct{}, 1000)
@@ -294,7 +294,7 @@ func TestTopicsAreCreatedOnceTheBrokersAreUp(t *testing.T) {
 
 // Topics are created once the configured brokers are up; after a while on those that are up;
 // without any broker it is an error.
-func TestBrokersAreCounted(t *testing.T) {
+func TestTopicCreationWaitsForBrokersForLimitedTime(t *testing.T) {
 	t.Parallel()
 	away := errors.New("away")
 	for name, c := range map[string]struct {
@@ -332,7 +332,7 @@ func TestBrokersAreCounted(t *testing.T) {
 
 // An unsafe topic is reported at once, whatever brokers answered about another one. Temporary
 // errors are retried, and logged once.
-func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
+func TestUnsafeTopicIsReportedImmediately(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
@@ -356,7 +356,7 @@ func TestUnsafeTopicsAreNotWaitedFor(t *testing.T) {
 }
 
 // With Existing, Open creates nothing: a missing log is an error and stays missing.
-func TestOpenExisting(t *testing.T) {
+func TestOpenExistingCreatesNoTopics(t *testing.T) {
 	t.Parallel()
 	_, brokers := newCluster(t)
 	ctx := testContext(t)
@@ -380,7 +380,7 @@ func TestOpenExisting(t *testing.T) {
 
 // The brokers belong to several teams: a topic that another application created under one of our
 // names is neither used nor touched, and nothing is created next to it.
-func TestNothingIsCreatedNextToAnotherApplicationsTopic(t *testing.T) {
+func TestForeignTopicPreventsTopicCreation(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	require.NoError(t, cluster.CreateTopic(domain.TopicMetrics, 3, nil))
@@ -410,7 +410,7 @@ func TestNothingIsCreatedNextToAnotherApplicationsTopic(t *testing.T) {
 
 // A cluster's policy refuses one of the topics: none is created, and the error has the policy's own
 // words. The message about a created topic has the settings that were sent.
-func TestARefusedTopicIsReportedWithTheBrokersReason(t *testing.T) {
+func TestTopicPolicyErrorIsReported(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	var logged bytes.Buffer
@@ -448,7 +448,7 @@ func TestARefusedTopicIsReportedWithTheBrokersReason(t *testing.T) {
 }
 
 // The refusal of a user who lacks a right names the right, and nothing is created before that.
-func TestAMissingRightIsNamed(t *testing.T) {
+func TestMissingKafkaPermissionIsNamed(t *testing.T) {
 	t.Parallel()
 	all := map[kmsg.ACLOperation]string{
 		kmsg.ACLOperationCreate: "Create", kmsg.ACLOperationDescribeConfigs: "DescribeConfigs", kmsg.ACLOperationRead: "Read", kmsg.ACLOperationWrite: "Write",
@@ -492,7 +492,7 @@ func TestAMissingRightIsNamed(t *testing.T) {
 }
 
 // A follower whose user may not join the group says so, instead of waiting forever.
-func TestAGroupWithoutTheRightIsRefused(t *testing.T) {
+func TestMissingGroupPermissionIsReported(t *testing.T) {
 	t.Parallel()
 	topics := kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationAll, Allow: true}
 	_, brokers := newCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User(eventlog.SASLPlain, securedUser, securedPassword, topics))

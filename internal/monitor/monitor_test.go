@@ -132,7 +132,7 @@ func TestTablesOfAnotherLogAreNotRead(t *testing.T) {
 
 // A change waits for ten seconds until tables show it. If none appears for longer, the next one is
 // refused; the lag of other commands, such as readings, is only reported.
-func TestChangesNeedProgress(t *testing.T) {
+func TestChangesAreRefusedWithoutFoldProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 6, 6)
@@ -170,7 +170,7 @@ func TestFaultsAffectOnlyTheirProjection(t *testing.T) {
 
 // While the brokers are down the lag is unknown, so commands are refused; the tables can still be
 // read.
-func TestBrokersAwayStopCommandsOnly(t *testing.T) {
+func TestBrokerOutageStopsOnlyCommands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
@@ -214,7 +214,7 @@ func TestDroppedTablesAreNamed(t *testing.T) {
 
 // If tables of one read model are dropped, readers and writers get an error that names the tables
 // and the remedy; other read models work. During the rebuild the error also contains the progress.
-func TestDroppedTablesOfOneReadModel(t *testing.T) {
+func TestDroppedTablesAffectOnlyTheirReadModel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
@@ -249,7 +249,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 // A restored database sets checkpoints back by few events, which no lag limit would refuse. Reads
 // continue; commands wait until the tables are back at their old state or contain everything in the
 // log.
-func TestSetBackTablesTakeNoCommands(t *testing.T) {
+func TestCommandsWaitAfterDatabaseRestore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
@@ -271,7 +271,7 @@ func TestSetBackTablesTakeNoCommands(t *testing.T) {
 
 // A generation that is read but not folded never advances, however small the lag. A process that
 // takes over gets a moment to report.
-func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
+func TestCommandsAreRefusedIfTablesAreNotFolded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
@@ -300,7 +300,7 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 }
 
 // Events that waited while a projection was paused are not reported as stuck right after it is resumed.
-func TestAResumedProjectionGetsAMoment(t *testing.T) {
+func TestResumedProjectionIsNotImmediatelyStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("contents", 5, 5)
@@ -375,7 +375,7 @@ func TestBuildingReportsProgress(t *testing.T) {
 
 // The metrics of the daily check and of builds exist before the first one, because alerts need a
 // series from the start.
-func TestAlertsHaveASeriesFromTheStart(t *testing.T) {
+func TestAlertMetricsExistFromStart(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 100, 100)
 	series := func() map[string]float64 {

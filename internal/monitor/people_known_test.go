@@ -16,7 +16,7 @@ import (
 
 // If records of the directory wait for more than a minute, it is unknown who has left, even while
 // the fold advances.
-func TestPeopleAreUnknownWhileRecordsWait(t *testing.T) {
+func TestEndedAccessIsUnknownWhileDirectoryLags(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		// at sets the state of the directory at a second.
@@ -63,7 +63,7 @@ func TestPeopleAreUnknownWhileRecordsWait(t *testing.T) {
 }
 
 // While the brokers are down no one can be withdrawn, and the known state stays valid.
-func TestPeopleAreKnownWhileBrokersAreDown(t *testing.T) {
+func TestEndedAccessStaysKnownDuringBrokerOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("directory", 10, 10)

@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // A server that vanishes silently is detected within half a minute, also while a response is
 // awaited.
-func TestConnectionsEndWithTheirServer(t *testing.T) {
+func TestVanishedDatabaseServerIsDetected(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	conn, err := db.Pool.Acquire(t.Context())
@@ -38,7 +38,7 @@ func TestConnectionsEndWithTheirServer(t *testing.T) {
 
 // A machine that vanishes during a transaction loses its locks within half a minute, also during a
 // COPY, which no statement timeout ends.
-func TestTheServerNoticesVanishedClients(t *testing.T) {
+func TestServerDropsVanishedClients(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for setting, want := range map[string]string{

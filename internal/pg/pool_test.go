@@ -41,7 +41,7 @@ func TestModesWithoutTypesAreRefused(t *testing.T) {
 }
 
 // A password that is changed while the process runs is read from its file for the next connection.
-func TestPasswordsAreReadForEachConnection(t *testing.T) {
+func TestDatabasePasswordFileIsReadForEachConnection(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	u, err := url.Parse(db.WriterURL(t, "kept"))
@@ -136,7 +136,7 @@ func TestSnapshotIsConsistent(t *testing.T) {
 }
 
 // If a retry is not enough, the sender of a request learns what is.
-func TestErrorsHaveARemedy(t *testing.T) {
+func TestDatabaseErrorsSayHowToProceed(t *testing.T) {
 	t.Parallel()
 	conn, err := pgx.Connect(t.Context(), pgtest.New(t).Superuser())
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 )
 
 // PgBouncer in session mode with its default settings works like the server itself.
-func TestPoolersInSessionMode(t *testing.T) {
+func TestSessionModePoolersAreSupported(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	url := db.Pooler(t, "session", 20)
@@ -36,7 +36,7 @@ func TestPoolersInSessionMode(t *testing.T) {
 
 // Poolers that change the session with each transaction lose session state. This is reported at the
 // start, and no other client of the pooler gets a session that the check has changed.
-func TestOtherModesOfPoolersAreRefused(t *testing.T) {
+func TestTransactionModePoolersAreRefused(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	require.NoError(t, pg.CheckDirect(t.Context(), db.URL), "the server itself")
@@ -64,7 +64,7 @@ func TestPoolersWithOneSessionAreReported(t *testing.T) {
 }
 
 // A database in another encoding than UTF-8 is refused with the command that creates a right one.
-func TestOtherEncodingsAreRefused(t *testing.T) {
+func TestDatabaseEncodingMustBeUTF8(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	admin, err := pgx.Connect(t.Context(), db.Superuser())

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
+func TestProgressNotificationWakesOnlyItsWaiters(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	progress := pg.NewProgress()
@@ -41,7 +41,7 @@ func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
 	ledgertest.Receive(t, other, "a move without keys may affect any key")
 }
 
-func TestOversizePayloadIsOnlyTheName(t *testing.T) {
+func TestOversizeProgressPayloadContainsOnlyName(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "dashboards", pg.ProgressPayload("dashboards", nil))
 	require.Equal(t, "dashboards a b", pg.ProgressPayload("dashboards", []string{"a", "b"}))

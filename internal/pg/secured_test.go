@@ -69,7 +69,7 @@ func (s *securedServer) at(host, password, parameters string, args ...any) strin
 
 // The connection to a server with a valid certificate uses TLS, and errors name the part of the URL
 // to check.
-func TestSecuredServer(t *testing.T) {
+func TestDatabaseTLSAndItsErrors(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "ledgerboard-secured-") // the server's user cannot open t.TempDir
 	require.NoError(t, err)

@@ -143,14 +143,14 @@ func TestOnlyPlatformHostsAreRequested(t *testing.T) {
 
 // A name that resolves to our own network is not connected to: the dialed address is checked, not
 // the URL.
-func TestLoopbackIsNotDialed(t *testing.T) {
+func TestPictureHostResolvingToLoopbackIsRefused(t *testing.T) {
 	t.Parallel()
 	_, err := pictures.New(pictures.Config{Hosts: []string{"localhost"}}).Take(t.Context(), "https://localhost/1.jpg?oh=signed")
 	require.ErrorIs(t, err, pictures.ErrAddress)
 	require.NotContains(t, err.Error(), "signed")
 }
 
-func TestOnlyPublicAddressesAreDialed(t *testing.T) {
+func TestPictureDownloadDialsOnlyPublicAddresses(t *testing.T) {
 	t.Parallel()
 	for _, refused := range []string{
 		"127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
@@ -166,7 +166,7 @@ func TestOnlyPublicAddressesAreDialed(t *testing.T) {
 }
 
 // An answer that is not a picture of a reasonable size is refused, permanently or until a retry.
-func TestInvalidPictures(t *testing.T) {
+func TestInvalidPicturesAreRefused(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
 	status := func(code int) http.HandlerFunc {
@@ -246,7 +246,7 @@ func bomb(width, height uint32) []byte {
 }
 
 // Decoding ends at its deadline: the cost of a picture does not depend on its bytes.
-func TestDecodingDeadline(t *testing.T) {
+func TestPictureDecodingTimesOut(t *testing.T) {
 	t.Parallel()
 	over, end := context.WithCancel(t.Context())
 	end()
@@ -254,7 +254,7 @@ func TestDecodingDeadline(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func FuzzRedraw(f *testing.F) {
+func FuzzReencodePicture(f *testing.F) {
 	var asJPEG bytes.Buffer
 	require.NoError(f, jpeg.Encode(&asJPEG, drawn(20, 20), nil))
 	f.Add(asJPEG.Bytes())

@@ -109,7 +109,7 @@ func TestFacebookPostsAllSections(t *testing.T) {
 
 // A list that the page does not have, or that the token may not read, does not affect the others. A
 // refused cursor in the middle of a list does not mean that the list is missing.
-func TestFacebookMissingVideoLists(t *testing.T) {
+func TestFacebookMissingVideoListDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	client := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/posts") {
@@ -125,7 +125,7 @@ func TestFacebookMissingVideoLists(t *testing.T) {
 	requireKind(t, domain.StatusInvalid, client.postsErr(tgt, "videos:50:QVFJ"))
 }
 
-func TestFacebookVideoWithoutPost(t *testing.T) {
+func TestFacebookVideoIsReadWithoutPost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	created := testNow.Add(-50 * time.Hour)
@@ -151,7 +151,7 @@ func TestFacebookVideoWithoutPost(t *testing.T) {
 
 // One retired name rejects the whole batch. The other metrics are kept, and the refusal is
 // remembered.
-func TestFacebookRetiredMetric(t *testing.T) {
+func TestFacebookRetiredMetricKeepsOtherMetrics(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{RetiredMetrics: []string{"page_post_engagements"}})
@@ -187,7 +187,7 @@ func TestFacebookListLimitIsRemembered(t *testing.T) {
 
 // Without pages_read_user_content the summaries fail with #10. Shares and insights still work, and
 // reactions replace likes.
-func TestFacebookNoUserContent(t *testing.T) {
+func TestFacebookWithoutUserContentPermission(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, refused("pages_read_user_content"))
@@ -247,7 +247,7 @@ func batchURLs(r *http.Request) (addresses []*url.URL) {
 }
 
 // The request: one POST, the token in the form, each post with the version and its own fields.
-func TestFacebookBatchRequest(t *testing.T) {
+func TestFacebookBatchRequestFormat(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
@@ -324,7 +324,7 @@ func TestFacebookBatchFitsQuota(t *testing.T) {
 }
 
 // Usage headers and throttling errors are inside a batch's answer; the gate must receive them.
-func TestFacebookQuotaInsideBatch(t *testing.T) {
+func TestFacebookUsageInsideBatchReachesGate(t *testing.T) {
 	t.Parallel()
 	const usage = `{"name":"X-Business-Use-Case-Usage","value":"{\"100\":[{\"type\":\"pages\",\"call_count\":%d,\"total_cputime\":1,\"total_time\":1,\"estimated_time_to_regain_access\":%d}]}"}`
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -346,7 +346,7 @@ func TestFacebookQuotaInsideBatch(t *testing.T) {
 
 // If the platform does not accept batches, posts are read one by one, and the refusal is
 // remembered.
-func TestFacebookBatchesRefused(t *testing.T) {
+func TestFacebookReadsPostsSinglyIfBatchIsRefused(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -370,7 +370,7 @@ func TestFacebookBatchesRefused(t *testing.T) {
 
 // An outage inside a batch with status 200 is a failure of the connection, as for a single read,
 // and the breaker counts it.
-func TestFacebookOutageInsideBatch(t *testing.T) {
+func TestFacebookOutageInsideBatchFailsConnection(t *testing.T) {
 	t.Parallel()
 	const down = `{"code":500,"headers":[],"body":"{\"error\":{\"code\":2,\"message\":\"Service temporarily unavailable\"}}"}`
 	const gone = `{"code":400,"headers":[],"body":"{\"error\":{\"code\":100,\"error_subcode\":33,\"message\":\"gone\"}}"}`
@@ -416,7 +416,7 @@ func TestFacebookOutageInsideBatch(t *testing.T) {
 // The metrics count as refused only if the platform refuses them. A null or a temporary failure
 // while they are requested one by one is a temporary failure of the posts; throttling or an invalid
 // token affects the connection.
-func TestFacebookFailureWhileProbingMetrics(t *testing.T) {
+func TestFacebookFailureWhileProbingIsNotMetricRefusal(t *testing.T) {
 	t.Parallel()
 	const (
 		unknown = `{"code":400,"body":"{\"error\":{\"code\":100,\"message\":\"(#100) The value must be a valid insights metric\"}}"}`
@@ -518,7 +518,7 @@ func fifty() (posts []platforms.Post) {
 }
 
 // A post that refuses insights affects only itself: neither the posts of its batch nor later ones.
-func TestFacebookPostForbidsInsights(t *testing.T) {
+func TestFacebookPostWithoutInsightsDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("100_17")
 	client := canned(t, handler).client(t, domain.Facebook)
@@ -542,7 +542,7 @@ func TestFacebookPostForbidsInsights(t *testing.T) {
 
 // If all of several posts are refused a part, the token lacks it: it is not requested with the
 // token for an hour.
-func TestFacebookPartRefusedForTwoPosts(t *testing.T) {
+func TestFacebookPartRefusedForTwoPostsIsSkippedForHour(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("100_1", "100_2", "100_3")
 	client := canned(t, handler).client(t, domain.Facebook)

@@ -63,7 +63,7 @@ func somePosts(b *bundle, s subject, tgt platforms.Target) []platforms.Post {
 	return b.posts(s.platform, tgt.ExternalID, 12, simulator.KindStory)
 }
 
-func TestFaultForeignAnswer(t *testing.T) {
+func TestMalformedResponsesAreTemporaryErrors(t *testing.T) {
 	t.Parallel()
 	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		traps := []simulator.Traps{{Truncate: true}}
@@ -80,7 +80,7 @@ func TestFaultForeignAnswer(t *testing.T) {
 	})
 }
 
-func TestFaultSlow(t *testing.T) {
+func TestSlowResponsesTimeOut(t *testing.T) {
 	t.Parallel()
 	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{Delay: time.Hour})
@@ -95,7 +95,7 @@ func TestFaultSlow(t *testing.T) {
 }
 
 // Absent values stay absent: nothing becomes 0.
-func TestFaultNoCounts(t *testing.T) {
+func TestMissingCountsAreNotZero(t *testing.T) {
 	t.Parallel()
 	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{NoCounts: true})
@@ -113,7 +113,7 @@ func TestFaultNoCounts(t *testing.T) {
 }
 
 // A body over the limit is not read completely.
-func TestBodyLimit(t *testing.T) {
+func TestOversizedResponseBodyIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, p := range domain.Platforms() {
 		endlessList := always(http.StatusOK, `{"id":"`+strings.Repeat("x", 10<<20))
@@ -136,7 +136,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	require.Equal(t, []string{"/facebook/v26.0/1", "/facebook/v26.0/1/insights"}, paths)
 }
 
-func TestConnectionRefused(t *testing.T) {
+func TestConnectionErrorContainsNoURL(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(http.ResponseWriter, *http.Request) {}, func(c *platforms.Config) {
 		c.Facebook.BaseURL = "http://127.0.0.1:1"

@@ -14,7 +14,7 @@ import (
 )
 
 // Meta's throttling, §6.3: every code, with the minutes in the header, with HTTP 400 and 200.
-func TestMetaThrottling(t *testing.T) {
+func TestMetaThrottlingCodes(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{4, 17, 32, 613, 80001, 80002} {
 		for _, status := range []int{400, 200} {
@@ -39,7 +39,7 @@ func TestMetaThrottling(t *testing.T) {
 
 // The simulator's own limit: a reading that is interrupted keeps what it has, and makes no call
 // after the refusal.
-func TestMetaQuotaExhaustedMidway(t *testing.T) {
+func TestMetaReadingKeepsPartsReadBeforeThrottling(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]string{"facebook": "80001", "instagram": "80002"} {
 		s := subjects()[name]
@@ -59,7 +59,7 @@ func TestMetaQuotaExhaustedMidway(t *testing.T) {
 	}
 }
 
-func TestFacebookInvalidTokensAndIDs(t *testing.T) {
+func TestFacebookErrorsOfInvalidTokensAndIDs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{TokenError: 460})
@@ -87,7 +87,7 @@ func TestFacebookInvalidTokensAndIDs(t *testing.T) {
 
 // Every client that reads ranges refuses an empty range before it makes a call. A range that begins
 // now, exactly at the platform's midnight, is that day.
-func TestInvalidRanges(t *testing.T) {
+func TestEmptyRangeMakesNoCall(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.LinkedIn} {
@@ -111,7 +111,7 @@ func TestInvalidRanges(t *testing.T) {
 
 // graph.instagram.com uses its own names for usage: read as 0%, nothing would be held back before
 // the throttling. Invalid header values are ignored.
-func TestUsageHeaders(t *testing.T) {
+func TestMetaUsageHeaderParsing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		platform      domain.Platform
@@ -134,7 +134,7 @@ func TestUsageHeaders(t *testing.T) {
 // Every call to Meta's hosts proves the app: the hex HMAC-SHA-256 of the token with the app's
 // secret. The simulator refuses calls without a proof, like an app with "Require App Secret".
 // Without a secret no proof is sent.
-func TestMetaAppSecretProof(t *testing.T) {
+func TestEveryMetaCallHasAppSecretProof(t *testing.T) {
 	t.Parallel()
 	// echo -n Tok3n | openssl dgst -sha256 -hmac Secret0fTheApplication42
 	const proof = "ff0081ce7f498a8b40d45c4333ff998d3e08644808efe9fd8e26adbb79015e9c"

@@ -105,7 +105,7 @@ func refusingShares(words string, requested *[]string) http.HandlerFunc {
 
 // Meta refuses single metrics with several messages, and adds new ones. Whatever the message, code
 // 100 affects that metric only. It is remembered per kind of media after a second refusal.
-func TestInstagramUnknownRefusalMessage(t *testing.T) {
+func TestInstagramRefusedMetricIsFoundByCode(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{
 		"The Media Insights API does not support the shares metric for this media product type.",
@@ -136,7 +136,7 @@ func TestInstagramUnknownRefusalMessage(t *testing.T) {
 }
 
 // A request that is invalid as a whole is not a metric's fault: no refusal is remembered.
-func TestInstagramInvalidRequest(t *testing.T) {
+func TestInstagramInvalidRequestIsNotMetricRefusal(t *testing.T) {
 	t.Parallel()
 	wrong := true
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {

@@ -69,7 +69,7 @@ func TestLinkedInRanges(t *testing.T) {
 }
 
 // A refused metric affects only itself. A token without the product costs two calls an hour.
-func TestLinkedInAnalyticsRefused(t *testing.T) {
+func TestLinkedInRefusedMetricDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	me := addProfile(b, simulator.Traps{RetiredMetrics: []string{"RESHARE"}})
@@ -94,7 +94,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 }
 
 // Paging by start and count: without a `next` link, a page that is empty twice is the last one.
-func TestLinkedInPosts(t *testing.T) {
+func TestLinkedInPostsPaging(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := b.sim.AddCompanyPage(simulator.Account{ID: "5501", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 6 * time.Hour})
@@ -157,7 +157,7 @@ func TestLinkedInErrors(t *testing.T) {
 
 // LinkedIn's clock is behind ours: a refusal after our midnight belongs to LinkedIn's previous day.
 // The client does not wait for another midnight.
-func TestLinkedInClockBehindOurs(t *testing.T) {
+func TestLinkedInDayQuotaWithSlowClock(t *testing.T) {
 	t.Parallel()
 	var b *bundle
 	ahead := time.Duration(0)
@@ -199,7 +199,7 @@ func TestLinkedInRefresh(t *testing.T) {
 }
 
 // Rest.li's structure must be sent unencoded; only the URNs inside are encoded.
-func TestLinkedInEncoding(t *testing.T) {
+func TestLinkedInQueryEncoding(t *testing.T) {
 	t.Parallel()
 	var urls, versions []string
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
@@ -227,7 +227,7 @@ func TestLinkedInEncoding(t *testing.T) {
 }
 
 // Drafts and ads are not posts.
-func TestGoldenLinkedInPosts(t *testing.T) {
+func TestLinkedInDraftsAndAdsAreNotPosts(t *testing.T) {
 	t.Parallel()
 	b, _ := wired(t, map[string][]string{"GET /linkedin/rest/posts": {"linkedin_posts"}})
 	page := b.client(t, domain.LinkedIn).posts(companyPage("9"), "")
@@ -239,7 +239,7 @@ func TestGoldenLinkedInPosts(t *testing.T) {
 }
 
 // LinkedIn's commentaries are in its "little text" format. People see what LinkedIn shows.
-func TestLinkedInCaptions(t *testing.T) {
+func TestLinkedInCommentaryIsUnescaped(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
 		{
@@ -263,7 +263,7 @@ func TestLinkedInCaptions(t *testing.T) {
 }
 
 // Saves of a profile's post take one call. The sample dates from 2026-11-21.
-func TestGoldenLinkedInSaves(t *testing.T) {
+func TestLinkedInSavesTakeOneCall(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/linkedin_member_saves.json")
 	require.NoError(t, err)
@@ -301,7 +301,7 @@ func namesOf(snap platforms.AccountSnapshot) map[string]string {
 
 // If names are refused, the figures remain under their URNs. Each page asks once, whatever the
 // answers to other pages were, and a day later names are requested again.
-func TestLinkedInPlacesRefused(t *testing.T) {
+func TestLinkedInPlacesKeepURNsIfNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	client := b.client(t, domain.LinkedIn)
@@ -348,7 +348,7 @@ func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
 }
 
 // Whatever happens to the call for names, the reading is complete, and there is no second call.
-func TestLinkedInReadingWithoutPlaceNames(t *testing.T) {
+func TestLinkedInReadingIsCompleteWithoutPlaceNames(t *testing.T) {
 	t.Parallel()
 	for what, fail := range map[string]http.HandlerFunc{
 		"a proxy's page":   always(http.StatusBadGateway, "<html>"),
@@ -370,7 +370,7 @@ func TestLinkedInReadingWithoutPlaceNames(t *testing.T) {
 
 // A call has room for a hundred places, starting with the most followers; a later reading requests
 // the rest. A place without a name is requested again after a day.
-func TestLinkedInManyPlaces(t *testing.T) {
+func TestLinkedInPlaceNamesAreLimitedPerCall(t *testing.T) {
 	t.Parallel()
 	cities, names := map[string]int64{"urn:li:place:7": 1000}, map[string]string{}
 	for n := range 150 {
@@ -405,7 +405,7 @@ func TestLinkedInManyPlaces(t *testing.T) {
 
 // One deleted post makes LinkedIn refuse a whole call, with 400, 403 or 404. The others are read,
 // and the post fails alone.
-func TestLinkedInDeletedPostsInACall(t *testing.T) {
+func TestLinkedInDeletedPostFailsAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	deleted := []simulator.Post{

@@ -15,7 +15,7 @@ import (
 
 // A page that says that more follows, and not how, or that does not contain a list, is an error and
 // not the end. The posts on it are listed.
-func TestListThatDoesNotSayHowItGoesOn(t *testing.T) {
+func TestListPageWithoutNextLinkIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		platform     domain.Platform
@@ -46,7 +46,7 @@ func TestListThatDoesNotSayHowItGoesOn(t *testing.T) {
 }
 
 // A page of me/accounts is requested once more before the list counts as incomplete.
-func TestPageOfAccountsThatIsOddOnce(t *testing.T) {
+func TestMalformedAccountsPageIsRetriedOnce(t *testing.T) {
 	t.Parallel()
 	answers := facebookSignIn()
 	const odd = `{"data":[{"id":"100","access_token":"Tok3nPage"}],"paging":{"next":"https://graph.facebook.com/"}}`
@@ -72,7 +72,7 @@ func TestPageOfAccountsThatIsOddOnce(t *testing.T) {
 
 // Granted scopes and businesses on a further page count. If a list of scopes does not say how it goes
 // on, what was granted is unknown; if there are too many businesses, which pages they have.
-func TestFurtherPagesOfScopesAndBusinesses(t *testing.T) {
+func TestScopesAndBusinessesAreReadFromAllPages(t *testing.T) {
 	t.Parallel()
 	const goesOn = `"paging":{"cursors":{"after":"a"},"next":"https://graph.facebook.com/"}`
 	const noWay = `"paging":{"next":"https://graph.facebook.com/"}`
@@ -134,7 +134,7 @@ func TestFurtherPagesOfScopesAndBusinesses(t *testing.T) {
 }
 
 // Days on a further page are missing for now, not without figures.
-func TestLinkedInDaysOnAFurtherPage(t *testing.T) {
+func TestLinkedInDaysOnSecondPageAreTemporarilyMissing(t *testing.T) {
 	t.Parallel()
 	c := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		body := `{"firstDegreeSize":7}`

@@ -13,7 +13,7 @@ import (
 
 // An answer without an account ID is a temporary failure. Only another account's ID means that the
 // token belongs to another account.
-func TestAnswerWithoutAccountID(t *testing.T) {
+func TestResponseWithoutAccountIDIsTemporaryFailure(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		platform domain.Platform
@@ -72,7 +72,7 @@ func TestLinkedInZeroOnlyInCompleteAnswer(t *testing.T) {
 }
 
 // The quota that a LinkedIn 429 belongs to, and when it ends.
-func TestLinkedInThrottlingScope(t *testing.T) {
+func TestLinkedIn429NamesQuotaAndEnd(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]struct {
 		scope domain.QuotaScope
@@ -97,7 +97,7 @@ func TestLinkedInThrottlingScope(t *testing.T) {
 
 // If Facebook answers with nothing or with another post, the post has no figures, and certainly no
 // zeros.
-func TestFacebookAnswerAboutAnotherPost(t *testing.T) {
+func TestFacebookResponseForWrongPostHasNoFigures(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{batchAnswer("null", "null", "null"), batchAnswer("{}", `{"id":"999_9","shares":{"count":5}}`, "{}"), "[null,null,null]"} {
 		got, err := canned(t, always(http.StatusOK, body)).client(t, domain.Facebook).PostMetrics(t.Context(),
@@ -110,7 +110,7 @@ func TestFacebookAnswerAboutAnotherPost(t *testing.T) {
 }
 
 // Instagram's list of known metrics may be longer than the part of an error message that is kept.
-func TestLongListOfAllowedMetrics(t *testing.T) {
+func TestInstagramLongMetricListIsParsed(t *testing.T) {
 	t.Parallel()
 	known := "impressions, reach, replies, saved, video_views, plays, total_interactions, follows, profile_visits, profile_activity, navigation, " +
 		"ig_reels_video_view_total_time, ig_reels_avg_watch_time, clips_replays_count, ig_reels_aggregated_all_plays_count, reels_skip_rate, " +
@@ -127,7 +127,7 @@ func TestLongListOfAllowedMetrics(t *testing.T) {
 
 // Meta's errors are classified by code and subcode first, then by what was asked. Words decide only
 // where Meta has no code.
-func TestMetaErrorClasses(t *testing.T) {
+func TestMetaErrorsAreClassifiedByCode(t *testing.T) {
 	t.Parallel()
 	type verdict struct {
 		class   domain.StatusCode
@@ -239,7 +239,7 @@ func TestRetryAfterMayBeATime(t *testing.T) {
 }
 
 // A post that is refused is about that post. An expired version or an exhausted quota is not.
-func TestErrorsAreAboutWhatWasAsked(t *testing.T) {
+func TestErrorsAreAttributedToPostOrCall(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		status int
@@ -264,7 +264,7 @@ func TestErrorsAreAboutWhatWasAsked(t *testing.T) {
 }
 
 // One bad entry in a good batch answer affects that post only.
-func TestErrorInsideBatch(t *testing.T) {
+func TestBatchEntryErrorAffectsOnlyItsPost(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(batchAnswer(`{"error":{"code":100,"error_subcode":33,"message":"gone Tok3n"}}`,

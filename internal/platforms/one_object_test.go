@@ -84,7 +84,7 @@ func failed(snaps []platforms.PostSnapshot) (ids []string) {
 
 // One post that the platform always fails to answer is a failed post, whatever the platform and
 // however many posts a call requests.
-func TestOnePostAlwaysFails(t *testing.T) {
+func TestPostThatAlwaysFailsDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	linkedInElements := func(list string) string {
 		var all []string
@@ -183,7 +183,7 @@ func TestOnePostAlwaysFails(t *testing.T) {
 
 // If several posts fail and none is answered, the account or the platform fails. The caller learns
 // which posts were tried.
-func TestNoPostIsAnswered(t *testing.T) {
+func TestFailureOfAllPostsFailsAccountOrPlatform(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		platform domain.Platform
@@ -206,7 +206,7 @@ func TestNoPostIsAnswered(t *testing.T) {
 }
 
 // A node without insights says nothing about other posts, and nothing about other accounts.
-func TestOneNodeWithoutInsights(t *testing.T) {
+func TestPostWithoutInsightsDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	c := canned(t, batched(func(id, fields string) (int, string) {
 		if strings.Contains(id, "/") || strings.HasSuffix(id, "_13") && strings.Contains(fields, "insights") {
@@ -229,7 +229,7 @@ func TestOneNodeWithoutInsights(t *testing.T) {
 
 // A photo that is registered under its own ID has no video insights. This costs other accounts no
 // call.
-func TestPhotoUnderItsOwnID(t *testing.T) {
+func TestFacebookPhotoRegisteredByOwnID(t *testing.T) {
 	t.Parallel()
 	b := canned(t, batched(func(id, fields string) (int, string) {
 		if strings.HasPrefix(id, "813") && (strings.Contains(id, "/") || strings.Contains(fields, "video_insights")) {
@@ -253,7 +253,7 @@ func TestPhotoUnderItsOwnID(t *testing.T) {
 }
 
 // A field that a node does not have is left out for that node alone, and is not 0.
-func TestNodeWithoutAField(t *testing.T) {
+func TestMissingFieldOfOnePostIsNotZero(t *testing.T) {
 	t.Parallel()
 	c := canned(t, batched(func(id, fields string) (int, string) {
 		if id == "1_12" && strings.Contains(fields, "shares") {
@@ -269,7 +269,7 @@ func TestNodeWithoutAField(t *testing.T) {
 
 // A retired metric is found by the code, whatever the words are. It must be refused for two posts
 // of the account before it is no longer requested.
-func TestRetiredPostMetricInOtherWords(t *testing.T) {
+func TestRetiredPostMetricIsFoundByCode(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{"The value must be a valid insights metric", "El valor debe ser una métrica válida"} {
 		b := canned(t, batched(func(id, fields string) (int, string) {
@@ -289,7 +289,7 @@ func TestRetiredPostMetricInOtherWords(t *testing.T) {
 }
 
 // One refused metric of one Instagram post is not a metric that the account's posts lack.
-func TestOneMediaLacksAMetric(t *testing.T) {
+func TestInstagramMetricRefusedForOneMediaStaysRequested(t *testing.T) {
 	t.Parallel()
 	var requested []string
 	c := canned(t, func(w http.ResponseWriter, r *http.Request) {
@@ -309,7 +309,7 @@ func TestOneMediaLacksAMetric(t *testing.T) {
 }
 
 // A part of an account that is refused does not affect the others, whichever it is.
-func TestOnePartOfAnAccountIsRefused(t *testing.T) {
+func TestRefusedAccountPartDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	profile := platforms.Target{AccessToken: "Tok3n", ExternalID: "p1", AccountType: domain.LinkedInProfile}
 	for _, tc := range []struct {
@@ -353,7 +353,7 @@ func TestOnePartOfAnAccountIsRefused(t *testing.T) {
 }
 
 // One day that always fails does not hide the other days.
-func TestOneDayAlwaysFails(t *testing.T) {
+func TestFailingDayDoesNotAffectOtherDays(t *testing.T) {
 	t.Parallel()
 	var bad string
 	c := canned(t, func(w http.ResponseWriter, r *http.Request) {
@@ -376,7 +376,7 @@ func TestOneDayAlwaysFails(t *testing.T) {
 }
 
 // Pages of LinkedIn's list come short in the middle, with and without a `next` link.
-func TestLinkedInShortPages(t *testing.T) {
+func TestLinkedInShortPagesDoNotEndListing(t *testing.T) {
 	t.Parallel()
 	for _, linked := range []bool{true, false} {
 		c := canned(t, func(w http.ResponseWriter, r *http.Request) { // four of the first hundred are withheld
@@ -398,7 +398,7 @@ func TestLinkedInShortPages(t *testing.T) {
 
 // A list that may be too large is requested in halves, whatever the code and the words are. A
 // section that still fails does not hide the next one.
-func TestListThatIsTooLarge(t *testing.T) {
+func TestTooLargeListIsRequestedInHalves(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"error":{"code":1,"message":"Please reduce the amount of data you're asking for, then retry your request"}}`,
@@ -460,7 +460,7 @@ func TestFinalDaysAreRequestedAgain(t *testing.T) {
 
 // LinkedIn may treat a new token like the previous one for five minutes. A refusal in this time is
 // temporary, and is not remembered.
-func TestNewLinkedInToken(t *testing.T) {
+func TestLinkedInRefusalOfNewTokenIsTemporary(t *testing.T) {
 	t.Parallel()
 	slow := true
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {

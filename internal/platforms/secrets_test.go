@@ -49,7 +49,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 }
 
 // Meta repeats a malformed token in its message, possibly encoded or truncated.
-func TestSecretsInMessages(t *testing.T) {
+func TestTokensAreRemovedFromPlatformMessages(t *testing.T) {
 	t.Parallel()
 	for _, echo := range []string{secret, url.QueryEscape(secret), secret[:24], "EAASomebodyElsesT0kenThatIsLong"} {
 		for _, p := range []domain.Platform{domain.Facebook, domain.TikTok} {
@@ -67,7 +67,7 @@ func TestSecretsInMessages(t *testing.T) {
 
 // A short token is removed from the platform's message because it is the call's own. Metric names
 // stay, however long. Errors end up in logs: they contain no message, and no sentence as a code.
-func TestPlatformWordsNotInErrors(t *testing.T) {
+func TestErrorsContainNoPlatformMessage(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][2]string{ // the message, the error
 		`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`: {
@@ -143,7 +143,7 @@ func signedBy(secret, payload string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + body
 }
 
-func TestSignedRequest(t *testing.T) {
+func TestMetaSignedRequestIsVerified(t *testing.T) {
 	t.Parallel()
 	set := metaApps(t, "APPSECRET", "IGSECRET")
 	for raw, want := range map[string]platforms.SignedRequest{
@@ -187,7 +187,7 @@ func TestAReplacedAppSecretTakesEffect(t *testing.T) {
 }
 
 // The error is the same, whatever is wrong.
-func TestUnsignedRequest(t *testing.T) {
+func TestInvalidSignedRequestsHaveSameError(t *testing.T) {
 	t.Parallel()
 	set := metaApps(t, "APPSECRET", "")
 	says := func(algorithm, person string, tgt time.Time) string {

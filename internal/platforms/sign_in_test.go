@@ -122,7 +122,7 @@ func TestLinkedInSignIn(t *testing.T) {
 }
 
 // A code works once, and only with the redirect URI of the dialog.
-func TestCodeWorksOnce(t *testing.T) {
+func TestAuthorizationCodeWorksOnceWithItsRedirectURI(t *testing.T) {
 	t.Parallel()
 	for _, p := range domain.Platforms() {
 		b := withPeople(t)
@@ -144,7 +144,7 @@ func TestCodeWorksOnce(t *testing.T) {
 	}
 }
 
-func TestSignInNeedsSettings(t *testing.T) {
+func TestSignInErrorNamesMissingSettings(t *testing.T) {
 	t.Parallel()
 	set, err := platforms.New(platforms.Config{LinkedIn: platforms.Endpoint{ClientID: "mine"}})
 	require.NoError(t, err)
@@ -222,7 +222,7 @@ func TestMetaInspectsToken(t *testing.T) {
 }
 
 // A refusal of our app must not invalidate a connection; an invalid token does.
-func TestRefusedAppKeepsConnection(t *testing.T) {
+func TestRefusedAppDoesNotInvalidateConnection(t *testing.T) {
 	t.Parallel()
 	refusing, _ := wired(t, map[string][]string{
 		"GET /facebook/v26.0/debug_token": {

@@ -158,7 +158,7 @@ func TestFacebookSignInForeignToken(t *testing.T) {
 
 // A list that is too large is requested in smaller parts; an endless one is given up, and that is
 // said.
-func TestFacebookPageLists(t *testing.T) {
+func TestFacebookSignInPageListIsBounded(t *testing.T) {
 	t.Parallel()
 	var limits []string
 	b := canned(t, signsIn(`{"data":{"is_valid":true}}`, func(w http.ResponseWriter, r *http.Request) {
@@ -272,7 +272,7 @@ func TestTikTokSignInRequests(t *testing.T) {
 }
 
 // Meta refuses a code with a message: some messages are about the code, others about our app.
-func TestRefusedCodes(t *testing.T) {
+func TestMetaCodeErrorsDistinguishCodeFromApp(t *testing.T) {
 	t.Parallel()
 	for sentence, want := range map[string]domain.StatusCode{
 		`{"error":{"message":"This authorization code has been used.","type":"OAuthException","code":100,"error_subcode":36009}}`: domain.StatusRefused,
@@ -295,7 +295,7 @@ func TestRefusedCodes(t *testing.T) {
 }
 
 // The requests that revoke a consent. A refusal by the platform is an error.
-func TestGiveBackRequests(t *testing.T) {
+func TestConsentRevocationRequests(t *testing.T) {
 	t.Parallel()
 	for p, want := range map[domain.Platform]string{
 		domain.Facebook: "DELETE /facebook/v26.0/me/permissions", domain.LinkedIn: "POST /linkedin/oauth/v2/revoke", domain.TikTok: "POST /tiktok/v2/oauth/revoke/",
@@ -330,7 +330,7 @@ func TestGiveBackRequests(t *testing.T) {
 
 // A missing part of an answer does not mean "none": without granted scopes or pages, connections
 // would end.
-func TestSignInIncompleteAnswer(t *testing.T) {
+func TestSignInFailsOnIncompleteResponse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		platform domain.Platform
@@ -352,7 +352,7 @@ func TestSignInIncompleteAnswer(t *testing.T) {
 
 // The list of pages can lack pages of a business portfolio that the person granted. They are
 // requested by their IDs, then looked for in the businesses. What stays missing is named.
-func TestGrantedPagesThatAreNotListed(t *testing.T) {
+func TestGrantedPagesMissingFromListAreRequestedByID(t *testing.T) {
 	t.Parallel()
 	page := func(id string) string {
 		return `{"id":"` + id + `","name":"Page ` + id + `","access_token":"Tok3nPage","tasks":["ANALYZE"]}`
@@ -391,7 +391,7 @@ func TestGrantedPagesThatAreNotListed(t *testing.T) {
 
 // Showcase pages are offered. A page on which the member has another role is offered as unreadable,
 // with the missing role, and a page of an unknown kind is named.
-func TestLinkedInRolesAndKindsOfPages(t *testing.T) {
+func TestLinkedInPagesByRoleAndType(t *testing.T) {
 	t.Parallel()
 	answers := linkedInSignIn()
 	answers["GET /linkedin/rest/organizationAcls"] = []string{
@@ -421,7 +421,7 @@ func TestLinkedInRolesAndKindsOfPages(t *testing.T) {
 }
 
 // A list or a name that is definitely refused does not end a sign-in.
-func TestSignInWithoutAList(t *testing.T) {
+func TestSignInContinuesIfListIsRefused(t *testing.T) {
 	t.Parallel()
 	answers := linkedInSignIn()
 	delete(answers, "GET /linkedin/rest/organizationAcls")
@@ -441,7 +441,7 @@ func TestSignInWithoutAList(t *testing.T) {
 
 // A list or page that is refused because two-factor authentication is missing says so, and the log
 // has each refused part.
-func TestSignInWithoutTwoFactor(t *testing.T) {
+func TestSignInReportsMissingTwoFactor(t *testing.T) {
 	t.Parallel()
 	refuse := func(w http.ResponseWriter) {
 		answer(w, http.StatusBadRequest, `{"error":{"message":"Two factor authentication is required","type":"OAuthException","code":415,"fbtrace_id":"A"}}`)
@@ -514,7 +514,7 @@ func TestConfiguredScopes(t *testing.T) {
 
 // A token of another Meta app never works with our app's secret, so a hand-over is refused, not
 // postponed.
-func TestTokenOfAnotherMetaApp(t *testing.T) {
+func TestTokenOfOtherMetaAppIsRefusedPermanently(t *testing.T) {
 	t.Parallel()
 	b := canned(t, always(http.StatusBadRequest, `{"error":{"message":"Invalid appsecret_proof provided in the API argument","code":100}}`))
 	_, err := b.set.ConsentOf(t.Context(), domain.Facebook, platforms.Target{AccessToken: "Tok3nOther"})

@@ -23,7 +23,7 @@ func versions(t *testing.T, graph, linkedIn string) []platforms.Version {
 
 // The built-in versions have an end. That of a version that this program does not know is unknown,
 // not far away.
-func TestVersionsEnd(t *testing.T) {
+func TestAPIVersionExpiryDates(t *testing.T) {
 	t.Parallel()
 	for _, v := range versions(t, "", "") {
 		days, known := v.DaysLeft(testNow)
@@ -53,7 +53,7 @@ func TestVersionsEnd(t *testing.T) {
 }
 
 // Meta answers with another version if the requested one has ended. That is shown until it ends.
-func TestAnswersOfAnotherVersionShow(t *testing.T) {
+func TestMetaVersionMismatchIsReported(t *testing.T) {
 	t.Parallel()
 	served := "v24.0"
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {

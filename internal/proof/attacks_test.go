@@ -151,7 +151,7 @@ var attacks = map[string]func(t *testing.T, w *world){
 }
 
 // Each row of the table of attacks in docs/auditors.md is tried, and each cell is what happens.
-func TestAttacks(t *testing.T) {
+func TestDocumentedAttacksAreDetected(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../../docs/auditors.md")
 	require.NoError(t, err)

@@ -50,7 +50,7 @@ func TestBundleRoundTrip(t *testing.T) {
 	}
 }
 
-func TestExportRefuses(t *testing.T) {
+func TestExportRefusesUncoveredRecords(t *testing.T) {
 	t.Parallel()
 	export := func(w *world, a string) error {
 		_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Verifiers: w.verifiers}, &bytes.Buffer{})
@@ -68,7 +68,7 @@ func TestExportRefuses(t *testing.T) {
 
 // A bundle leads to any checkpoint in the log, so that an auditor can compare it with one that was
 // kept. Evidence that says nothing about a bundle is an error, not a success.
-func TestBundlesAreComparedWithKeptEvidence(t *testing.T) {
+func TestBundleIsComparedWithStoredCheckpoint(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 10)
 	notes := w.kept(t, strings.Join(w.notes(t)[:2], "\n"))
@@ -138,7 +138,7 @@ func TestBundleContainsNoOtherAgency(t *testing.T) {
 	}
 }
 
-func TestTamperedBundles(t *testing.T) {
+func TestTamperedBundlesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 11)
 	bundle := w.export(t, agencies[0])
@@ -224,7 +224,7 @@ func TestTamperedBundles(t *testing.T) {
 }
 
 // No byte of a bundle can be changed, removed or added without a finding.
-func TestEveryByteOfABundleCounts(t *testing.T) {
+func TestEveryChangedByteOfBundleIsDetected(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	bundle := w.export(t, agencies[0])
@@ -255,7 +255,7 @@ func FuzzVerifyBundle(f *testing.F) {
 	})
 }
 
-func FuzzCheckpoint(f *testing.F) {
+func FuzzParseCheckpoint(f *testing.F) {
 	w := busy(f, 3)
 	c := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Records: 1, Agencies: 1}, {}, {Records: 2}}}
 	f.Add(c.Text())
@@ -313,7 +313,7 @@ func TestCheckpointsAreVerifiedOnce(t *testing.T) {
 }
 
 // Errors of a prover are for people; the signer may publish its key after the prover started.
-func TestProver(t *testing.T) {
+func TestProverErrorsAndLateKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.change(t, agencies[0])

@@ -79,7 +79,7 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 }
 
-func TestParseCheckpointRefuses(t *testing.T) {
+func TestParseCheckpointRefusesNonCanonicalText(t *testing.T) {
 	t.Parallel()
 	good := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Records: 5, Agencies: 3}, {}}}.Text()
 	_, err := proof.ParseCheckpoint(good)
@@ -110,7 +110,7 @@ func TestParseCheckpointRefuses(t *testing.T) {
 
 // Each part of a signed statement is compared with the log: here the holder of the key signs false
 // statements.
-func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
+func TestEveryCheckpointFieldIsComparedWithLog(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lie   func(c *proof.Checkpoint)
@@ -148,7 +148,7 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestCheckpointKeysRoundTrip(t *testing.T) {
 	t.Parallel()
 	for range 50 { // base64 may contain a plus sign anywhere
 		private, public, err := proof.GenerateKey()
@@ -173,7 +173,7 @@ func TestKeys(t *testing.T) {
 }
 
 // A checkpoint is signed if there is something new, and otherwise once per interval.
-func TestSigner(t *testing.T) {
+func TestSignerSignsNewRecordsAndOncePerInterval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.signer(t)
@@ -259,7 +259,7 @@ func ofOnePartition(n int) (list []string) {
 }
 
 // Two processes that sign at the same time make two valid checkpoints, and continue.
-func TestTwoSignersAtOnce(t *testing.T) {
+func TestConcurrentSignersMakeValidCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	signers := []*proof.Signer{w.signer(t), w.signer(t)}
@@ -285,7 +285,7 @@ func TestTwoSignersAtOnce(t *testing.T) {
 
 // While the log contradicts a checkpoint, no signer signs. A checkpoint whose append failed is
 // signed again.
-func TestSignerRefusesAContradiction(t *testing.T) {
+func TestSignerRefusesLogThatContradictsCheckpoint(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 6)
 	running := w.signer(t)
@@ -313,7 +313,7 @@ func TestSignerRefusesAContradiction(t *testing.T) {
 }
 
 // Run takes turns, and a last one at the end.
-func TestSignerRuns(t *testing.T) {
+func TestSignerRunTakesLastTurnOnStop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.change(t, agencies[0])

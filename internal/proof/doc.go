@@ -6,7 +6,7 @@
 // heads signs everything. A checkpoint states for each partition of `dashboards` how many effective
 // records it covers from the start, and signs a Merkle tree (RFC 6962) over the heads of the streams,
 // in order of their first records. So the tree only grows at its end, and a signer computes only the
-// paths of heads that changed (BenchmarkHeads in the tests: 0.7 s for a million agencies, and 0.05 s
+// paths of heads that changed (BenchmarkTreeOfMillionAgencies in the tests: 0.7 s for a million agencies, and 0.05 s
 // when 10,000 of them changed).
 //
 // A checkpoint is compared once as many effective records were read as it covers. Offsets identify

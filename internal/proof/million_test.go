@@ -102,8 +102,8 @@ func peak(f func()) float64 {
 	return (float64(<-top) - float64(before.HeapAlloc)) / (1 << 20)
 }
 
-// BenchmarkMillion measures verification, and the bundle of one agency, of a partition of a million records.
-func BenchmarkMillion(b *testing.B) {
+// BenchmarkVerifyMillionRecords measures verification, and the bundle of one agency, of a partition of a million records.
+func BenchmarkVerifyMillionRecords(b *testing.B) {
 	for _, agencies := range []int{1_000, 100_000} {
 		b.Run(strconv.Itoa(agencies), func(b *testing.B) {
 			w := newWorld(b)
@@ -132,8 +132,8 @@ func BenchmarkMillion(b *testing.B) {
 	}
 }
 
-// BenchmarkHeads measures the tree of a million agencies: at once, and after 10,000 changed.
-func BenchmarkHeads(b *testing.B) {
+// BenchmarkTreeOfMillionAgencies measures the tree of a million agencies: at once, and after 10,000 changed.
+func BenchmarkTreeOfMillionAgencies(b *testing.B) {
 	for b.Loop() {
 		heads := proof.NewHeads()
 		changed := func(n, step int, version int64) float64 {

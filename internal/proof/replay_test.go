@@ -16,7 +16,7 @@ import (
 )
 
 // Replay gives the same result from the log and from a bundle, up to any version or time.
-func TestReplay(t *testing.T) {
+func TestReplayOfLogAndBundleAgree(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	a := agencies[0]
@@ -103,7 +103,7 @@ func TestReplayEndsWithYieldsError(t *testing.T) {
 
 // A broken chain ends the replay with a finding. An unreadable record is reported and an invalid
 // one is counted; neither ends it.
-func TestReplayOfATamperedLog(t *testing.T) {
+func TestReplayStopsAtBrokenChain(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	a := agencies[0]
@@ -182,7 +182,7 @@ func TestReplayNamesEachVersion(t *testing.T) {
 
 // A record that a skip leaves out has no effect, also if it could be folded and if the replay ends
 // before the skip. Skips of a skip, of a later record, and skips that lost their race skip nothing.
-func TestReplayLeavesOutSkippedRecords(t *testing.T) {
+func TestReplayIgnoresSkippedRecords(t *testing.T) {
 	t.Parallel()
 	w, a := newWorld(t), agencies[0]
 	w.change(t, a)

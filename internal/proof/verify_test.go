@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-func TestVerify(t *testing.T) {
+func TestVerifyReportsCoverageOfIntactLog(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 10)
 	var offsets int
@@ -34,7 +34,7 @@ func TestVerify(t *testing.T) {
 
 // A change to version 5 (of 9) of an agency, all covered by a checkpoint, is reported with the
 // first offset that does not fit.
-func TestTamperingIsLocated(t *testing.T) {
+func TestTamperingIsReportedWithFirstOffset(t *testing.T) {
 	t.Parallel()
 	alter := func(change func(r *eventlog.Record)) func([]eventlog.Record, int) []eventlog.Record {
 		return func(records []eventlog.Record, i int) []eventlog.Record { change(&records[i]); return records }
@@ -175,7 +175,7 @@ func TestACopyOfTheLogVerifies(t *testing.T) {
 
 // A signer does not sign records again that are gone since it read them, even if no checkpoint is
 // newer than its last turn.
-func TestSignerNoticesThatWhatItReadIsGone(t *testing.T) {
+func TestSignerRefusesLogThatLostRecords(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	running := w.signer(t)
@@ -194,7 +194,7 @@ func TestSignerNoticesThatWhatItReadIsGone(t *testing.T) {
 }
 
 // Invalid records belong to no stream: they are counted, and stop neither verification nor signing.
-func TestInvalidRecordsAreSkipped(t *testing.T) {
+func TestVerifySkipsAndCountsInvalidRecords(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	w.Put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte("no agency"), Value: []byte("{}")})
@@ -212,7 +212,7 @@ func TestInvalidRecordsAreSkipped(t *testing.T) {
 
 // An attacker who truncates the log can remove the checkpoints too: notes kept elsewhere reveal
 // that, and so does their absence.
-func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
+func TestTruncatedLogWithCheckpointsIsDetected(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	notes := strings.Join(w.notes(t), "\n")
@@ -242,7 +242,7 @@ func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 
 // Kept notes are read as `ledgerboard checkpoints` prints them; an invalid one is a finding. A file
 // without any is refused, because nothing can be compared with it.
-func TestKeptNotes(t *testing.T) {
+func TestStoredNotesAreParsedAndCompared(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	notes := w.notes(t)
@@ -269,7 +269,7 @@ func TestKeptNotes(t *testing.T) {
 }
 
 // Invalid notes prove nothing: Verify reports them, and the signer continues.
-func TestForgedCheckpoints(t *testing.T) {
+func TestForgedCheckpointsAreReported(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
 	forger := newWorld(t)

@@ -14,7 +14,7 @@ import (
 )
 
 // Line breaks at the end are cut, and errors name the file but no secret.
-func TestRead(t *testing.T) {
+func TestSecretReadFromFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, content string) string {
@@ -41,7 +41,7 @@ func TestRead(t *testing.T) {
 
 // A file is read again after a minute. While it cannot be used, the last value stays in use and the
 // error is reported.
-func TestCached(t *testing.T) {
+func TestSecretFileIsCachedForOneMinute(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
 	write := func(content string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o600)) }

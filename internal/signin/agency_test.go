@@ -86,7 +86,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 
 // Tables that are being built lack people: the request is answered as temporarily unavailable, not
 // refused for good.
-func TestIncompleteTablesAreNotUsed(t *testing.T) {
+func TestUserStatusIsUnavailableWhileTablesAreBuilt(t *testing.T) {
 	t.Parallel()
 	m := readModels(7)
 	ask := func() error {

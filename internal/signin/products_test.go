@@ -34,7 +34,7 @@ func signIn(t *testing.T, p *signin.Provider, as string) (signin.Identity, error
 // Every product signs a person in by address with the settings that docs/console.md gives for it,
 // whichever method its client is registered for. Without LEDGERBOARD_OIDC_TRUST_EMAIL, the address of
 // a product that does not verify it is not used.
-func TestProductsSignIn(t *testing.T) {
+func TestDocumentedIdentityProvidersSignIn(t *testing.T) {
 	t.Parallel()
 	trust := map[string]bool{"Entra ID": true, "Azure AD B2C": true, "Keycloak": true, "authentik": true}
 	for product, profile := range issuer.Profiles {
@@ -60,7 +60,7 @@ func TestProductsSignIn(t *testing.T) {
 
 // A client that is registered for one method is not asked for the other one each time, and neither
 // method is tried more than once with a wrong secret.
-func TestTheMethodOfTheClientIsFound(t *testing.T) {
+func TestTokenEndpointAuthMethodIsDetectedOnce(t *testing.T) {
 	t.Parallel()
 	for _, methods := range [][]string{
 		{"client_secret_basic", "client_secret_post"}, {"client_secret_post", "client_secret_basic"}, {"client_secret_post"}, {"client_secret_basic"},
@@ -98,7 +98,7 @@ func TestTheSecretIsReadForEachSignIn(t *testing.T) {
 
 // What the userinfo endpoint says counts only where the ID token says nothing, and only about the
 // same subject.
-func TestUserinfo(t *testing.T) {
+func TestUserinfoSupplementsIDToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		token, userinfo map[string]any
@@ -149,7 +149,7 @@ func TestUserinfo(t *testing.T) {
 
 // A userinfo endpoint that refuses all access tokens has nothing to add: the ID token decides. If the
 // provider is known to have roles there, or is unavailable, no one gets roles that it may not allow.
-func TestUserinfoIsRefused(t *testing.T) {
+func TestSignInIfUserinfoRefusesAccessToken(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	iss.Knows("s", map[string]any{"email": "ann@north.example", "email_verified": true})
@@ -189,7 +189,7 @@ func TestUserinfoIsRefused(t *testing.T) {
 
 // A provider refuses the method of the client's authentication with status 401 and any code, as
 // Keycloak does. A refused code is one, whatever the status of the response.
-func TestErrorsOfTheTokenEndpoint(t *testing.T) {
+func TestTokenEndpointErrorsAreClassified(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	profile := issuer.Profiles["Google"]
@@ -214,7 +214,7 @@ func TestErrorsOfTheTokenEndpoint(t *testing.T) {
 
 // The metadata is read again when the provider signs with another algorithm or has moved its
 // endpoints, without a restart and within the sign-in that finds it out.
-func TestTheProviderChanges(t *testing.T) {
+func TestProviderMetadataIsReloadedDuringSignIn(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*testing.T, *issuer.Issuer){
 		"algorithm": func(t *testing.T, iss *issuer.Issuer) { t.Helper(); iss.Rolls(t) },
@@ -260,7 +260,7 @@ func TestUnknownKeysOfTheProvider(t *testing.T) {
 
 // A person can choose an account in the ways that the provider lists, and else in the one that each
 // provider must support; an unknown value could be refused.
-func TestPromptForAnAccount(t *testing.T) {
+func TestPromptUsesValueSupportedByProvider(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ listed, want []string }{
 		{nil, []string{"", "login", "", ""}},
@@ -285,7 +285,7 @@ func TestPromptForAnAccount(t *testing.T) {
 }
 
 // Addresses are trusted only if one organization has all accounts of the issuer.
-func TestCheckTrust(t *testing.T) {
+func TestTrustedEmailRequiresSingleTenantIssuer(t *testing.T) {
 	t.Parallel()
 	for _, own := range []string{
 		"https://login.microsoftonline.com/0f8fad5b-d9cb-469f-a165-70867728950e/v2.0", "https://sts.windows.net/0f8fad5b-d9cb-469f-a165-70867728950e/",

@@ -28,7 +28,7 @@ func comeBack(t *testing.T, p *signin.Provider, flow signin.Flow, as string) url
 	return to.Query()
 }
 
-func TestIdentity(t *testing.T) {
+func TestIdentityFromIDTokenClaims(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	p := configured(iss, nil)
@@ -66,7 +66,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestForeignToken(t *testing.T) {
+func TestInvalidIDTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	p := configured(iss, nil)
@@ -107,7 +107,7 @@ func TestTokenWithUnknownKey(t *testing.T) {
 
 // The provider may be unavailable at the start, and later; once it is available, discovery runs
 // again.
-func TestProviderUnavailable(t *testing.T) {
+func TestDiscoveryIsRetriedAfterProviderOutage(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	p, flow := configured(iss, nil), signin.FlowOf("word")
@@ -133,7 +133,7 @@ func TestProviderUnavailable(t *testing.T) {
 
 // If the keys are unavailable, a token is not refused as invalid: the person is asked to try again,
 // and a later attempt succeeds.
-func TestKeysUnavailable(t *testing.T) {
+func TestUnavailableProviderKeysAreTemporaryError(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	p, flow := configured(iss, nil), signin.FlowOf("word")
@@ -154,7 +154,7 @@ func TestKeysUnavailable(t *testing.T) {
 	require.NoError(t, err, "its keys are cached")
 }
 
-func TestCheckIssuer(t *testing.T) {
+func TestIssuerURLIsValidated(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"https://id.example", "https://id.example/realms/a/", "http://localhost:8080", "http://127.0.0.1:1"} {
 		require.NoError(t, signin.CheckIssuer(good), good)
@@ -166,7 +166,7 @@ func TestCheckIssuer(t *testing.T) {
 
 const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 
-func TestStaffFind(t *testing.T) {
+func TestStaffIsFoundByAddressOrSubject(t *testing.T) {
 	t.Parallel()
 	staff, err := signin.ParseStaff([]string{
 		"operator:Ops@Example.com", "auditor:AAAAAAAAAAAAAAAAAAAAAAAA:auth0|77", " operator:auth0|77", "operator:a:b",
@@ -211,7 +211,7 @@ func TestParseStaffErrors(t *testing.T) {
 	require.ErrorContains(t, err, "already listed as auditor", "a session belongs to one agency")
 }
 
-func TestFlowsDiffer(t *testing.T) {
+func TestSignInFlowsHaveUniqueSecrets(t *testing.T) {
 	t.Parallel()
 	one, other := signin.FlowOf("a"), signin.FlowOf("b")
 	seen := map[string]bool{}

@@ -85,7 +85,7 @@ func TestSessionLifetime(t *testing.T) {
 	require.Equal(t, 1, ledgertest.Value[int](t, pool, `select count(*) from sessions`), "expired sessions are deleted")
 }
 
-func TestLinkBeginsOneSession(t *testing.T) {
+func TestSignInLinkStartsOneSession(t *testing.T) {
 	t.Parallel()
 	log, now := ledgertest.New(t), start
 	s := log.SignIns(t).Kept
@@ -115,7 +115,7 @@ func TestLinkBeginsOneSession(t *testing.T) {
 }
 
 // A signed-in person needs no link, however they signed in: an earlier link opens nothing later.
-func TestSignInUsesUpAllLinks(t *testing.T) {
+func TestSignInInvalidatesEarlierLinks(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	s, made := signin.NewSessions(pool, nil), signInLink("alice", start)
@@ -157,7 +157,7 @@ func TestForgetUser(t *testing.T) {
 
 // A sign-in that cannot be recorded uses up no link and begins no session. A sign-in that cannot be
 // stored is not recorded.
-func TestSignInIsRecordedAndStoredOrNeither(t *testing.T) {
+func TestSignInIsRecordedAndStoredAtomically(t *testing.T) {
 	t.Parallel()
 	s, now := signin.NewSessions(setup(t), nil), start
 	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now), digest("word")))
@@ -190,7 +190,7 @@ func TestSignInIsRecordedAndStoredOrNeither(t *testing.T) {
 }
 
 // While the log is slow to record sign-ins, signed-in people can continue.
-func TestSignInsLeaveConnectionsForOthers(t *testing.T) {
+func TestSlowSignInsDoNotExhaustConnectionPool(t *testing.T) {
 	t.Parallel()
 	s, now := signin.NewSessions(setup(t), nil), start
 	begin := func(id string) error { return s.Begin(t.Context(), session(id, id, now), digest(id), nil) }
@@ -222,7 +222,7 @@ func TestSignInsLeaveConnectionsForOthers(t *testing.T) {
 	}
 }
 
-func TestUserIsLinkedOnce(t *testing.T) {
+func TestUserHasOneSubjectPerIssuer(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	i, sessions, now := signin.FederatedIdentities{Pool: pool}, signin.NewSessions(pool, nil), start
@@ -256,7 +256,7 @@ func TestUserIsLinkedOnce(t *testing.T) {
 	ledgertest.OneWins(t, signin.ErrLinkedElsewhere, func(n int) error { return i.Link(t.Context(), issuerURL, fmt.Sprint(n), "alice", now) })
 }
 
-func TestSessionsThatEndAtTheProvider(t *testing.T) {
+func TestProviderLogoutEndsMatchingSessions(t *testing.T) {
 	t.Parallel()
 	s, now := signin.NewSessions(setup(t), nil), start
 	const here, there = "https://id.example", "https://former.example"
@@ -291,7 +291,7 @@ func TestSessionsThatEndAtTheProvider(t *testing.T) {
 	}
 }
 
-func TestSessionsAreCheckedAtTheProvider(t *testing.T) {
+func TestSessionsAreRefreshedAtProvider(t *testing.T) {
 	t.Parallel()
 	pool, now := setup(t), start
 	keys, err := vault.ParseKeys(ledgertest.Key)

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
-func TestLogoutToken(t *testing.T) {
+func TestLogoutTokenIsValidated(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
 	p := configured(iss, nil)

@@ -60,7 +60,7 @@ func leave(t *testing.T, name string) {
 
 // A command finds the newest process that serves; one that only starts counts if there is no other.
 // What killed processes left is removed, and each process removes only its own socket.
-func TestTheNewestProcessThatServesIsFound(t *testing.T) {
+func TestSocketFindsNewestServingProcess(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data", "run")
 	_, err := socket.Find(t.Context(), dir, "/")
@@ -97,7 +97,7 @@ func TestTheNewestProcessThatServesIsFound(t *testing.T) {
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 }
 
-func TestADirectoryThatIsOpenToOthersIsClosed(t *testing.T) {
+func TestSocketDirectoryPermissionsAreRestricted(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.Mkdir(dir, 0o755))
@@ -113,7 +113,7 @@ func TestADirectoryThatIsOpenToOthersIsClosed(t *testing.T) {
 }
 
 // The kernel limits the path of a socket.
-func TestALongPathIsALink(t *testing.T) {
+func TestLongSocketPathUsesSymlink(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 25), "run")
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	_, err := socket.Listen(t.Context(), dir)

@@ -87,7 +87,7 @@ func TestListenersGetOnlyTheirOwnFigures(t *testing.T) {
 }
 
 // Events have no position: what a stream missed is unknown.
-func TestStreamThatReconnectsReadsEverythingOnce(t *testing.T) {
+func TestReconnectedFiguresStreamReportsAllChanged(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		first := open(t, hub, &listener{}, "")
@@ -106,7 +106,7 @@ func TestStreamThatReconnectsReadsEverythingOnce(t *testing.T) {
 	})
 }
 
-func TestUnknownChangesAreEverything(t *testing.T) {
+func TestInvalidChangePayloadReportsAllChanged(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
@@ -120,7 +120,7 @@ func TestUnknownChangesAreEverything(t *testing.T) {
 	})
 }
 
-func TestManyChangesNameTheirAccounts(t *testing.T) {
+func TestLargeChangeSetNamesOnlyAccounts(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := open(t, hub, &listener{}, "").afterStart()
@@ -135,7 +135,7 @@ func TestManyChangesNameTheirAccounts(t *testing.T) {
 	})
 }
 
-func TestAccessIsCheckedAgain(t *testing.T) {
+func TestStreamAccessIsRecheckedOnDashboardChange(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
@@ -167,7 +167,7 @@ func TestAccessIsCheckedAgain(t *testing.T) {
 }
 
 // A listener that reads nothing delays no other, and gets what it missed as one event.
-func TestSlowListenerDelaysNoOther(t *testing.T) {
+func TestSlowListenerDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		slow, quick := &listener{blocked: make(chan struct{})}, &listener{}
@@ -203,7 +203,7 @@ func endsIn(wait time.Duration, account string, connection int64, before time.Ti
 
 // A connection that ends soon is announced once to those who see its account, including streams
 // that return to another process.
-func TestConnectionThatEndsSoonIsAnnouncedOnce(t *testing.T) {
+func TestExpiringConnectionIsAnnouncedOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	synctest.Test(t, func(t *testing.T) {
@@ -243,7 +243,7 @@ func TestConnectionThatEndsSoonIsAnnouncedOnce(t *testing.T) {
 }
 
 // If several thresholds passed unannounced, only the last one is sent.
-func TestNewestEventOfAConnectionIsSent(t *testing.T) {
+func TestOnlyLastPassedThresholdIsSent(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		l := open(t, hub, &listener{}, "").afterStart()
@@ -291,7 +291,7 @@ func refuse(hub *stream.Hub, store *memoryStore, refused ...domain.FigureChange)
 
 // A connection that needs a sign-in is announced once, in its own event, to those who see its
 // account.
-func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
+func TestRequiredSignInIsAnnouncedOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		staff, client := open(t, hub, &listener{}, "").afterStart(), open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
@@ -315,7 +315,7 @@ func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
 	})
 }
 
-func TestEachSignInIsAnnouncedSeparately(t *testing.T) {
+func TestSignInChangesAreNotMergedByAccount(t *testing.T) {
 	t.Parallel()
 	var changes domain.FigureChanges
 	for i := range int64(600) {

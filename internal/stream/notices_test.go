@@ -30,7 +30,7 @@ func listen(t *testing.T, hub *stream.Hub, who stream.Listener, after int64) *li
 
 func id(version int64) string { return stream.FormatID(agency, version) }
 
-func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
+func TestWakeSendsNewNoticesImmediately(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		s := subscribe(t, hub, agency, alice, 0)
@@ -53,7 +53,7 @@ func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 
 // A stream that has read the head still gets the notices after it if another stream that starts at
 // the same time has read a newer head.
-func TestANewerHeadWhileAStreamStarts(t *testing.T) {
+func TestStreamStartMissesNoNoticeIfHeadMoves(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		read := make(chan struct{})
@@ -83,7 +83,7 @@ func TestIdleConnectionsShareOneQuery(t *testing.T) {
 	})
 }
 
-func TestManyNoticesOfOneRecord(t *testing.T) {
+func TestRecordWithManyNoticesReachesEveryUser(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		const users = 2500
@@ -147,7 +147,7 @@ func TestStreamEndsWhenTokenExpires(t *testing.T) {
 	})
 }
 
-func TestLostAccessEndsAfterItsNotice(t *testing.T) {
+func TestStreamEndsAfterAccessLostNotice(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		s, other := subscribe(t, hub, agency, alice, 0), subscribe(t, hub, agency, bob, 0)
@@ -209,7 +209,7 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 	})
 }
 
-func TestResumingIsLimitedByRetention(t *testing.T) {
+func TestResumeIsLimitedByNoticeRetention(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		store.appendAt(time.Now().Add(-8*24*time.Hour), agency, alice)

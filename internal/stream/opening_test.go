@@ -17,7 +17,7 @@ import (
 
 var errAwayForGood = domain.NewError(domain.CodeForbidden, "no longer active")
 
-func TestStreamResumesAfterItsCursor(t *testing.T) {
+func TestNoticeStreamResumesAfterCursor(t *testing.T) {
 	t.Parallel()
 	who := stream.Listener{ParentAccount: agency, UserID: alice}
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
@@ -49,7 +49,7 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 
 // A listener that lost its access while it was disconnected gets the remaining notices when it
 // returns, and nothing after them.
-func TestLostAccessAtTheOpening(t *testing.T) {
+func TestReconnectAfterLostAccessGetsRemainingNotices(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		store.append(agency, alice)
@@ -69,7 +69,7 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 	})
 }
 
-func TestBoardClosedIsANotice(t *testing.T) {
+func TestClosedBoardSendsNotice(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		l := subscribe(t, hub, agency, alice, 0).afterStart()
@@ -86,7 +86,7 @@ func TestBoardClosedIsANotice(t *testing.T) {
 
 // The delay comes with data and with the cursor of the listener, if it has one: some clients ignore
 // a delay without data, and forget their cursor at an event without an id.
-func TestRetryLaterIsOneEventWithTheCursor(t *testing.T) {
+func TestRetryEventHasDataAndCursor(t *testing.T) {
 	t.Parallel()
 	for query, id := range map[string]string{
 		"": "", "?last_event_id=x.7": "id: x.7\n", "?lastEventId=": "", "?lastEventId=a%0Adata:b%0D%00": "id: a data:b  \n",
@@ -104,7 +104,7 @@ type noFlush struct{ http.ResponseWriter }
 
 // Events that would not arrive before the end of the stream are not sent. The operator reads about
 // it once.
-func TestAStreamThatCannotBeFlushedEnds(t *testing.T) {
+func TestUnflushableStreamEndsWithRetryEvent(t *testing.T) {
 	t.Parallel()
 	var log ledgertest.Output
 	inBubbleWith(t, stream.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {

@@ -134,7 +134,7 @@ const (
 )
 
 // A message that arrives before the engine is set up is not lost.
-func TestQuickWebSocketIsNotLost(t *testing.T) {
+func TestMessageBeforeWebSocketSetupIsNotLost(t *testing.T) {
 	t.Parallel()
 	sockets := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).sockets
 	at := ledgertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -187,7 +187,7 @@ func (c *slowConn) RemoteAddr() net.Addr {
 }
 
 // Many concurrent long polls: the response that names the session arrives when the session exists.
-func TestQuickLongPollIsNotLost(t *testing.T) {
+func TestConcurrentLongPollOpeningIsNotLost(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, patientWithSilence)
 	var group errgroup.Group

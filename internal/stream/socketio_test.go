@@ -139,7 +139,7 @@ var ways = map[string]func(url string) map[string]any{
 	},
 }
 
-func TestStockClientGetsItsNotices(t *testing.T) {
+func TestSocketIOClientReceivesNotices(t *testing.T) {
 	t.Parallel()
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestStockClientGetsItsNotices(t *testing.T) {
 	}
 }
 
-func TestStockClientResumesAtARestartedServer(t *testing.T) {
+func TestSocketIOClientResumesAfterServerRestart(t *testing.T) {
 	t.Parallel()
 	for name, way := range ways {
 		for _, heardOne := range []bool{true, false} {
@@ -197,7 +197,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 	}
 }
 
-func TestNewPageContinuesAtTheStoredCursor(t *testing.T) {
+func TestNewSocketIOSessionResumesAtStoredCursor(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, nil, stream.Config{})
@@ -215,7 +215,7 @@ func TestNewPageContinuesAtTheStoredCursor(t *testing.T) {
 	require.Equal(t, []string{missed}, notices(t, second, missed))
 }
 
-func TestWrongTokenIsRefusedForGood(t *testing.T) {
+func TestSocketIORefusesInvalidTokenPermanently(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{})
 	for _, cfg := range []map[string]any{
@@ -231,7 +231,7 @@ func TestWrongTokenIsRefusedForGood(t *testing.T) {
 	require.Zero(t, n.hub.NoticeListeners())
 }
 
-func TestServerFaultMakesTheClientTryAgain(t *testing.T) {
+func TestSocketIOClientRetriesAfterServerError(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
 	keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
@@ -275,7 +275,7 @@ func TestConnectionEndsWhenTokenExpires(t *testing.T) {
 	require.False(t, client.Next("connect_error", stream.ErrExpired.Message).Active)
 }
 
-func TestLostAccessDisconnectsTheClientForGood(t *testing.T) {
+func TestLostAccessDisconnectsClientPermanently(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	var mu sync.Mutex

@@ -63,7 +63,7 @@ func nextLine(t *testing.T, lines *bufio.Reader) string {
 }
 
 // A listener that stops reading delays no other and is disconnected.
-func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
+func TestStalledStreamIsDroppedAndDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		listener := servePipes(t, hub, &http.Server{ReadHeaderTimeout: time.Minute})

@@ -88,7 +88,7 @@ func TestNestedAnswersAsCSV(t *testing.T) {
 	require.NotContains(t, text, "Secret")
 }
 
-func TestOneTableAsCSV(t *testing.T) {
+func TestSelectedTableAsCSV(t *testing.T) {
 	t.Parallel()
 	text, _, err := csvOf(sampleAnswer(), "rows.detail.days")
 	require.NoError(t, err)
@@ -164,7 +164,7 @@ func requireCell(t *testing.T, file *excelize.File, sheet, cell string, want exc
 }
 
 // A cell has the type of its value: a text is never a formula, and an id never a number.
-func TestTypedCells(t *testing.T) {
+func TestWorkbookCellsHaveValueType(t *testing.T) {
 	t.Parallel()
 	const text, number, boolean = excelize.CellTypeInlineString, excelize.CellTypeUnset, excelize.CellTypeBool
 	file := workbookOf(t, sampleAnswer(), "", tabular.Labels{"gain": "Gained"})
@@ -192,7 +192,7 @@ func TestTypedCells(t *testing.T) {
 }
 
 // What a sheet cannot hold as it is, it tells.
-func TestTextsAndNumbersBeyondACell(t *testing.T) {
+func TestWorkbookReportsTruncatedTextAndLargeNumbers(t *testing.T) {
 	t.Parallel()
 	type row struct {
 		Name string `json:"name"`
@@ -216,7 +216,7 @@ func TestTextsAndNumbersBeyondACell(t *testing.T) {
 }
 
 // Every table has a sheet of its own, also if its name is longer than that of a sheet may be.
-func TestSheetsOfLongNames(t *testing.T) {
+func TestLongTableNamesHaveUniqueSheets(t *testing.T) {
 	t.Parallel()
 	tables := tabular.NewPlan(reflect.TypeFor[analytics.PlatformStats]()).Names()
 	sheets := workbookOf(t, analytics.PlatformStats{}, "", nil).GetSheetList()
@@ -227,7 +227,7 @@ func TestSheetsOfLongNames(t *testing.T) {
 }
 
 // The columns of a series have the same names as the figures on the pages of the console.
-func TestColumnsOfSeriesAreNamedAsOnPages(t *testing.T) {
+func TestSeriesColumnsHaveConsoleNames(t *testing.T) {
 	t.Parallel()
 	for names, file := range map[string]*excelize.File{
 		"Followers,Change,Accounts read,Accounts newly connected":   seriesOf[analytics.AccountFollowers](t),

@@ -111,7 +111,7 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 }
 
 // The page of a used attempt shows its outcome when it is reloaded.
-func TestTakeAttemptOnceWithItsCookie(t *testing.T) {
+func TestSignInAttemptIsTakenOnceWithItsCookie(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	a := s.begin(t, "start")
@@ -158,7 +158,7 @@ func TestTakeAttemptOnceWithItsCookie(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
 }
 
-func TestWaitingTokensAreDeleted(t *testing.T) {
+func TestExpiredPendingTokensAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	chosen, late, died := s.waiting(t, "one"), s.waiting(t, "two"), s.begin(t, "three")

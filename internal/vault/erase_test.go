@@ -38,7 +38,7 @@ func TestEraseLastConnectionOfGrant(t *testing.T) {
 }
 
 // The tokens of a main application belong to one connection.
-func TestEraseHandedOverTokens(t *testing.T) {
+func TestErasureDeletesHandedOverTokens(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	s.seal(t, "connection/3", "connection/4")
@@ -47,7 +47,7 @@ func TestEraseHandedOverTokens(t *testing.T) {
 }
 
 // Erasing again after a restore follows the rule of an erasure, and keeps newer consents.
-func TestDeleteStaleKeepsSharedSecrets(t *testing.T) {
+func TestRepeatedErasureKeepsSharedAndNewerSecrets(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	g := grantOn(domain.LinkedIn)
@@ -71,7 +71,7 @@ func TestDeleteStaleKeepsSharedSecrets(t *testing.T) {
 
 // A request is claimed once, cannot be claimed until the claim expires, and no longer identifies
 // the person when it is done.
-func TestDeletionRequest(t *testing.T) {
+func TestDeletionRequestIsClaimedOnceAndAnonymized(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	requested := domain.DeletionRequest{Code: "c0de", Platform: domain.Facebook, Person: "77", AskedAt: day0}

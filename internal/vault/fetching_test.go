@@ -18,7 +18,7 @@ import (
 
 // The newest reading counts, even if others have failed since. A queue that is no longer read and
 // those of a paused platform have no age.
-func TestReadingAges(t *testing.T) {
+func TestReadingAgeIsThatOfNewestReading(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	ledgertest.Exec(t, pool, `
@@ -75,7 +75,7 @@ func TestBudgetGrantsAtMostItsGrowth(t *testing.T) {
 }
 
 // A refusal says when, also if less than half a millisecond is missing.
-func TestShortWaitIsNotZero(t *testing.T) {
+func TestSubMillisecondWaitIsRoundedUp(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
 	take := domain.BudgetTake{Calls: 1, Least: 1, From: []domain.Budget{{Name: "b", Rate: 1, Burst: 1}}}
@@ -89,7 +89,7 @@ func TestShortWaitIsNotZero(t *testing.T) {
 
 // A call counts against several budgets and is taken from all of them or from none, in whatever
 // order callers list them.
-func TestBudgetsConcurrentDraws(t *testing.T) {
+func TestConcurrentCallsTakeAllBudgetsOrNone(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
 	app, account, other := domain.Budget{Name: "b", Rate: 1, Burst: 100}, domain.Budget{Name: "a", Rate: 1, Burst: 70}, domain.Budget{Name: "c", Rate: 1, Burst: 70}
@@ -122,7 +122,7 @@ func TestBudgetsConcurrentDraws(t *testing.T) {
 	require.Equal(t, 30, taken.Calls, "what was returned")
 }
 
-func TestHoldKeepsLongestTime(t *testing.T) {
+func TestBudgetHoldKeepsLatestEnd(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
 	draw := func(at time.Time) (int, domain.BudgetState) {
@@ -141,7 +141,7 @@ func TestHoldKeepsLongestTime(t *testing.T) {
 	require.Equal(t, 1, granted)
 }
 
-func TestMarkIsSetOnce(t *testing.T) {
+func TestStateChangeIsMarkedByOneProcess(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	marks := vault.Fetching{Pool: pool}
@@ -185,7 +185,7 @@ func TestMarkIsSetOnce(t *testing.T) {
 
 // Others neither claim nor replace a token that is being renewed, until the claim ends or expires; a
 // sign-in does.
-func TestRenewalIsClaimed(t *testing.T) {
+func TestTokenRenewalIsExclusive(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	ctx, one, other := t.Context(), newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
@@ -234,7 +234,7 @@ func TestRenewalIsClaimed(t *testing.T) {
 
 // A database failure is not a secret of another process: a caller that confused them would discard
 // the renewed token.
-func TestSwapReplacesOnlyTheReadSecret(t *testing.T) {
+func TestSwapReplacesOnlySecretThatWasRead(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
@@ -258,7 +258,7 @@ func TestSwapReplacesOnlyTheReadSecret(t *testing.T) {
 
 // The planner assumes that a table without statistics is small: a plan over all connections took
 // minutes.
-func TestRecordQueryPlan(t *testing.T) {
+func TestRecordStatementDoesNotReadAllConnections(t *testing.T) {
 	t.Parallel()
 	pool, err := pg.Open(t.Context(), pg.Config{URL: pgtest.New(t).URL, SearchPath: []string{vault.Schema}, Name: "test", MaxConns: 1})
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func setup(t testing.TB) *pgxpool.Pool {
 	return ledgertest.OpenVault(t, pgtest.New(t).URL)
 }
 
-func TestPoolSettings(t *testing.T) {
+func TestVaultPoolUsesSchemaAndSynchronousCommit(t *testing.T) {
 	t.Parallel()
 	settings := ledgertest.Value[string](t, setup(t), `select current_schema() || ' ' || current_setting('synchronous_commit')`)
 	require.Equal(t, "kept on", settings)

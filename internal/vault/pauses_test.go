@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func TestPauseAppliesToOneName(t *testing.T) {
+func TestPauseAppliesToOneProjectionOrPlatform(t *testing.T) {
 	t.Parallel()
 	pauses := vault.Pauses{Pool: setup(t)}
 	since := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)

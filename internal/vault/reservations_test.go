@@ -12,7 +12,7 @@ import (
 )
 
 // Of several concurrent requests that add the same thing, one succeeds, also when it is repeated.
-func TestReserve(t *testing.T) {
+func TestConcurrentReservationsSucceedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	errTaken := errors.New("reserved for another")

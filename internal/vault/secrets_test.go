@@ -61,7 +61,7 @@ func TestSecretRoundTrip(t *testing.T) {
 }
 
 // The expiry of a token can be read without a key and belongs to the currently stored token.
-func TestSecretTimesAreReadable(t *testing.T) {
+func TestSecretExpiryIsReadableWithoutKey(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
@@ -124,7 +124,7 @@ func TestPutRefusalKeepsStoredSecret(t *testing.T) {
 }
 
 // A row moved to another ref does not open, also in GetMany, and equal secrets look different.
-func TestMovedRowDoesNotOpen(t *testing.T) {
+func TestSecretCannotBeDecryptedUnderOtherRef(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
@@ -164,7 +164,7 @@ func TestChangedByteIsDetected(t *testing.T) {
 	require.Equal(t, "a secret token", get(t, secrets, "r"))
 }
 
-func TestAnotherKeyDoesNotOpen(t *testing.T) {
+func TestSecretCannotBeDecryptedWithOtherKey(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	ctx := t.Context()
@@ -256,7 +256,7 @@ func TestRotateWithConcurrentPut(t *testing.T) {
 
 // Who has checked what is stored replaces or deletes only that: the tokens of a sign-in in between are
 // kept.
-func TestSecretOfASignInInBetweenIsKept(t *testing.T) {
+func TestSecretStoredByConcurrentSignInIsKept(t *testing.T) {
 	t.Parallel()
 	secrets := newSecrets(t, setup(t), key(t, 1))
 	ctx, times := t.Context(), domain.SecretTimes{Taken: day0}

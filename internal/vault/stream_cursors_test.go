@@ -79,7 +79,7 @@ func TestConcurrentSavesKeepTheMaximum(t *testing.T) {
 
 // After an older log is restored, a cursor is not beyond the last version of its agency: users
 // receive the notices of the next versions.
-func TestSetBackCursors(t *testing.T) {
+func TestCursorsAreLimitedToLogHeadAfterRestore(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	cursors := vault.Cursors{Pool: pool}

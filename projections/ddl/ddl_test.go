@@ -13,7 +13,7 @@ import (
 
 // Every statement below the line of the keys is found once, in order, with a table of the
 // definition: a rebuild would not execute a statement without a table.
-func TestKeysByTableAreAllKeys(t *testing.T) {
+func TestKeysByTableFindsEveryKeyStatement(t *testing.T) {
 	t.Parallel()
 	comment := regexp.MustCompile(`(?m)--.*$`)
 	files, err := filepath.Glob("*.sql")
@@ -55,7 +55,7 @@ func TestKeysByTableAreAllKeys(t *testing.T) {
 
 // A statement without a known table panics at once, instead of being missing only in rebuilt
 // tables.
-func TestKeysByTableRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestKeysByTablePanicsOnUnknownTable(t *testing.T) {
 	t.Parallel()
 	for _, keys := range []string{"alter table a add primary key (id);\ncluster a;", "create index on a (id)"} {
 		require.Panics(t, func() { ddl.Definition("create table a (id int);\n-- +keys\n" + keys).KeysByTable() }, keys)

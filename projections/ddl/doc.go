@@ -4,7 +4,7 @@
 // # Invariants
 //
 //   - Derived tables are never altered or emptied. A change of a definition requires a new version
-//     of its projector (projections, TestEveryVersionGivesItsDigest), for which a new generation is
+//     of its projector (projections, TestChangedDefinitionRequiresNewVersion), for which a new generation is
 //     built next to the live one.
 //   - Tables have no serial columns, no default of now() and no random values: two folds of the
 //     same log produce equal tables.

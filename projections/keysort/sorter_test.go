@@ -49,7 +49,7 @@ func TestRecordsAreSorted(t *testing.T) {
 }
 
 // A directory in which nothing can be written is an error, once it is needed.
-func TestSortWithoutADirectory(t *testing.T) {
+func TestSortFailsIfDirectoryIsNotWritable(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

@@ -124,7 +124,7 @@ func newestOf(read domain.AccountRead, metric string) *int64 {
 }
 
 // The fold compares ids in Go within a batch and in SQL across batches, with any collation.
-func TestTiesAreDecidedByBytes(t *testing.T) {
+func TestTiesAreBrokenByByteOrder(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	ctx := context.Background()

@@ -84,7 +84,7 @@ var ofMetrics = []struct {
 	{projectors.AccountInsights, drawAccountEvents, projectors.AccountInsights.Tables},
 }
 
-// Every projection of metrics must be in ofMetrics, so that TestErasedFiguresMakeNoRows covers it.
+// Every projection of metrics must be in ofMetrics, so that TestErasedFiguresLeaveNoRows covers it.
 func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	t.Parallel()
 	var tried, all []string
@@ -117,7 +117,7 @@ func drawErasures(t *rapid.T, events []fold.Event) (erased []fold.Event) {
 
 // The first registration of a merged post is unknown after an erasure, also if only the merge comes
 // in a later batch.
-func TestMergeAloneAfterAnErasure(t *testing.T) {
+func TestMergeAfterErasureHasUnknownRegistration(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tenant := domain.Tenant{ParentAccount: ledgertest.AgencyA, AccountID: ledgertest.ClientA, SocialAccount: 11}
@@ -176,7 +176,7 @@ func remaining(events, erased []fold.Event) []fold.Event {
 }
 
 // The tables equal those of the erasures and the remaining events, in any order and batches.
-func TestErasedFiguresMakeNoRows(t *testing.T) {
+func TestErasedFiguresLeaveNoRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range ofMetrics {
 		t.Run(c.projector.Name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func tombstone(key string) fold.Event {
 
 // Every kind of entity has a table, is stored completely, also through COPY, and is deleted by its
 // tombstone.
-func TestEveryKindOfEntity(t *testing.T) {
+func TestEveryEntityTypeIsStoredAndDeleted(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tables := projectors.Directory.Tables
@@ -44,7 +44,7 @@ func TestEveryKindOfEntity(t *testing.T) {
 	}
 }
 
-func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
+func TestTextArraysRoundTrip(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, want := range [][]string{{}, {""}, {"NULL"}, {"a", "a", `"`, `\`, "{}", "ä,ö", "line\nbreak"}} {
@@ -56,7 +56,7 @@ func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
 }
 
 // The last record of a key counts, in any batches.
-func TestDirectoryLastRecordCounts(t *testing.T) {
+func TestLastDirectoryRecordOfKeyWins(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -89,7 +89,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 }
 
 // Records that do not match their key are refused and change nothing.
-func TestDirectoryRefuses(t *testing.T) {
+func TestDirectoryRefusesRecordWithWrongKey(t *testing.T) {
 	t.Parallel()
 	under := func(key string, e domain.DirectoryEntity) fold.Event {
 		ev := putEvent(e)
@@ -169,7 +169,7 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 
 // A connection that moved to another agency has states in two partitions, which may be folded
 // separately.
-func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
+func TestMovedConnectionKeepsOnlyNewestState(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	live, bulk := pgtest.New(t), pgtest.New(t)

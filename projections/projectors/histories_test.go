@@ -59,7 +59,7 @@ func likes(n int64) domain.Counts { return domain.Counts{Likes: &n} }
 
 // The gains of posts whose page changes owner, whose readings arrive late, and that are merged, for
 // every division into batches and in a build.
-func TestHistoriesOfPosts(t *testing.T) {
+func TestPostGainsWithLateReadingsOwnersAndMerges(t *testing.T) {
 	t.Parallel()
 	const fromZero = true
 	day := func(n int) int { return 24 * (n - 1) }

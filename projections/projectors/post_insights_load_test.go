@@ -54,7 +54,7 @@ func lookUps(t *testing.T, db *pgtest.DB, events []fold.Event) []pgtest.Statemen
 }
 
 // The readings of posts with late ones are read by key, regardless of the planner's statistics.
-func TestReadingsAfterLateOnesAreReadByKey(t *testing.T) {
+func TestLateReadingsAreLookedUpByKey(t *testing.T) {
 	t.Parallel()
 	const posts, days = 200, 20
 	db := pgtest.New(t)
@@ -84,7 +84,7 @@ func TestReadingsAfterLateOnesAreReadByKey(t *testing.T) {
 
 // A log that was imported twice has readings twice: the second ones change nothing and cause no
 // reads.
-func TestNothingIsReadAfterUnchangedReadings(t *testing.T) {
+func TestRepeatedReadingsCauseNoReads(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	stored := everyTwelveHours(3, 10, 0, "m")

@@ -288,7 +288,7 @@ func readRegistered(t require.TestingT, db *pgtest.DB) map[registeredPost]string
 }
 
 // A post belongs to the member of its last registration, regardless of origin and order.
-func TestAPostBelongsToItsLastMember(t *testing.T) {
+func TestPostBelongsToMemberOfLastRegistration(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	registration := func(id string, origin domain.PostOrigin, member int64, days int) fold.Event {

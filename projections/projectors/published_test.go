@@ -13,7 +13,7 @@ import (
 
 // Logical replication refuses updates and deletions of rows that nothing identifies. Tables with
 // rows get their keys as in a rebuild, and in the end each table has a primary key.
-func TestTablesUnderAPublicationForAllTables(t *testing.T) {
+func TestTablesWorkUnderPublicationForAllTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	admin, err := pgx.Connect(t.Context(), db.Superuser())

@@ -13,7 +13,7 @@ import (
 )
 
 // Copies that share a connection encode their rows at the same time, as those of a check do.
-func TestCopiesShareAConnection(t *testing.T) {
+func TestConcurrentCopiesShareOneConnection(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const rounds, copies, rows = 40, 8, 5

@@ -14,7 +14,7 @@ var AppendBinary = appendBinary
 
 // The database's first error is returned: nothing is sent after it, because it would only fail with
 // the transaction.
-func TestCopiesEndWithTheFirstError(t *testing.T) {
+func TestCopyReturnsFirstDatabaseError(t *testing.T) {
 	t.Parallel()
 	first, sent := errors.New("duplicate key"), 0
 	err := Upsert(t.Context(), nil, &pgx.Batch{}, func(into Sink) error {

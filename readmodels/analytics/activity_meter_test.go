@@ -59,7 +59,7 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 
 // The number of posts is unknown after the last reading of an account, in every answer. A later
 // reading makes it known, because it lists the posts published since.
-func TestPostsAreUnknownAfterTheLastReading(t *testing.T) {
+func TestPostCountIsUnknownAfterLastReading(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook), page(15, domain.TikTok))}

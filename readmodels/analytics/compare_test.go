@@ -79,7 +79,7 @@ func TestFutureIntervalsAreNotCompared(t *testing.T) {
 
 // February 29 is compared with an empty period: nothing was read or gained in it, whatever came
 // before or after.
-func TestFebruary29HasNoComparison(t *testing.T) {
+func TestFebruary29HasNoPreviousYear(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.TikTok)}}
@@ -327,7 +327,7 @@ func (q question) knew(w *world, page int64, before time.Time) bool {
 }
 
 // Totals of the previous year agree with an oracle: stocks at its end, gains of the same pages.
-func TestTotalsAreComparedWithTheYearBefore(t *testing.T) {
+func TestTotalsComparedWithPreviousYearMatchOracle(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
@@ -378,7 +378,7 @@ func dayOfInstant(at time.Time) time.Time { return at.UTC().Truncate(24 * time.H
 // The previous period has the same number of days if the range has whole days, otherwise the same
 // length as the elapsed part. While the range has not ended, it ends at the same hour. The previous year follows the calendar of the zone: the same dates,
 // however long their days are.
-func TestWhatARangeIsComparedWith(t *testing.T) {
+func TestComparisonPeriodOfRange(t *testing.T) {
 	t.Parallel()
 	const before, year = analytics.ComparePrevious, analytics.CompareYear
 	for name, tt := range map[string]struct {

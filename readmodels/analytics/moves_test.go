@@ -15,7 +15,7 @@ import (
 
 // Alice's page is transferred to Bob: for queries about Alice, the sources say why there are no new
 // readings.
-func TestSourcesOfATransferredPage(t *testing.T) {
+func TestSourcesOfTransferredPageExplainMissingReadings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const alice, bob = 1, successor
@@ -51,7 +51,7 @@ func TestSourcesOfATransferredPage(t *testing.T) {
 // Page 11 moves from one client to the other. Both count its followers in June, and each answer
 // says so; neither is compared with the other client's figures. The former client still sees its
 // name.
-func TestFollowersOfAPageThatMoves(t *testing.T) {
+func TestFollowersOfMovedPageCountForBothClients(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), ownedPage(tenants[1], 11, domain.Facebook), page(12, domain.Facebook), ownedPage(tenants[1], 13, domain.Facebook))}
@@ -99,7 +99,7 @@ func TestFollowersOfAPageThatMoves(t *testing.T) {
 }
 
 // A member who moved to another client has no name here; a user of another agency has no picture.
-func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
+func TestMovedMemberHasNoNameForFormerClient(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const user = "d00000000000000000000001"

@@ -17,7 +17,7 @@ import (
 
 // The cost of views, day by day, of the subscriptions in drawn worlds: in two currencies, in several
 // zones and ranges.
-func TestCostsAgreeWithDays(t *testing.T) {
+func TestViewCostsAgreeWithDailyOracle(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {

@@ -87,7 +87,7 @@ func TestNoReadingTableIsScanned(t *testing.T) {
 
 // A list of an old range does not probe posts that are newer, neither their readings nor their
 // months.
-func TestListsOfAnOldRangeSkipLaterPosts(t *testing.T) {
+func TestOldRangeQueriesDoNotReadLaterPosts(t *testing.T) {
 	t.Parallel()
 	const later = 3000
 	db := pgtest.New(t)
@@ -116,7 +116,7 @@ func TestListsOfAnOldRangeSkipLaterPosts(t *testing.T) {
 // A ranking reads the weeks of the range of all posts of an owner at once, and the readings around
 // them. It neither probes each post nor compares each post with each reading, although the generic plan, made without the
 // scope, member and category, expects a few posts instead of thousands.
-func TestRankingsAreJoinedInOnePass(t *testing.T) {
+func TestRankingReadsPostsInOnePass(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 4)

@@ -136,7 +136,7 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 }
 
 // The stats of one page equal those of its platform in a world with only that page.
-func TestStatsOfOnePage(t *testing.T) {
+func TestStatsOfOnePageEqualItsPlatform(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
@@ -169,7 +169,7 @@ func TestStatsOfOnePage(t *testing.T) {
 
 // A rate uses the people reached if the platform's own window equals the period, otherwise the
 // followers.
-func TestEngagementRate(t *testing.T) {
+func TestEngagementRateUsesReachOrFollowers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	engaged := func(day string, v int64) domain.Figure { return flow(domain.MetricEngagement, day, v) }
@@ -215,7 +215,7 @@ func TestEngagementRate(t *testing.T) {
 }
 
 // Places are added up by id, with their newest names; answers contain the 25 largest.
-func TestDemographicsOfPlacesGoByTheirIDs(t *testing.T) {
+func TestPlaceDemographicsAreSummedByID(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), page(12, domain.LinkedIn)}}

@@ -122,7 +122,7 @@ func TestActivitiesListsPostsOfTenant(t *testing.T) {
 }
 
 // Scheduled plans are activities: only those of the page's current client, the next one first.
-func TestPlannedPosts(t *testing.T) {
+func TestScheduledPlansAreListedAsActivities(t *testing.T) {
 	t.Parallel()
 	log := ledgertest.TwoAgencies(t)
 	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}

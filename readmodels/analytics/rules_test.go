@@ -15,7 +15,7 @@ import (
 )
 
 // The rules for kinds of figures, with numbers: June of one metric of one page, or of two.
-func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
+func TestTotalsDependOnFigureKind(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const engagement = domain.MetricEngagement
@@ -142,7 +142,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 
 // Gains of posts in the first days of June are compared with all of May only in part, unless June
 // was read to its end.
-func TestGainsOfPostsNotReadToTheEndAreComparedInPart(t *testing.T) {
+func TestGainsOfPartlyReadPostsAreComparedInPart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
@@ -176,7 +176,7 @@ func TestGainsOfPostsNotReadToTheEndAreComparedInPart(t *testing.T) {
 
 // At 18:00 on June 10, the nine days that are over are compared with nine days, and today's readings
 // with those until 18:00 on the last of the ten days before June.
-func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
+func TestUnfinishedRangeIsComparedWithEqualLength(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), subscribed}}
@@ -272,7 +272,7 @@ func TestReachIsNeverSummed(t *testing.T) {
 // Page 11 is read every day except from the 20th to the 24th, when its connection was broken, and
 // gains one follower a day. Page 12 is connected on the 10th with 1,000 followers and loses two a
 // day. The sum of both rises when 12 joins, but no change includes the thousand followers.
-func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
+func TestFollowersChangeExcludesPagesConnectedInRange(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
@@ -320,7 +320,7 @@ func gainedLikes(w *world, member int64, id string, published time.Time, gained 
 }
 
 // A page that ends among equal posts continues newest first; unregistered posts take no place.
-func TestPagesOfARankingCutEquals(t *testing.T) {
+func TestRankingPageContinuesAmongEqualPosts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}

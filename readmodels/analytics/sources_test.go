@@ -309,7 +309,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 }
 
 // A missing permission is the reason if posts were never read, or have no gain in the range.
-func TestSourcesNameThePermissionForPosts(t *testing.T) {
+func TestSourcesNameMissingPostPermission(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{subscribed}}
@@ -501,7 +501,7 @@ func TestSourcesReportErasures(t *testing.T) {
 }
 
 // Newer figures are expected for accounts that will be read, while the range is not over.
-func TestNextDueNeedsReadableAccounts(t *testing.T) {
+func TestNextReadingIsExpectedOnlyForReadableAccounts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	later := inJune.Add(3 * time.Hour)

@@ -80,7 +80,7 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 }
 
 // An agency's answers do not depend on whether another agency has the same social accounts.
-func TestAnotherAgencysRowsNeverShow(t *testing.T) {
+func TestAnalyticsIgnoreOtherAgencyWithSameAccounts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	answersIn := func(w *world, scope readmodels.Scope) map[string]string {

@@ -32,7 +32,7 @@ func points(values ...any) (points []chart.Point) {
 	return points
 }
 
-func TestGoldenCharts(t *testing.T) {
+func TestChartsMatchGoldenFiles(t *testing.T) {
 	t.Parallel()
 	open := points(100, 150, nil, 200)
 	open[3].Open = true
@@ -304,7 +304,7 @@ func TestLongAxisLabelsFit(t *testing.T) {
 }
 
 // Dots that would overlap are visible only under the pointer, except dots that no line connects.
-func TestDotsOfAYearDoNotOverlap(t *testing.T) {
+func TestOverlappingDotsAreHiddenUntilHover(t *testing.T) {
 	t.Parallel()
 	year := days(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), make([]int64, 365)...)
 	year[100].Value, year[102].Value = nil, nil

@@ -62,12 +62,12 @@ func importing(t *testing.T, imported map[string]string) []archtest.Import {
 	return archtest.Imports(plant(t, texts), module)
 }
 
-func TestTheModuleKeepsTheRules(t *testing.T) {
+func TestModuleFollowsImportRules(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, archtest.Breaches(archtest.Imports(files(t), module), archtest.Rules(), archtest.TestSupport()))
 }
 
-func TestAPlantedBreachOfEachRuleIsFound(t *testing.T) {
+func TestEveryImportRuleDetectsPlantedViolation(t *testing.T) {
 	t.Parallel()
 	for _, rule := range archtest.Rules() {
 		forbidden := rule.Forbid
@@ -93,7 +93,7 @@ func ofThisModule(path string) bool {
 	return !strings.Contains(first, ".") && path != "database/sql" && path != "net/http" && path != "log/slog" && path != "context" && path != "os"
 }
 
-func TestABreachIsFound(t *testing.T) {
+func TestIndirectImportViolationsAreFound(t *testing.T) {
 	t.Parallel()
 	pgx, watermill := "github.com/jackc/pgx/v5", "github.com/ThreeDotsLabs/watermill"
 	for name, c := range map[string]struct {
@@ -136,7 +136,7 @@ func TestABreachIsFound(t *testing.T) {
 	}
 }
 
-func TestWhatIsAllowedIsNoBreach(t *testing.T) {
+func TestAllowedImportsAreNotViolations(t *testing.T) {
 	t.Parallel()
 	found := archtest.Breaches(importing(t, map[string]string{
 		"domain/x.go":                 "time ./domain/money",

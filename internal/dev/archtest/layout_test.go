@@ -35,7 +35,7 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	}
 }
 
-func TestTheRootHoldsOnlyTheLayout(t *testing.T) {
+func TestRootContainsOnlyAllowedEntries(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"cmd", "domain", "commands", "projections", "readmodels", "api", "migrations", "deploy", "internal", "docs", "findings", "go.mod", "go.sum",

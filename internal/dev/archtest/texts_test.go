@@ -112,7 +112,7 @@ func nameIn(arg ast.Expr) string {
 
 // No code reads a sentence that this program wrote: reasons, states and outcomes are codes until a
 // person reads them.
-func TestNoCodeReadsOurSentences(t *testing.T) {
+func TestNoCodeComparesOwnSentences(t *testing.T) {
 	t.Parallel()
 	unused := map[string]bool{}
 	for name := range foreignTexts {
@@ -135,7 +135,7 @@ func TestNoCodeReadsOurSentences(t *testing.T) {
 	require.Empty(t, unused, "these no longer read a text")
 }
 
-func TestAReaderOfASentenceIsFound(t *testing.T) {
+func TestPlantedSentenceComparisonIsFound(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "planted.go", `package planted
 func f(s Source, reason string) bool {

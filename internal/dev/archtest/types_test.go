@@ -15,7 +15,7 @@ var stillWide = []string{
 	"internal/dev/bench.bench", "internal/dev/demo.World", "internal/dev/simulator.Server", "internal/dev/simulator.request",
 }
 
-func TestTypesAreNarrow(t *testing.T) {
+func TestTypesHaveLimitedMethods(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, sentence := range archtest.Wide(archtest.Types(files(t), module)) {
@@ -77,7 +77,7 @@ func plantTypes(t *testing.T, texts map[string]string) []archtest.Type {
 	return archtest.Types(plant(t, texts), module)
 }
 
-func TestAWideTypeIsFound(t *testing.T) {
+func TestPlantedWideTypeIsFound(t *testing.T) {
 	t.Parallel()
 	methods := func(receiver string, from, to int) (source string) {
 		for i := from; i < to; i++ {

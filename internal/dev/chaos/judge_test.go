@@ -179,7 +179,7 @@ func traceOf(r eventlog.Record) string {
 }
 
 // What the run looks for is found where it is planted.
-func TestJudgeFindsLies(t *testing.T) {
+func TestChaosVerdictDetectsPlantedFaults(t *testing.T) {
 	t.Parallel()
 	const agency, board = "a", "b"
 	attempted := func(trace string, got answer) *attempt { return &attempt{trace: trace, answer: got} }

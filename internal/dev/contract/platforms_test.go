@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func TestFacebookPage(t *testing.T) {
+func TestFacebookPageFromWireToJSON(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "facebook_page", domain.Facebook, 0, "1000001")
 	s.fetch()
@@ -46,7 +46,7 @@ func TestFacebookPage(t *testing.T) {
 	require.InDelta(t, 131, at(t, reach, "data", "total", "impressions", "value"), 0)
 }
 
-func TestInstagram(t *testing.T) {
+func TestInstagramFromWireToJSON(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "instagram", domain.Instagram, 0, "17841400000000001")
 	s.fetch()
@@ -107,7 +107,7 @@ func TestInstagram(t *testing.T) {
 	require.Nil(t, at(t, platform, "data", "expires_at"))
 }
 
-func TestTikTok(t *testing.T) {
+func TestTikTokFromWireToJSON(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "tiktok", domain.TikTok, 0, "723f-open")
 	s.fetch()
@@ -131,7 +131,7 @@ func TestTikTok(t *testing.T) {
 	require.Nil(t, at(t, reach, "data", "total", "reach"))
 }
 
-func TestLinkedInPage(t *testing.T) {
+func TestLinkedInPageFromWireToJSON(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "linkedin_page", domain.LinkedIn, domain.LinkedInCompanyPage, "4242")
 	s.fetch()
@@ -184,7 +184,7 @@ func TestLinkedInPage(t *testing.T) {
 }
 
 // LinkedIn profile: its posts come from the main application alone.
-func TestLinkedInProfile(t *testing.T) {
+func TestLinkedInProfileFromWireToJSON(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "linkedin_profile", domain.LinkedIn, domain.LinkedInProfile, "abcDEF")
 	published := now.AddDate(0, 0, -2)

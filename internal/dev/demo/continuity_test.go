@@ -57,7 +57,7 @@ func (b *bundle) fetched() []domain.DirectorySocialAccount {
 
 // A connection whose token has ended says so to the client in the words that the history gives as its reason;
 // a person fixes it by signing in again.
-func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
+func TestDemoHistoryExplainsConnectionWithDeadToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t, world(), seed, anchor)
 	states := b.world.States()
@@ -81,7 +81,7 @@ func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 }
 
 // Two accounts show what an agency reads: one post that the platform never answers about, and a page with a new id.
-func TestUnkindPlatformsAreShown(t *testing.T) {
+func TestDemoShowsFailingPostAndChangedPageID(t *testing.T) {
 	t.Parallel()
 	b := setup(t, world(), seed, anchor.Add(time.Hour))
 	require.NoError(t, b.world.Register(b.sim))
@@ -140,9 +140,9 @@ func moments() map[string]time.Time {
 	}
 }
 
-// TestAccountsAreWhatTheClientsRead: history and live readings are one curve, in values, kinds and
+// TestDemoAccountHistoryContinuesInLiveReadings: history and live readings are one curve, in values, kinds and
 // sources. Post counts are among the figures.
-func TestAccountsAreWhatTheClientsRead(t *testing.T) {
+func TestDemoAccountHistoryContinuesInLiveReadings(t *testing.T) {
 	t.Parallel()
 	for name, now := range moments() {
 		t.Run(name, func(t *testing.T) {
@@ -163,8 +163,8 @@ func TestAccountsAreWhatTheClientsRead(t *testing.T) {
 	}
 }
 
-// TestPostReadingsAreWhatTheClientsRead also reads a reel that is too young to have insights.
-func TestPostReadingsAreWhatTheClientsRead(t *testing.T) {
+// TestDemoPostHistoryMatchesLiveReadings also reads a reel that is too young to have insights.
+func TestDemoPostHistoryMatchesLiveReadings(t *testing.T) {
 	t.Parallel()
 	for name, now := range moments() {
 		t.Run(name, func(t *testing.T) {

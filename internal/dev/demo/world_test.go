@@ -28,8 +28,8 @@ func TestProfilesAreNamedAfterTheirMembers(t *testing.T) {
 
 var address = regexp.MustCompile(`[\w.+-]+@([\w.-]+)`)
 
-// TestNamesNothingReal: mail sent to a demo's people must reach nobody.
-func TestNamesNothingReal(t *testing.T) {
+// TestDemoUsesReservedDomainsOnly: mail sent to a demo's people must reach nobody.
+func TestDemoUsesReservedDomainsOnly(t *testing.T) {
 	t.Parallel()
 	for _, e := range world().Entities() {
 		raw, err := json.Marshal(e)
@@ -41,9 +41,9 @@ func TestNamesNothingReal(t *testing.T) {
 	}
 }
 
-// TestDraftsAreEventsOfTheLog: every payload validates and survives the registry's round trip, every
+// TestDemoDraftsAreValidEvents: every payload validates and survives the registry's round trip, every
 // envelope is complete, and the directory comes first.
-func TestDraftsAreEventsOfTheLog(t *testing.T) {
+func TestDemoDraftsAreValidEvents(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *demo.World, cfg demo.Config) {
 		registry := domain.NewRegistry()

@@ -78,7 +78,7 @@ func TestCommandsWhileProcessesAreKilled(t *testing.T) {
 }
 
 // With an address and a token, commands need nothing else of a service.
-func TestCommandsWithAToken(t *testing.T) {
+func TestCommandsWorkWithURLAndToken(t *testing.T) {
 	p := startDemo(t, t.TempDir())
 	as := func(token string) map[string]string {
 		return map[string]string{"URL": p.base, "TOKEN": token, "DATA_DIR": filepath.Join(t.TempDir(), "none")}

@@ -31,7 +31,7 @@ const (
 )
 
 // All five kinds are connected by the keyboard alone; what passed is found nowhere afterwards.
-func TestConnectingInABrowser(t *testing.T) {
+func TestConnectEveryPlatformByKeyboard(t *testing.T) {
 	awayFromMidnight(t, 5*time.Minute)
 	c := startConnecting(t)
 	browser := openBrowser(t)

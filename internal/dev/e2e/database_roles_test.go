@@ -37,7 +37,7 @@ var databaseLogins = map[string]string{
 }
 
 // Each role of a process works with the rights that deploy/roles.sql grants it: the server refuses nothing that it does.
-func TestProcessesWithTheRightsOfTheirRoles(t *testing.T) {
+func TestProcessRolesWorkWithDocumentedDatabaseGrants(t *testing.T) {
 	b := startByRole(t)
 	client := b.client("Harbour Ltd")
 	start, _ := b.begin(6, client)

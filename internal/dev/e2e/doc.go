@@ -6,7 +6,7 @@
 //
 //   - LEDGERBOARD_E2E_RACE=1 builds the program with the race detector, and every test then fails on
 //     a report in what the program printed; LEDGERBOARD_E2E_BINARY names one that is already built.
-//   - LEDGERBOARD_E2E_PICTURES=DIRECTORY has TestConsole leave pictures of the main views there.
+//   - LEDGERBOARD_E2E_PICTURES=DIRECTORY has TestConsoleForEveryRoleInBrowser leave pictures of the main views there.
 //   - A process of PostgreSQL that is killed alone takes the server into recovery while the program runs
 //     on. What was committed asynchronously may be gone then, so a projection may find its checkpoint
 //     behind itself; dashboards commit synchronously, because commands decide by their tables.

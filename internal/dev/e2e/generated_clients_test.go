@@ -16,7 +16,7 @@ import (
 )
 
 // Clients that stock generators make of /openapi.json compile, pass mypy --strict, and read the dashboards.
-func TestGeneratedClients(t *testing.T) {
+func TestGeneratedOpenAPIClientsCompileAndRead(t *testing.T) {
 	p := startDemo(t, t.TempDir(), frozen...)
 	var want []string
 	for _, board := range fetched[[]directory.DashboardSummary](p, "/api/dashboards") {

@@ -23,7 +23,7 @@ import (
 
 // Metrics keep Prometheus' conventions and are served at the second listener only. In a Prometheus that scrapes a demo, every panel
 // of the dashboards has data, and no alert fires.
-func TestMetricsOfAlertsAndDashboards(t *testing.T) {
+func TestMetricsUsedByAlertsAndDashboardsExist(t *testing.T) {
 	dir, address, admin := t.TempDir(), ledgertest.FreeAddress(t), ledgertest.FreeAddress(t)
 	copyDir(t, dir, seededDemo(t))
 	p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", address, "--admin-addr", admin}, nil)

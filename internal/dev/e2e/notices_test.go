@@ -86,7 +86,7 @@ func startStockClients(t *testing.T, p *program, user demo.UserID) (clients []*s
 }
 
 // A user who loses access hears it once on every page, whatever happens to token, network and server.
-func TestStockClientsHearEveryNoticeOnce(t *testing.T) {
+func TestStandardClientsReceiveEveryNoticeOnce(t *testing.T) {
 	t.Setenv("NODE_OPTIONS", "--experimental-eventsource") // of Node itself
 	for _, folder := range []string{"js", "python", "java", "rust"} {
 		needs.Modules(t, "testdata/"+folder)

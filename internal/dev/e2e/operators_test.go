@@ -24,8 +24,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-// TestOperatorsHandbook does what docs/operators.md prints, while readers get the same answers.
-func TestOperatorsHandbook(t *testing.T) {
+// TestOperatorsGuideCommandsWork does what docs/operators.md prints, while readers get the same answers.
+func TestOperatorsGuideCommandsWork(t *testing.T) {
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	text, err := os.ReadFile("../../../docs/operators.md")
 	require.NoError(t, err)

@@ -68,7 +68,7 @@ func startProxy(t *testing.T, backend string, pair certs.Pair) (base string) {
 
 // Behind nginx as documented, which compresses and buffers: a frontend saves what it has read, and the stock clients of
 // both kinds of streams hear at once, also under a path.
-func TestDocumentedProxy(t *testing.T) {
+func TestDocumentedNginxConfiguration(t *testing.T) {
 	authority := certs.NewAuthority(t)
 	t.Setenv("NODE_EXTRA_CA_CERTS", authority.File)
 	p := startDemo(t, t.TempDir())

@@ -56,7 +56,7 @@ const holdSQL = `
 		when (old.state <> new.state and new.state = 'live') execute function public.e2e_hold('commit');`
 
 // A rebuild is killed or frozen at each stage: readers get the same answers, the next process ends it.
-func TestRebuildIsKilled(t *testing.T) {
+func TestRebuildSurvivesKillAtEveryStage(t *testing.T) {
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	k := startApart(t)
 	k.exec(holdSQL)

@@ -50,7 +50,7 @@ func line(cells ...any) string {
 }
 
 // The queries of docs/sql.md give the answers of the API, for each client of the demo.
-func TestQuestionsInSQL(t *testing.T) {
+func TestDocumentedSQLQueriesMatchAPI(t *testing.T) {
 	needs.Programs(t, "psql")
 	raw, err := os.ReadFile("../../../docs/sql.md")
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ import (
 )
 
 // What was asked before a stop is answered; a second signal cuts it. A lock keeps a change under way.
-func TestGracefulStop(t *testing.T) {
+func TestGracefulStopAnswersPendingRequests(t *testing.T) {
 	k := startApart(t)
 	owner := k.api
 	dashboard := owner.info.IDs.SubAccounts[0]
@@ -131,8 +131,8 @@ func command(t *testing.T, binary string, variables map[string]string, args ...s
 	return ran{out: out.String(), err: err.String(), code: code}
 }
 
-// TestDemoEndsByItself also stands for the promise that Ctrl-C is a regular stop.
-func TestDemoEndsByItself(t *testing.T) {
+// TestInterruptedDemoStopsGracefully also stands for the promise that Ctrl-C is a regular stop.
+func TestInterruptedDemoStopsGracefully(t *testing.T) {
 	dir := t.TempDir()
 	ended := succeeds(t, nil, "demo", "--data-dir", dir, "--addr", "127.0.0.1:0", "--exit-after", "1s")
 	require.Contains(t, ended.out, "ledgerboard demo is ready")

@@ -82,7 +82,7 @@ func (r *traceReceiver) paths(root string) (paths []string) {
 }
 
 // One trace shows a change from the request to the notice, another a reading from its claim to its row.
-func TestTracesShowAChangeAndAReading(t *testing.T) {
+func TestTracesCoverChangeAndReadingEndToEnd(t *testing.T) {
 	receiver := &traceReceiver{}
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", ledgertest.Serve(t, receiver))
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "100")

@@ -13,7 +13,7 @@ import (
 
 // Each line that is to be broken stands in its file, once, and each test in its package: who changes a guard or a test hears of
 // the list at once.
-func TestTheListIsOfThisTree(t *testing.T) {
+func TestMutationListMatchesSource(t *testing.T) {
 	t.Parallel()
 	list, err := readMutations("testdata/mutations")
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestTheListIsOfThisTree(t *testing.T) {
 }
 
 // A module with one guard, whose test notices one break, misses another, and cannot be compiled with a third.
-func TestTrial(t *testing.T) {
+func TestMutationTrialReportsOutcome(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{

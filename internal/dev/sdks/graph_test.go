@@ -219,9 +219,9 @@ func instagramWant(w world) byName {
 	}
 }
 
-// TestGraphSDKs lets Meta's SDKs for Python and Node, and restfb for Java, read a page and the Instagram account
+// TestMetaSDKsReadSimulator lets Meta's SDKs for Python and Node, and restfb for Java, read a page and the Instagram account
 // behind it: all pages of lists, figures by day, single posts and batches, and refusals.
-func TestGraphSDKs(t *testing.T) {
+func TestMetaSDKsReadSimulator(t *testing.T) {
 	t.Parallel()
 	for _, sdk := range []struct {
 		folder, script, secret string

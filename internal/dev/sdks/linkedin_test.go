@@ -93,9 +93,9 @@ func linkedInWant(w world, from, to time.Time, memberPost simulator.Post) byName
 	}
 }
 
-// TestLinkedInSDKs lets LinkedIn's API clients for Python and Node read a company page and a member: all pages of
+// TestLinkedInSDKsReadSimulator lets LinkedIn's API clients for Python and Node read a company page and a member: all pages of
 // posts, their counts in one call, figures by day, places, tokens and refusals.
-func TestLinkedInSDKs(t *testing.T) {
+func TestLinkedInSDKsReadSimulator(t *testing.T) {
 	t.Parallel()
 	for folder, script := range map[string]string{"python": "linkedin.py", "node": "linkedin.js"} {
 		t.Run(script, func(t *testing.T) {

@@ -21,7 +21,7 @@
 // read live figures and a week of history; in the longer runs, all of TikTok's tokens, a quarter of all, end
 // at the same second. LEDGERBOARD_SOAK_SPEED sets the compression.
 //
-// TestUnkindPlatforms needs no variable: it reads small worlds for two weeks on a clock that jumps, with faults that are drawn by
+// TestReadingsSurvivePlatformFaults needs no variable: it reads small worlds for two weeks on a clock that jumps, with faults that are drawn by
 // a seed, and compares them with the same weeks without faults. `make worlds` draws a thousand.
 //
 // # Non-obvious

@@ -16,7 +16,7 @@ import (
 
 // Weeks in which platforms are as unkind as they have been reported. Each failure names its world: LEDGERBOARD_WORLD_SEED
 // draws it again, LEDGERBOARD_WORLDS=1000 draws as many new ones.
-func TestUnkindPlatforms(t *testing.T) {
+func TestReadingsSurvivePlatformFaults(t *testing.T) {
 	t.Parallel()
 	const shards = 2
 	seeds := worldSeeds(t)

@@ -16,7 +16,7 @@ import (
 
 // A picture's address is what the sender of the request can open: whatever name, port and prefix it used, itself or
 // by way of a proxy that says so. What a proxy or client says amiss does not get into an answer.
-func TestPicturesAreNamedWhereTheyAre(t *testing.T) {
+func TestSimulatorPictureURLsMatchRequestHost(t *testing.T) {
 	t.Parallel()
 	answering := launch.NamePictures(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"image":%q}`, simulator.PictureURL(simulator.PicturePost, "7"))
@@ -45,7 +45,7 @@ func TestPicturesAreNamedWhereTheyAre(t *testing.T) {
 }
 
 // What the fetchers of a demo take is drawn by the simulator, in pixels, without a network.
-func TestFetchersTakeTheSimulatorsPictures(t *testing.T) {
+func TestDemoPicturesAreFetchedWithoutNetwork(t *testing.T) {
 	t.Parallel()
 	taker := pictures.New(launch.PicturesOf())
 	taken := map[string]bool{}
@@ -64,7 +64,7 @@ func TestFetchersTakeTheSimulatorsPictures(t *testing.T) {
 	require.ErrorIs(t, err, pictures.ErrAddress, "a demo asks no real host")
 }
 
-func TestPicturesAreServedBesideTheAPI(t *testing.T) {
+func TestDemoServesPicturesNextToAPI(t *testing.T) {
 	t.Parallel()
 	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	server := launch.ServePictures(map[string]string{"X-Mock": "true"}, api)
