@@ -41,11 +41,11 @@ type accessLog struct {
 
 // observe writes the access log and the metrics. Neither contains a query, a header or a body,
 // because these may contain tokens and tickets.
-func (l *accessLog) observe(next http.Handler) http.Handler {
+func (a *accessLog) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := l.now()
+		start := a.now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		l.metrics.inFlight.Inc()
+		a.metrics.inFlight.Inc()
 		defer func() {
 			pattern, status := routePattern(r), ww.Status()
 			switch {
@@ -56,22 +56,22 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 			case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
 				status = statusClientGone
 			}
-			took := l.now().Sub(start)
-			l.metrics.inFlight.Dec()
-			l.metrics.done(r.Context(), r.Method, pattern, status, took)
+			took := a.now().Sub(start)
+			a.metrics.inFlight.Dec()
+			a.metrics.done(r.Context(), r.Method, pattern, status, took)
 			// Traces contain the pattern, because the path may end in a secret that opens a
 			// sign-in.
 			if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
 				span.SetName(r.Method + " " + pattern)
 				span.SetAttributes(semconv.HTTPRoute(pattern), semconv.URLPath(pattern))
 			}
-			l.write(r, pattern, status, ww.BytesWritten(), took)
+			a.write(r, pattern, status, ww.BytesWritten(), took)
 		}()
 		next.ServeHTTP(ww, r)
 	})
 }
 
-func (l *accessLog) write(r *http.Request, pattern string, status, size int, took time.Duration) {
+func (a *accessLog) write(r *http.Request, pattern string, status, size int, took time.Duration) {
 	level := slog.LevelInfo
 	if isFrequent(pattern) {
 		level = slog.LevelDebug
@@ -81,7 +81,7 @@ func (l *accessLog) write(r *http.Request, pattern string, status, size int, too
 		path = pattern // the path may contain a sign-in secret
 	}
 	info := infoOf(r.Context())
-	l.logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
+	a.logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
 		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
 }
@@ -169,7 +169,7 @@ func newRequestMetrics(registerer prometheus.Registerer) (*requestMetrics, error
 }
 
 // done records a finished request. Unknown methods share one series.
-func (m *requestMetrics) done(ctx context.Context, method, route string, status int, took time.Duration) {
+func (r *requestMetrics) done(ctx context.Context, method, route string, status int, took time.Duration) {
 	if isStream(route) {
 		return
 	}
@@ -179,7 +179,7 @@ func (m *requestMetrics) done(ctx context.Context, method, route string, status 
 	default:
 		method = "other"
 	}
-	observer := m.duration.WithLabelValues(method, route, strconv.Itoa(status))
+	observer := r.duration.WithLabelValues(method, route, strconv.Itoa(status))
 	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
 		observer.(prometheus.ExemplarObserver).ObserveWithExemplar(
 			took.Seconds(), prometheus.Labels{"trace_id": span.TraceID().String()},

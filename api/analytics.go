@@ -282,7 +282,7 @@ func setParts(v reflect.Value, q *analytics.RangeQuery) {
 }
 
 func (p Period) set(q *analytics.RangeQuery) { q.Range = p.window }
-func (p Dates) set(q *analytics.RangeQuery)  { q.Range = p.window }
+func (d Dates) set(q *analytics.RangeQuery)  { q.Range = d.window }
 func (s Size) set(q *analytics.RangeQuery)   { q.Page.Limit = int(s.Limit) }
 func (a After) set(q *analytics.RangeQuery)  { q.Page.Cursor = string(a.Cursor) }
 func (i Interval) set(q *analytics.RangeQuery) {
@@ -296,12 +296,12 @@ func (o OfMember) set(q *analytics.RangeQuery)    { q.Member = int64(o.Member) }
 func (m Member) set(q *analytics.RangeQuery)      { q.Member = int64(m.MemberID) }
 func (p PlatformID) set(q *analytics.RangeQuery)  { q.Social = int64(p.Platform) }
 
-func (in ActiveMembers) narrowing() readmodels.Narrowing {
-	return readmodels.Narrowing{Accounts: []readmodels.AccountRef{readmodels.AccountRef(in.Account)}}
+func (a ActiveMembers) narrowing() readmodels.Narrowing {
+	return readmodels.Narrowing{Accounts: []readmodels.AccountRef{readmodels.AccountRef(a.Account)}}
 }
 
-func (n OfAccounts) narrowing() readmodels.Narrowing {
-	return readmodels.Narrowing{Accounts: n.Accounts}
+func (o OfAccounts) narrowing() readmodels.Narrowing {
+	return readmodels.Narrowing{Accounts: o.Accounts}
 }
 
 func (n Narrowing) narrowing() readmodels.Narrowing {
@@ -489,8 +489,8 @@ const tableOfSources = "meta.sources"
 
 var sourcesPlan = tabular.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
-func (k *authorizer) scope(ctx context.Context, p Principal, narrow readmodels.Narrowing) (readmodels.Scope, error) {
-	parent, err := k.parentOf(ctx, p)
+func (a *authorizer) scope(ctx context.Context, p Principal, narrow readmodels.Narrowing) (readmodels.Scope, error) {
+	parent, err := a.parentOf(ctx, p)
 	if err != nil {
 		return readmodels.Scope{}, err
 	}
@@ -498,5 +498,5 @@ func (k *authorizer) scope(ctx context.Context, p Principal, narrow readmodels.N
 	if !p.Roles.Has(RoleAgency) {
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
-	return k.deps.Scope(ctx, request)
+	return a.deps.Scope(ctx, request)
 }

@@ -175,34 +175,34 @@ type docsParameter struct {
 	Example     any    `json:"example"`
 }
 
-func (o docsOperation) resolve(shared map[string]docsParameter) {
-	for i, p := range o.Parameters {
+func (d docsOperation) resolve(shared map[string]docsParameter) {
+	for i, p := range d.Parameters {
 		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
-			o.Parameters[i] = shared[name]
+			d.Parameters[i] = shared[name]
 		}
 	}
 }
 
 // Sample returns a request for a shell in which BASE and TOKEN are set; "" if only a client library
 // can send it.
-func (o docsOperation) Sample() string {
-	if o.Path == prefixSocketIO {
+func (d docsOperation) Sample() string {
+	if d.Path == prefixSocketIO {
 		return ""
 	}
 	sample := "curl"
-	if o.Method != http.MethodGet {
-		sample += " -X " + o.Method
-	} else if isStream(o.Path) {
+	if d.Method != http.MethodGet {
+		sample += " -X " + d.Method
+	} else if isStream(d.Path) {
 		sample += " -N"
 	}
-	if o.Public == nil || len(*o.Public) > 0 {
+	if d.Public == nil || len(*d.Public) > 0 {
 		sample += ` -H "Authorization: Bearer $TOKEN"`
 	}
-	return sample + o.sampleBody() + ` "$BASE` + o.samplePath() + `"`
+	return sample + d.sampleBody() + ` "$BASE` + d.samplePath() + `"`
 }
 
-func (o docsOperation) sampleBody() string {
-	for media, body := range o.Body.Content { // at most one
+func (d docsOperation) sampleBody() string {
+	for media, body := range d.Body.Content { // at most one
 		data, text := "-d", string(body.Example)
 		if lines := ""; json.Unmarshal(body.Example, &lines) == nil {
 			data, text = "--data-binary", lines // keeps line breaks
@@ -214,9 +214,9 @@ func (o docsOperation) sampleBody() string {
 
 // samplePath returns the path and query, with the required parameters and those that determine the
 // form of the response.
-func (o docsOperation) samplePath() string {
-	path, query := o.Path, url.Values{}
-	for _, p := range o.Parameters {
+func (d docsOperation) samplePath() string {
+	path, query := d.Path, url.Values{}
+	for _, p := range d.Parameters {
 		switch {
 		case p.In == InPath:
 			path = strings.ReplaceAll(path, "{"+p.Name+"}", fmt.Sprint(p.Example))

@@ -231,20 +231,20 @@ func (e export[E]) to(out io.Writer, form Export) (exportForm, error) {
 // exportedLines contain the same entries as pages of JSON.
 type exportedLines struct{ lines *json.Encoder }
 
-func (l exportedLines) write(entry any, _ []any) error  { return l.lines.Encode(entry) }
-func (l exportedLines) end(summary exportSummary) error { return l.lines.Encode(summary) }
+func (e exportedLines) write(entry any, _ []any) error  { return e.lines.Encode(entry) }
+func (e exportedLines) end(summary exportSummary) error { return e.lines.Encode(summary) }
 func (exportedLines) close()                            {}
 
 type exportedCSV struct{ table tabular.CSV }
 
-func (c exportedCSV) write(_ any, cells []any) error { return c.table.Row(cells...) }
+func (e exportedCSV) write(_ any, cells []any) error { return e.table.Row(cells...) }
 func (exportedCSV) close()                           {}
 
-func (c exportedCSV) end(summary exportSummary) error {
+func (e exportedCSV) end(summary exportSummary) error {
 	if summary.NextCursor != "" {
 		return errCutOff
 	}
-	return c.table.Flush()
+	return e.table.Flush()
 }
 
 type exportedBook struct {
@@ -254,35 +254,35 @@ type exportedBook struct {
 	sheet *tabular.Sheet
 }
 
-func (b exportedBook) write(_ any, cells []any) error { return b.sheet.Row(cells...) }
-func (b exportedBook) close()                         { b.book.Close() }
+func (e exportedBook) write(_ any, cells []any) error { return e.sheet.Row(cells...) }
+func (e exportedBook) close()                         { e.book.Close() }
 
-func (b exportedBook) end(s exportSummary) error {
-	if err := b.sheet.End(); err != nil {
+func (e exportedBook) end(s exportSummary) error {
+	if err := e.sheet.End(); err != nil {
 		return err
 	}
-	b.book.About("Complete", s.Complete)
+	e.book.About("Complete", s.Complete)
 	if s.Reason != "" {
-		b.book.About("Missing", s.Reason)
+		e.book.About("Missing", s.Reason)
 	}
 	if s.NextCursor != "" {
-		b.book.About("Next cursor", s.NextCursor)
+		e.book.About("Next cursor", s.NextCursor)
 	}
-	b.book.About("Entries", *s.Entries)
-	b.book.About("Time zone", b.zone.String())
-	b.book.About("As of version", s.AsOf.Version)
+	e.book.About("Entries", *s.Entries)
+	e.book.About("Time zone", e.zone.String())
+	e.book.About("As of version", s.AsOf.Version)
 	for _, edge := range [][2]string{{"At", s.At}, {"From", s.From}, {"To", s.To}} {
 		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil {
-			b.book.About(edge[0], at)
+			e.book.About(edge[0], at)
 		} else if edge[1] != "" {
-			b.book.About(edge[0], edge[1]) // a version
+			e.book.About(edge[0], edge[1]) // a version
 		}
 	}
 	if s.LeftOut > 0 {
-		b.book.About("Records skipped by an operator", s.LeftOut)
+		e.book.About("Records skipped by an operator", s.LeftOut)
 	}
-	b.book.About("Names", "Names are those of the current directory. The log contains ids only.")
-	return b.book.Write(b.out, nil, nil)
+	e.book.About("Names", "Names are those of the current directory. The log contains ids only.")
+	return e.book.Write(e.out, nil, nil)
 }
 
 // patientWriter gives the client a deadline for each write but none for the whole.
@@ -292,11 +292,11 @@ type patientWriter struct {
 	control *http.ResponseController
 }
 
-func (w patientWriter) Write(piece []byte) (int, error) {
+func (p patientWriter) Write(piece []byte) (int, error) {
 	// Where deadlines are not supported (tests, some middlewares), the request's context is the
 	// only limit.
-	_ = w.control.SetWriteDeadline(time.Now().Add(exportStall))
-	return w.Writer.Write(piece)
+	_ = p.control.SetWriteDeadline(time.Now().Add(exportStall))
+	return p.Writer.Write(piece)
 }
 
 // spanColumns is the header row of the CSV export of access. A cell of scopes contains the scopes

@@ -393,16 +393,16 @@ type auditFake struct {
 	recorded func()
 }
 
-func (f *auditFake) ask(query any) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.queries = append(f.queries, query)
-	return f.err
+func (a *auditFake) ask(query any) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queries = append(a.queries, query)
+	return a.err
 }
 
-func (f *auditFake) Entries(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.EntriesMeta, error) {
-	page, next, err := pageOf(ctx, f, f.entries, q)
-	meta := history.EntriesMeta{HistoryMeta: f.meta}
+func (a *auditFake) Entries(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.EntriesMeta, error) {
+	page, next, err := pageOf(ctx, a, a.entries, q)
+	meta := history.EntriesMeta{HistoryMeta: a.meta}
 	meta.NextCursor = next
 	return page, meta, err
 }
@@ -424,60 +424,60 @@ func pageOf[E any](ctx context.Context, f *auditFake, all []E, q history.Query) 
 	return all[start:end], next, nil
 }
 
-func (f *auditFake) State(_ context.Context, q history.Query) (history.StateAnswer, history.HistoryMeta, error) {
-	return history.StateAnswer{}, f.meta, f.ask(q)
+func (a *auditFake) State(_ context.Context, q history.Query) (history.StateAnswer, history.HistoryMeta, error) {
+	return history.StateAnswer{}, a.meta, a.ask(q)
 }
 
-func (f *auditFake) Diff(_ context.Context, q history.Query) (history.DiffAnswer, history.HistoryMeta, error) {
-	return history.DiffAnswer{}, f.meta, f.ask(q)
+func (a *auditFake) Diff(_ context.Context, q history.Query) (history.DiffAnswer, history.HistoryMeta, error) {
+	return history.DiffAnswer{}, a.meta, a.ask(q)
 }
 
-func (f *auditFake) Diffs(_ context.Context, q history.Query) ([]history.DiffAnswer, history.HistoryMeta, error) {
-	return []history.DiffAnswer{}, f.meta, f.ask(q)
+func (a *auditFake) Diffs(_ context.Context, q history.Query) ([]history.DiffAnswer, history.HistoryMeta, error) {
+	return []history.DiffAnswer{}, a.meta, a.ask(q)
 }
 
-func (f *auditFake) Access(_ context.Context, q history.Query) (history.AccessAnswer, history.HistoryMeta, error) {
-	return history.AccessAnswer{}, f.meta, f.ask(q)
+func (a *auditFake) Access(_ context.Context, q history.Query) (history.AccessAnswer, history.HistoryMeta, error) {
+	return history.AccessAnswer{}, a.meta, a.ask(q)
 }
 
-func (f *auditFake) Reads(_ context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
-	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, f.ask(q)
+func (a *auditFake) Reads(_ context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
+	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, a.ask(q)
 }
 
-func (f *auditFake) Spans(ctx context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error) {
-	page, next, err := pageOf(ctx, f, f.spans, q)
-	meta := history.SpansMeta{HistoryMeta: f.meta, To: history.StreamPosition{Version: 30}}
+func (a *auditFake) Spans(ctx context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error) {
+	page, next, err := pageOf(ctx, a, a.spans, q)
+	meta := history.SpansMeta{HistoryMeta: a.meta, To: history.StreamPosition{Version: 30}}
 	meta.NextCursor = next
 	return page, meta, err
 }
 
-func (f *auditFake) records() *commands.Audit {
-	return &commands.Audit{Log: f, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, Logger: ledgertest.Quiet}
+func (a *auditFake) records() *commands.Audit {
+	return &commands.Audit{Log: a, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, Logger: ledgertest.Quiet}
 }
 
 // Append takes the records.
-func (f *auditFake) Append(_ context.Context, d domain.Draft) error {
-	f.note("recorded")
-	if f.recorded != nil {
-		f.recorded()
+func (a *auditFake) Append(_ context.Context, d domain.Draft) error {
+	a.note("recorded")
+	if a.recorded != nil {
+		a.recorded()
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	who := d.Envelope.Audit
-	f.callers = append(f.callers, commands.Caller{ParentAccount: d.Key, UserID: who.Actor, Role: who.Role, RequestID: who.RequestID})
+	a.callers = append(a.callers, commands.Caller{ParentAccount: d.Key, UserID: who.Actor, Role: who.Role, RequestID: who.RequestID})
 	switch data := d.Data.(type) {
 	case domain.AuditRead:
-		f.reads = append(f.reads, data)
+		a.reads = append(a.reads, data)
 	case domain.AuditExported:
-		f.exports = append(f.exports, data)
+		a.exports = append(a.exports, data)
 	}
-	return f.refuse
+	return a.refuse
 }
 
-func (f *auditFake) note(what string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.log = append(f.log, what)
+func (a *auditFake) note(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.log = append(a.log, what)
 }
 
 // fakeProver has two checkpoints, or as many as are left, and bundles that contain their agency.

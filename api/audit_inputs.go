@@ -126,8 +126,8 @@ func (e *Export) check(d *decoder) {
 	}
 }
 
-func (f *SpanFilter) check(d *decoder) {
-	if f.at = d.moment("at", f.At, f.Range.Zone, false); f.at != (history.Moment{}) && (!f.Range.from.IsZero() || !f.Range.to.IsZero()) {
+func (s *SpanFilter) check(d *decoder) {
+	if s.at = d.moment("at", s.At, s.Range.Zone, false); s.at != (history.Moment{}) && (!s.Range.from.IsZero() || !s.Range.to.IsZero()) {
 		d.bad.Addf("at", "cannot be combined with from or to: send the instant or the range")
 	}
 }
@@ -164,17 +164,17 @@ func (d *decoder) moment(name string, given Moment, in Zone, beginsRange bool) h
 	return history.Moment{Time: at}
 }
 
-func (f ChangeFilter) query(c Caller) history.Query {
+func (c ChangeFilter) query(caller Caller) history.Query {
 	return history.Query{
-		ParentAccount: c.AccountID, Types: f.Types, Actor: string(f.Actor), User: string(f.User), Account: string(f.Account),
-		Named: strings.TrimSpace(f.Named), From: f.Range.from, To: f.Range.to,
+		ParentAccount: caller.AccountID, Types: c.Types, Actor: string(c.Actor), User: string(c.User), Account: string(c.Account),
+		Named: strings.TrimSpace(c.Named), From: c.Range.from, To: c.Range.to,
 	}
 }
 
-func (f SpanFilter) query(c Caller) history.Query {
+func (s SpanFilter) query(c Caller) history.Query {
 	return history.Query{
-		ParentAccount: c.AccountID, At: f.at, From: f.Range.from, To: f.Range.to, User: string(f.User),
-		Dashboard: string(f.Dashboard), ByUser: f.By == spansByUser,
+		ParentAccount: c.AccountID, At: s.at, From: s.Range.from, To: s.Range.to, User: string(s.User),
+		Dashboard: string(s.Dashboard), ByUser: s.By == spansByUser,
 	}
 }
 
@@ -186,9 +186,9 @@ type historyInput struct {
 	Order string `param:"order" words:"asc desc" default:"desc" wrong:"is not an order: use asc or desc"`
 }
 
-func (in historyInput) query(c Caller) history.Query {
-	q := in.ChangeFilter.query(c)
-	q.Cursor, q.Limit, q.Ascending = string(in.Cursor), int(in.Limit), in.Order == "asc"
+func (h historyInput) query(c Caller) history.Query {
+	q := h.ChangeFilter.query(c)
+	q.Cursor, q.Limit, q.Ascending = string(h.Cursor), int(h.Limit), h.Order == "asc"
 	return q
 }
 
@@ -197,9 +197,9 @@ type dashboardHistoryInput struct {
 	History historyInput
 }
 
-func (in dashboardHistoryInput) query(c Caller) history.Query {
-	q := in.History.query(c)
-	q.Dashboard = string(in.SubAccount.SubAccount)
+func (d dashboardHistoryInput) query(c Caller) history.Query {
+	q := d.History.query(c)
+	q.Dashboard = string(d.SubAccount.SubAccount)
 	return q
 }
 
@@ -214,8 +214,8 @@ type stateInput struct {
 	Instant
 }
 
-func (in stateInput) query(c Caller) history.Query {
-	return history.Query{ParentAccount: c.AccountID, Dashboard: string(in.SubAccount.SubAccount), At: in.at}
+func (s stateInput) query(c Caller) history.Query {
+	return history.Query{ParentAccount: c.AccountID, Dashboard: string(s.SubAccount.SubAccount), At: s.at}
 }
 
 type diffInput struct {
@@ -223,8 +223,8 @@ type diffInput struct {
 	Between
 }
 
-func (in diffInput) query(c Caller) history.Query {
-	return history.Query{ParentAccount: c.AccountID, Dashboard: string(in.SubAccount.SubAccount), From: in.from, To: in.to}
+func (d diffInput) query(c Caller) history.Query {
+	return history.Query{ParentAccount: c.AccountID, Dashboard: string(d.SubAccount.SubAccount), From: d.from, To: d.to}
 }
 
 type diffsInput struct {
@@ -232,9 +232,9 @@ type diffsInput struct {
 	Between
 }
 
-func (in diffsInput) query(c Caller) history.Query {
+func (d diffsInput) query(c Caller) history.Query {
 	return history.Query{
-		ParentAccount: c.AccountID, From: in.from, To: in.to, Limit: int(in.Limit), Cursor: string(in.Cursor),
+		ParentAccount: c.AccountID, From: d.from, To: d.to, Limit: int(d.Limit), Cursor: string(d.Cursor),
 	}
 }
 
@@ -245,9 +245,9 @@ type accessInput struct {
 	User HexID `param:"user_id" required:"true" example:"a11ce0000000000000000000"` // The user: 24 hex digits.
 }
 
-func (in accessInput) query(c Caller) history.Query {
+func (a accessInput) query(c Caller) history.Query {
 	return history.Query{
-		ParentAccount: c.AccountID, Dashboard: string(in.SubAccount.SubAccount), User: string(in.User), At: in.at,
+		ParentAccount: c.AccountID, Dashboard: string(a.SubAccount.SubAccount), User: string(a.User), At: a.at,
 	}
 }
 
@@ -256,9 +256,9 @@ type spansInput struct {
 	SpanFilter
 }
 
-func (in spansInput) query(c Caller) history.Query {
-	q := in.SpanFilter.query(c)
-	q.Limit, q.Cursor = int(in.Limit), string(in.Cursor)
+func (s spansInput) query(c Caller) history.Query {
+	q := s.SpanFilter.query(c)
+	q.Limit, q.Cursor = int(s.Limit), string(s.Cursor)
 	return q
 }
 
@@ -274,10 +274,10 @@ type readsInput struct {
 	Range Edges
 }
 
-func (in readsInput) query(c Caller) history.Query {
+func (r readsInput) query(c Caller) history.Query {
 	return history.Query{
-		ParentAccount: c.AccountID, Actor: string(in.Actor), From: in.Range.from, To: in.Range.to, Limit: int(in.Limit),
-		Cursor: string(in.Cursor),
+		ParentAccount: c.AccountID, Actor: string(r.Actor), From: r.Range.from, To: r.Range.to, Limit: int(r.Limit),
+		Cursor: string(r.Cursor),
 	}
 }
 

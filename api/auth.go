@@ -14,44 +14,44 @@ import (
 // principal returns the verified caller of r, after checking that the caller still has access: the
 // principal that an outer middleware put into the context, or else the one that the authenticator
 // returns.
-func (k *authorizer) principal(r *http.Request) (Principal, error) {
+func (a *authorizer) principal(r *http.Request) (Principal, error) {
 	p, ok := PrincipalFrom(r.Context())
 	if ok {
-		return k.admitted(r.Context(), p)
+		return a.admitted(r.Context(), p)
 	}
-	p, err := k.deps.Authenticator.Authenticate(r)
+	p, err := a.deps.Authenticator.Authenticate(r)
 	if err == nil {
-		return k.admitted(r.Context(), p)
+		return a.admitted(r.Context(), p)
 	}
 	_, known := errors.AsType[*domain.Error](err)
 	timedOut := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	if !known && !timedOut && !k.deps.IsTemporary(err) {
+	if !known && !timedOut && !a.deps.IsTemporary(err) {
 		// A main application's own errors are not failures of this service.
 		err = fmt.Errorf("%w (%w)", errNotSignedIn, err)
 	}
-	k.refusals.failed(r.Context(), err)
+	a.refusals.failed(r.Context(), err)
 	return Principal{}, err
 }
 
 var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in is not valid here. Sign in again.")
 
 // admitted returns a verified caller with canonical ids, if the caller still has access.
-func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, error) {
+func (a *authorizer) admitted(ctx context.Context, p Principal) (Principal, error) {
 	p, err := p.Canonical()
 	if err != nil {
-		k.refusals.failed(ctx, err)
+		a.refusals.failed(ctx, err)
 		return Principal{}, err
 	}
-	return p, k.admit(ctx, p)
+	return p, a.admit(ctx, p)
 }
 
 // caller returns the caller of a request, and counts the request.
-func (k *authorizer) caller(w http.ResponseWriter, r *http.Request) (Caller, error) {
-	p, err := k.principal(r)
+func (a *authorizer) caller(w http.ResponseWriter, r *http.Request) (Caller, error) {
+	p, err := a.principal(r)
 	info := infoOf(r.Context())
 	info.user = p.UserID // even if the caller is refused
 	if err == nil {
-		err = k.limits.take(w.Header(), p)
+		err = a.limits.take(w.Header(), p)
 	}
 	return Caller{p, info.id, info.traceParent}, err
 }
@@ -60,11 +60,11 @@ var errWrongRole = domain.NewError(domain.CodeForbidden,
 	"Your role does not permit this. Sign in with an account that has permission.")
 
 // parentOf returns the agency of a caller. For a client user, it is looked up in the directory.
-func (k *authorizer) parentOf(ctx context.Context, p Principal) (string, error) {
+func (a *authorizer) parentOf(ctx context.Context, p Principal) (string, error) {
 	if p.Roles.Has(RoleAgency, RoleAuditor) {
 		return p.AccountID, nil
 	}
-	return k.deps.ParentAccount(ctx, p.AccountID)
+	return a.deps.ParentAccount(ctx, p.AccountID)
 }
 
 // Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,
@@ -103,7 +103,7 @@ type Authenticator interface {
 type AuthenticatorFunc func(r *http.Request) (Principal, error)
 
 // Authenticate implements [Authenticator].
-func (f AuthenticatorFunc) Authenticate(r *http.Request) (Principal, error) { return f(r) }
+func (a AuthenticatorFunc) Authenticate(r *http.Request) (Principal, error) { return a(r) }
 
 type principalKey struct{}
 

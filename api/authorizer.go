@@ -92,18 +92,18 @@ func newAuthorizer(d Deps) *authorizer {
 
 // admit returns nil if the caller has access now, forbidden if not, and any other error if that
 // cannot be determined.
-func (k *authorizer) admit(ctx context.Context, p Principal) error {
-	withdrawn := k.deps.Withdrawn.Has(p.UserID) || k.deps.Withdrawn.Has(p.KnownAs...)
+func (a *authorizer) admit(ctx context.Context, p Principal) error {
+	withdrawn := a.deps.Withdrawn.Has(p.UserID) || a.deps.Withdrawn.Has(p.KnownAs...)
 	var status domain.UserStatus
 	if p.isPerson() && !withdrawn {
 		var err error
-		if status, err = k.status(ctx, p.UserID, p.AccountID); err != nil {
+		if status, err = a.status(ctx, p.UserID, p.AccountID); err != nil {
 			return err
 		}
-		withdrawn = k.deps.Withdrawn.Has(status.Email)
+		withdrawn = a.deps.Withdrawn.Has(status.Email)
 	}
-	if why := whyRefused(p, withdrawn, status, k.deps.UnknownUsers); why != "" {
-		k.refusals.add(ctx, why, "user", p.UserID, "account", p.AccountID, "why", why)
+	if why := whyRefused(p, withdrawn, status, a.deps.UnknownUsers); why != "" {
+		a.refusals.add(ctx, why, "user", p.UserID, "account", p.AccountID, "why", why)
 		return errAccessEnded
 	}
 	return nil
@@ -111,23 +111,23 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 
 // status returns the status of a user. It queries the directory at most once per statusMaxAge for
 // each user, even if requests are concurrent.
-func (k *authorizer) status(ctx context.Context, user, account string) (domain.UserStatus, error) {
+func (a *authorizer) status(ctx context.Context, user, account string) (domain.UserStatus, error) {
 	key := user + "/" + account
-	last, known := k.cached(key)
+	last, known := a.cached(key)
 	if known && time.Since(last.at) < statusMaxAge {
 		return last.UserStatus, nil
 	}
-	result, err, _ := k.queries.Do(key, func() (any, error) {
-		if last, known := k.cached(key); known && time.Since(last.at) < statusMaxAge {
+	result, err, _ := a.queries.Do(key, func() (any, error) {
+		if last, known := a.cached(key); known && time.Since(last.at) < statusMaxAge {
 			return last.UserStatus, nil // from a query that has just ended
 		}
 		// The first caller may disconnect while others wait for the result.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTimeout)
 		defer cancel()
 		start := time.Now()
-		status, err := k.deps.People.UserStatus(ctx, user, account)
+		status, err := a.deps.People.UserStatus(ctx, user, account)
 		if err == nil {
-			k.cache(key, cachedStatus{status, start})
+			a.cache(key, cachedStatus{status, start})
 		}
 		return status, err
 	})
@@ -136,9 +136,9 @@ func (k *authorizer) status(ctx context.Context, user, account string) (domain.U
 		status, _ := result.(domain.UserStatus)
 		return status, nil
 	case known && time.Since(last.at) < statusMaxStale:
-		k.mu.Lock()
-		k.staleAt = time.Now()
-		k.mu.Unlock()
+		a.mu.Lock()
+		a.staleAt = time.Now()
+		a.mu.Unlock()
 		return last.UserStatus, nil
 	default:
 		return domain.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
@@ -147,12 +147,12 @@ func (k *authorizer) status(ctx context.Context, user, account string) (domain.U
 
 // outdated returns why this process may still let in people whose access has ended; "" if it does
 // not.
-func (k *authorizer) outdated() []operator.HealthReason {
-	k.mu.Lock()
-	stale := time.Since(k.staleAt) < statusMaxStale
-	k.mu.Unlock()
+func (a *authorizer) outdated() []operator.HealthReason {
+	a.mu.Lock()
+	stale := time.Since(a.staleAt) < statusMaxStale
+	a.mu.Unlock()
 	switch {
-	case k.deps.Withdrawn.Outdated():
+	case a.deps.Withdrawn.Outdated():
 		return []operator.HealthReason{{Code: operator.HealthWithdrawnOld}}
 	case stale:
 		return []operator.HealthReason{{Code: operator.HealthPeopleOld}}
@@ -161,32 +161,32 @@ func (k *authorizer) outdated() []operator.HealthReason {
 }
 
 // outdatedCheck reports [authorizer.outdated] in /readyz. Reads and changes still succeed.
-func (k *authorizer) outdatedCheck() Check {
-	return Check{Name: "ended access", Probe: func(context.Context) []operator.HealthReason { return k.outdated() }}
+func (a *authorizer) outdatedCheck() Check {
+	return Check{Name: "ended access", Probe: func(context.Context) []operator.HealthReason { return a.outdated() }}
 }
 
-func (k *authorizer) outdatedMetric() prometheus.Collector {
+func (a *authorizer) outdatedMetric() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_access_lists_outdated",
 		Help: "1 while outdated lists decide whose access has ended; see the check \"ended access\" of /readyz.",
 	}, func() float64 {
-		return float64(len(k.outdated()))
+		return float64(len(a.outdated()))
 	})
 }
 
-func (k *authorizer) cached(key string) (cachedStatus, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	s, known := k.statuses[key]
+func (a *authorizer) cached(key string) (cachedStatus, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, known := a.statuses[key]
 	return s, known
 }
 
 // cache stores a status. A full cache is emptied.
-func (k *authorizer) cache(key string, s cachedStatus) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.statuses) >= maxStatuses {
-		clear(k.statuses)
+func (a *authorizer) cache(key string, s cachedStatus) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.statuses) >= maxStatuses {
+		clear(a.statuses)
 	}
-	k.statuses[key] = s
+	a.statuses[key] = s
 }

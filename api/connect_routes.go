@@ -88,18 +88,18 @@ var (
 )
 
 // checkRequester returns an error if the person who requested a sign-in no longer has access.
-func (k *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequester) error {
+func (a *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequester) error {
 	p := Principal{UserID: r.UserID, AccountID: r.ParentAccount, Roles: Roles{Role(r.Role)}}
 	if p.Roles.Has(RoleClient) {
 		p.AccountID = r.AccountID
 	}
-	return k.admit(ctx, p)
+	return a.admit(ctx, p)
 }
 
 // requester returns the caller as the requester of a sign-in for an account; "" means all accounts
 // of the caller.
-func (k *authorizer) requester(ctx context.Context, p Principal, account string) (domain.ConnectRequester, error) {
-	parent, err := k.parentOf(ctx, p)
+func (a *authorizer) requester(ctx context.Context, p Principal, account string) (domain.ConnectRequester, error) {
+	parent, err := a.parentOf(ctx, p)
 	requester := domain.ConnectRequester{
 		ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency),
 	}

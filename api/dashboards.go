@@ -77,11 +77,11 @@ type Dashboard[D any] struct {
 
 func (Dashboard[D]) types() Answer { return Answer{Data: reflect.TypeFor[D]()} }
 
-func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil } //nolint:unparam // as of other outputs
+func (d Dashboard[D]) parts() (data, meta any) { return d.Data, nil } //nolint:unparam // as of other outputs
 
-func (o Dashboard[D]) setHeader(header http.Header) {
-	header.Set(headerETag, etag(o.Version))
-	if o.replayed {
+func (d Dashboard[D]) setHeader(header http.Header) {
+	header.Set(headerETag, etag(d.Version))
+	if d.replayed {
 		header.Set(headerReplayed, "true")
 	}
 }
@@ -120,11 +120,11 @@ type Change struct {
 	Body    UpdateBody `body:"required"`
 }
 
-func (in Change) change() domain.UpdateDashboard {
+func (c Change) change() domain.UpdateDashboard {
 	return domain.UpdateDashboard{
-		Primary: string(in.SubAccount.SubAccount), IfMatch: in.IfMatch.versions,
-		AllowClientDashboard: in.Body.AllowClientDashboard, SubAccountIDs: in.Body.SubAccountIDs,
-		Users: in.Body.Users, Scopes: in.Body.Scopes, Unlink: in.Body.Unlink != nil && *in.Body.Unlink,
+		Primary: string(c.SubAccount.SubAccount), IfMatch: c.IfMatch.versions,
+		AllowClientDashboard: c.Body.AllowClientDashboard, SubAccountIDs: c.Body.SubAccountIDs,
+		Users: c.Body.Users, Scopes: c.Body.Scopes, Unlink: c.Body.Unlink != nil && *c.Body.Unlink,
 	}
 }
 

@@ -115,8 +115,8 @@ type accountsInput struct {
 	OfAccounts
 }
 
-func (in accountsInput) query(Caller) directory.AccountsQuery {
-	return directory.AccountsQuery{Page: in.page(), Search: in.Search.Search, Active: in.Active.Active}
+func (a accountsInput) query(Caller) directory.AccountsQuery {
+	return directory.AccountsQuery{Page: a.page(), Search: a.Search.Search, Active: a.Active.Active}
 }
 
 type membersInput struct {
@@ -128,9 +128,9 @@ type membersInput struct {
 	User HexID `param:"userId" example:"a11ce0000000000000000000"` // Only members of this user: 24 hex digits.
 }
 
-func (in membersInput) query(c Caller) directory.MembersQuery {
+func (m membersInput) query(c Caller) directory.MembersQuery {
 	return directory.MembersQuery{
-		Page: in.page(), Search: in.Search.Search, Active: in.Active.Active, User: string(in.User), OfDashboards: isClient(c.Principal),
+		Page: m.page(), Search: m.Search.Search, Active: m.Active.Active, User: string(m.User), OfDashboards: isClient(c.Principal),
 	}
 }
 
@@ -140,8 +140,8 @@ type categoriesInput struct {
 	Everything
 }
 
-func (in categoriesInput) query(Caller) directory.CategoriesQuery {
-	return directory.CategoriesQuery{Page: in.page(), Search: in.Search.Search}
+func (c categoriesInput) query(Caller) directory.CategoriesQuery {
+	return directory.CategoriesQuery{Page: c.page(), Search: c.Search.Search}
 }
 
 type usersInput struct {
@@ -153,9 +153,9 @@ type usersInput struct {
 	Role string `param:"role"` // Only users with this role, as named by the main application, ignoring case.
 }
 
-func (in usersInput) query(c Caller) directory.UsersQuery {
+func (u usersInput) query(c Caller) directory.UsersQuery {
 	return directory.UsersQuery{
-		Page: in.page(), Search: in.Search.Search, Role: in.Role, Active: in.Active.Active, OfDashboards: isClient(c.Principal),
+		Page: u.page(), Search: u.Search.Search, Role: u.Role, Active: u.Active.Active, OfDashboards: isClient(c.Principal),
 	}
 }
 
@@ -168,9 +168,9 @@ type PlatformsOf struct {
 	Status domain.PageStatus `param:"status"` // Only connected accounts with this status.
 }
 
-func (in PlatformsOf) query(Caller) directory.PlatformsQuery {
+func (p PlatformsOf) query(Caller) directory.PlatformsQuery {
 	return directory.PlatformsQuery{
-		Page: in.page(), Platforms: in.Platforms, Member: int64(in.Member), Status: in.Status,
+		Page: p.page(), Platforms: p.Platforms, Member: int64(p.Member), Status: p.Status,
 	}
 }
 
@@ -189,12 +189,12 @@ type activitiesInput struct {
 	State analytics.ActivityState `param:"state" default:"published" example:"scheduled"`
 }
 
-func (in activitiesInput) query(Caller) analytics.ActivitiesQuery {
+func (a activitiesInput) query(Caller) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
-		Page: in.page(), Platforms: in.Platforms, Member: int64(in.Member), Social: int64(in.Platform), Category: int64(in.Category),
-		Type: in.Type, State: in.State,
+		Page: a.page(), Platforms: a.Platforms, Member: int64(a.Member), Social: int64(a.Platform), Category: int64(a.Category),
+		Type: a.Type, State: a.State,
 	}
-	q.From, q.To = in.Period.optional()
+	q.From, q.To = a.Period.optional()
 	return q
 }
 
@@ -205,9 +205,9 @@ type readingsInput struct {
 	Everything
 }
 
-func (in readingsInput) query(Caller) analytics.ReadingsQuery {
-	q := analytics.ReadingsQuery{ID: string(in.Activity.Activity), Page: in.page()}
-	q.From, q.To = in.Period.optional()
+func (r readingsInput) query(Caller) analytics.ReadingsQuery {
+	q := analytics.ReadingsQuery{ID: string(r.Activity.Activity), Page: r.page()}
+	q.From, q.To = r.Period.optional()
 	return q
 }
 

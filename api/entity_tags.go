@@ -51,8 +51,8 @@ const (
 var codingSuffix = regexp.MustCompile(`--?(gzip|zstd|br|deflate)$`)
 
 // find returns the first tag that names the same as ours, as the caller sent it.
-func (t *entityTags) find(ours string) (sent string, ok bool) {
-	for _, tag := range t.tags {
+func (e *entityTags) find(ours string) (sent string, ok bool) {
+	for _, tag := range e.tags {
 		if codingSuffix.ReplaceAllString(tag, "") == ours {
 			return tag, true
 		}
@@ -75,9 +75,9 @@ func matchTag(r *http.Request, tag string) (matched string, ok bool) {
 
 // versions returns what the tags of If-Match name. A tag that names no version is well-formed and
 // matches nothing. RFC 9110 §13.1.1 compares strongly, for tags of bytes; a version is not one.
-func (t *entityTags) versions() *domain.VersionMatch {
-	match := &domain.VersionMatch{Any: t.any}
-	for _, tag := range t.tags {
+func (e *entityTags) versions() *domain.VersionMatch {
+	match := &domain.VersionMatch{Any: e.any}
+	for _, tag := range e.tags {
 		tag = codingSuffix.ReplaceAllString(tag, "")
 		if version, err := strconv.ParseInt(tag, 10, 64); err == nil && etag(version) == `"`+tag+`"` {
 			match.Versions = append(match.Versions, version)

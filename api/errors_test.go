@@ -66,8 +66,8 @@ type failingOperators struct {
 	err error
 }
 
-func (d *failingOperators) ReadConnection(context.Context, commands.Caller, string, domain.Reason) error {
-	return d.err
+func (f *failingOperators) ReadConnection(context.Context, commands.Caller, string, domain.Reason) error {
+	return f.err
 }
 
 // That nothing was changed is said only where it is known: a client that believes it repeats

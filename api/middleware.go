@@ -114,7 +114,7 @@ var doubledSlash = regexp.MustCompile(`(?i)^` + PrefixAnalytics + `//[^/]`)
 
 // fold returns the path with the spelling of the matching route, or the path itself if no route
 // matches.
-func (f pathFolder) fold(path string) string {
+func (p pathFolder) fold(path string) string {
 	if at := len(prefixSocketIO) - 1; len(path) >= at && strings.EqualFold(path[:at], prefixSocketIO[:at]) &&
 		strings.HasPrefix(path[at:]+"/", "/") {
 		return prefixSocketIO + strings.TrimLeft(path[at:], "/")
@@ -128,7 +128,7 @@ func (f pathFolder) fold(path string) string {
 	}
 	folded := make([]string, len(segments))
 patterns:
-	for _, pattern := range f[len(segments)] {
+	for _, pattern := range p[len(segments)] {
 		for i, segment := range pattern {
 			switch {
 			case strings.HasPrefix(segment, "{"):
@@ -144,9 +144,9 @@ patterns:
 	return path
 }
 
-func (f pathFolder) middleware(next http.Handler) http.Handler {
+func (p pathFolder) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		chi.RouteContext(r.Context()).RoutePath = f.fold(routedPath(r))
+		chi.RouteContext(r.Context()).RoutePath = p.fold(routedPath(r))
 		next.ServeHTTP(w, r)
 	})
 }

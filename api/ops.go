@@ -306,9 +306,9 @@ type OperatorService interface {
 
 type deadLettersInput struct{ Page }
 
-func (in *deadLettersInput) check(d *decoder) {
-	if in.Cursor != "" && !deadLetterForm.MatchString(string(in.Cursor)) {
-		d.bad.Addf("cursor", "does not belong to this list: "+
+func (d *deadLettersInput) check(dec *decoder) {
+	if d.Cursor != "" && !deadLetterForm.MatchString(string(d.Cursor)) {
+		dec.bad.Addf("cursor", "does not belong to this list: "+
 			"use the next_cursor of the previous page with the same parameters, or omit the cursor")
 	}
 }

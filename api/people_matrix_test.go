@@ -147,17 +147,17 @@ type countedPeople struct {
 	asked map[string]int
 }
 
-func (p *countedPeople) UserStatus(ctx context.Context, user, account string) (domain.UserStatus, error) {
-	p.mu.Lock()
-	p.asked[user]++
-	p.mu.Unlock()
-	return p.People.UserStatus(ctx, user, account)
+func (c *countedPeople) UserStatus(ctx context.Context, user, account string) (domain.UserStatus, error) {
+	c.mu.Lock()
+	c.asked[user]++
+	c.mu.Unlock()
+	return c.People.UserStatus(ctx, user, account)
 }
 
-func (p *countedPeople) times(user string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.asked[user]
+func (c *countedPeople) times(user string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked[user]
 }
 
 // matrixCase is one user at every entry point.

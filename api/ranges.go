@@ -52,7 +52,9 @@ type Dates struct { //nolint:recvcheck // only decoding changes it
 	window analytics.Range
 }
 
-func (p *Dates) check(d *decoder) { p.window = d.window("fromDate", p.From, "toDate", p.To, p.Zone) }
+func (d *Dates) check(dec *decoder) {
+	d.window = dec.window("fromDate", d.From, "toDate", d.To, d.Zone)
+}
 
 // DayZone is the time zone of days.
 type DayZone struct {

@@ -44,40 +44,40 @@ func newRateLimits(limit RateLimit, now func() time.Time) *rateLimits {
 
 // take counts a request of a caller and sets the response headers of
 // draft-ietf-httpapi-ratelimit-headers-10. Beyond the limit, it returns a rate_limited error.
-func (l *rateLimits) take(header http.Header, p Principal) error {
-	if l.limit.Requests == 0 {
+func (r *rateLimits) take(header http.Header, p Principal) error {
+	if r.limit.Requests == 0 {
 		return nil
 	}
-	used, ends := l.count(p.UserID + "/" + p.AccountID)
-	seconds, window := int(math.Ceil(ends.Seconds())), int(math.Ceil(l.limit.Window.Seconds()))
-	header.Set(headerRatePolicy, fmt.Sprintf(`"user";q=%d;w=%d`, l.limit.Requests, window))
-	header.Set(headerRateLimit, fmt.Sprintf(`"user";r=%d;t=%d`, max(0, l.limit.Requests-used), seconds))
-	if used <= l.limit.Requests {
+	used, ends := r.count(p.UserID + "/" + p.AccountID)
+	seconds, window := int(math.Ceil(ends.Seconds())), int(math.Ceil(r.limit.Window.Seconds()))
+	header.Set(headerRatePolicy, fmt.Sprintf(`"user";q=%d;w=%d`, r.limit.Requests, window))
+	header.Set(headerRateLimit, fmt.Sprintf(`"user";r=%d;t=%d`, max(0, r.limit.Requests-used), seconds))
+	if used <= r.limit.Requests {
 		return nil
 	}
 	e := domain.NewError(domain.CodeRateLimited,
 		"You have made more than %d requests in %d seconds. Wait %d seconds, then send requests more slowly.",
-		l.limit.Requests, window, seconds)
+		r.limit.Requests, window, seconds)
 	e.RetryAfter = seconds
 	return e
 }
 
 // count returns the number of the caller's requests in the current window, including this one, and
 // the time until the window ends.
-func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
-	now := l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	w, known := l.callers[caller]
-	if !known && len(l.callers) >= maxCallers {
-		clear(l.callers)
+func (r *rateLimits) count(caller string) (used int, ends time.Duration) {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w, known := r.callers[caller]
+	if !known && len(r.callers) >= maxCallers {
+		clear(r.callers)
 	}
 	if !now.Before(w.ends) {
-		w = window{ends: now.Add(l.limit.Window)}
+		w = window{ends: now.Add(r.limit.Window)}
 	}
-	if w.used <= l.limit.Requests { // of the refused requests, only the first is counted
+	if w.used <= r.limit.Requests { // of the refused requests, only the first is counted
 		w.used++
 	}
-	l.callers[caller] = w
+	r.callers[caller] = w
 	return w.used, w.ends.Sub(now)
 }

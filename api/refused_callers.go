@@ -57,27 +57,27 @@ type refusalCount struct {
 }
 
 // failed logs an error of an [Authenticator] whose reason the caller does not see.
-func (l *refusalLog) failed(ctx context.Context, err error) {
+func (r *refusalLog) failed(ctx context.Context, err error) {
 	_, isPublic := err.(*domain.Error) //nolint:errorlint // a wrapped one has a reason besides
 	if known, ok := errors.AsType[*CredentialError](err); ok {
-		l.add(ctx, known.Claim, "claim", known.Claim, "expected", known.Expected, "came", known.Came)
+		r.add(ctx, known.Claim, "claim", known.Claim, "expected", known.Expected, "came", known.Came)
 	} else if domain.CodeOf(err) == domain.CodeUnauthenticated && !isPublic {
-		l.add(ctx, "other", "error", err)
+		r.add(ctx, "other", "error", err)
 	}
 }
 
 // add counts a refusal, and logs it if that is due.
-func (l *refusalLog) add(ctx context.Context, reason string, attributes ...any) {
-	l.mu.Lock()
-	count := l.reasons[reason]
+func (r *refusalLog) add(ctx context.Context, reason string, attributes ...any) {
+	r.mu.Lock()
+	count := r.reasons[reason]
 	count.since++
 	refusals, due := count.since, time.Since(count.loggedAt) >= refusalEvery
 	if due {
 		count = refusalCount{loggedAt: time.Now()}
 	}
-	l.reasons[reason] = count
-	l.mu.Unlock()
+	r.reasons[reason] = count
+	r.mu.Unlock()
 	if due {
-		l.logger.WarnContext(ctx, "caller refused", append(attributes, "refusals", refusals)...)
+		r.logger.WarnContext(ctx, "caller refused", append(attributes, "refusals", refusals)...)
 	}
 }

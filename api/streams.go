@@ -243,7 +243,7 @@ type ticketInput struct {
 	origin string // of the page that sends the request; empty if unknown
 }
 
-func (in *ticketInput) check(d *decoder) { in.origin = d.r.Header.Get("Origin") }
+func (t *ticketInput) check(d *decoder) { t.origin = d.r.Header.Get("Origin") }
 
 // makeTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which
 // cannot send headers. A token in a URL would be logged.

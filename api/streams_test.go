@@ -48,11 +48,11 @@ func (b *bundle) listen(url, token string, headers ...string) *liveStream {
 }
 
 // next returns the data of the next event of a name; "" at the end of the stream.
-func (s *liveStream) next(name string) string {
-	s.t.Helper()
+func (l *liveStream) next(name string) string {
+	l.t.Helper()
 	current := ""
-	for s.lines.Scan() {
-		line := s.lines.Text()
+	for l.lines.Scan() {
+		line := l.lines.Text()
 		if event, ok := strings.CutPrefix(line, "event: "); ok {
 			current = event
 		}

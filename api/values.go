@@ -129,12 +129,12 @@ func (h *HexID) decode(text string) string {
 	return ""
 }
 
-func (n *RowID) decode(text string) string {
+func (r *RowID) decode(text string) string {
 	number, ok := plainNumber(text)
 	if text != "" && (!ok || number == 0) {
 		return "is not an id: use a positive integer"
 	}
-	*n = RowID(number)
+	*r = RowID(number)
 	return ""
 }
 
@@ -285,11 +285,11 @@ const DeadLetterForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
 
 var deadLetterForm = regexp.MustCompile("^" + DeadLetterForm + "$")
 
-func (l *DeadLetter) decode(text string) string {
+func (d *DeadLetter) decode(text string) string {
 	if !deadLetterForm.MatchString(text) {
 		return "is not the id of a dead letter: use <projection>-<partition>-<offset>, from the list"
 	}
-	*l = DeadLetter(text)
+	*d = DeadLetter(text)
 	return ""
 }
 
@@ -310,8 +310,8 @@ var (
 	previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-func (k *IdempotencyKey) decode(text string) string {
-	if *k = IdempotencyKey(text); text != "" && !keyForm.MatchString(text) {
+func (i *IdempotencyKey) decode(text string) string {
+	if *i = IdempotencyKey(text); text != "" && !keyForm.MatchString(text) {
 		return "must have 1 to 255 printable ASCII characters, and must not have several values"
 	}
 	return ""

@@ -99,21 +99,21 @@ type keyLock struct {
 func NewKeyedLock() *KeyedLock { return &KeyedLock{keys: map[string]*keyLock{}} }
 
 // Lock waits for the key until ctx is done. The returned function releases the key.
-func (l *KeyedLock) Lock(ctx context.Context, key string) (unlock func(), err error) {
-	l.mu.Lock()
-	h, ok := l.keys[key]
+func (k *KeyedLock) Lock(ctx context.Context, key string) (unlock func(), err error) {
+	k.mu.Lock()
+	h, ok := k.keys[key]
 	if !ok {
 		h = &keyLock{token: make(chan struct{}, 1)}
 		h.token <- struct{}{}
-		l.keys[key] = h
+		k.keys[key] = h
 	}
 	h.users++
-	l.mu.Unlock()
+	k.mu.Unlock()
 	leave := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
+		k.mu.Lock()
+		defer k.mu.Unlock()
 		if h.users--; h.users == 0 {
-			delete(l.keys, key)
+			delete(k.keys, key)
 		}
 	}
 	select {

@@ -23,29 +23,29 @@ type erasedKept struct {
 	err     error
 }
 
-func (s *erasedKept) Delete(_ context.Context, ref string) error {
-	s.deleted = append(s.deleted, ref)
-	return s.err
+func (e *erasedKept) Delete(_ context.Context, ref string) error {
+	e.deleted = append(e.deleted, ref)
+	return e.err
 }
 
-func (s *erasedKept) DeleteConnection(_ context.Context, connection int64, ref string) error {
-	s.deleted = append(s.deleted, fmt.Sprint(connection, " ", ref))
-	return s.err
+func (e *erasedKept) DeleteConnection(_ context.Context, connection int64, ref string) error {
+	e.deleted = append(e.deleted, fmt.Sprint(connection, " ", ref))
+	return e.err
 }
 
-func (s *erasedKept) ForgetReads(_ context.Context, gone, stay []int64) error {
-	s.gone, s.stay = append(s.gone, gone), append(s.stay, stay)
-	return s.err
+func (e *erasedKept) ForgetReads(_ context.Context, gone, stay []int64) error {
+	e.gone, e.stay = append(e.gone, gone), append(e.stay, stay)
+	return e.err
 }
 
-func (s *erasedKept) Reading(context.Context, []int64) (bool, error) {
-	s.reading--
-	return s.reading > 0, s.err
+func (e *erasedKept) Reading(context.Context, []int64) (bool, error) {
+	e.reading--
+	return e.reading > 0, e.err
 }
 
-func (s *erasedKept) ForgetUser(_ context.Context, user string) error {
-	s.cursors = append(s.cursors, user)
-	return s.err
+func (e *erasedKept) ForgetUser(_ context.Context, user string) error {
+	e.cursors = append(e.cursors, user)
+	return e.err
 }
 
 func somePerson() domain.Person {
@@ -188,16 +188,16 @@ func TestResendOfErasedEntityTextOrReadingIsRefused(t *testing.T) {
 	}
 }
 
-func (s *erasedKept) DeleteStale(_ context.Context, gone []int64, refs []string, _ time.Time) (int, error) {
+func (e *erasedKept) DeleteStale(_ context.Context, gone []int64, refs []string, _ time.Time) (int, error) {
 	for _, ref := range refs {
-		s.deleted = append(s.deleted, fmt.Sprint(ref, gone))
+		e.deleted = append(e.deleted, fmt.Sprint(ref, gone))
 	}
-	return len(refs), s.err
+	return len(refs), e.err
 }
 
-func (l *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
+func (t *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	for _, d := range drafts {
-		if err := l.Append(ctx, d); err != nil {
+		if err := t.Append(ctx, d); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,7 @@
 package commands
 
 // IsIndexed reports whether the next line that states a row id costs no new index.
-func (w *ImportWorld) IsIndexed() bool { return w.index != nil }
+func (i *ImportWorld) IsIndexed() bool { return i.index != nil }
 
 // Attempting sets how many lost races make a conflict.
 func (d *Dashboards) Attempting(n int) *Dashboards {

@@ -233,9 +233,9 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	return l
 }
 
-func (l *fedLine) refuse(why error) *fedLine {
-	l.FeedOutcome, l.reason, l.drafts = FeedRefused, why.Error(), nil
-	return l
+func (f *fedLine) refuse(why error) *fedLine {
+	f.FeedOutcome, f.reason, f.drafts = FeedRefused, why.Error(), nil
+	return f
 }
 
 // compare marks lines as unchanged that equal the known state, or are older than it: the state of an
@@ -286,33 +286,33 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 }
 
 // isEntity reports whether the line is about an entity and has not been refused.
-func (l *fedLine) isEntity() bool {
-	return len(l.drafts) > 0 && l.drafts[0].Topic == domain.TopicDirectory
+func (f *fedLine) isEntity() bool {
+	return len(f.drafts) > 0 && f.drafts[0].Topic == domain.TopicDirectory
 }
 
 // entity returns the state in the line; nil for an erasure.
-func (l *fedLine) entity() domain.DirectoryEntity {
-	entity, _ := l.drafts[0].Data.(domain.DirectoryEntity)
+func (f *fedLine) entity() domain.DirectoryEntity {
+	entity, _ := f.drafts[0].Data.(domain.DirectoryEntity)
 	return entity
 }
 
 // unchanged marks the line as not appended. reason says why; "" if the line equals the known state.
-func (l *fedLine) unchanged(reason string) {
-	l.FeedOutcome, l.drafts, l.reason = FeedUnchanged, nil, reason
+func (f *fedLine) unchanged(reason string) {
+	f.FeedOutcome, f.drafts, f.reason = FeedUnchanged, nil, reason
 }
 
 // news reports whether the line replaces the stored state, and otherwise marks it as unchanged. A
 // nil entity erases. Of two different states with one time, the later line counts: origins with times
 // in whole seconds often change an entity twice within one. A sender must therefore keep its order.
-func (l *fedLine) news(entity domain.DirectoryEntity, before domain.RecordedEntity) bool {
-	at, now := stored(before.At), l.drafts[0].Envelope.Time
+func (f *fedLine) news(entity domain.DirectoryEntity, before domain.RecordedEntity) bool {
+	at, now := stored(before.At), f.drafts[0].Envelope.Time
 	switch same := sameState(entity, before.Entity); {
-	case same && (!l.timed || at.Equal(stored(now))):
-		l.unchanged("")
+	case same && (!f.timed || at.Equal(stored(now))):
+		f.unchanged("")
 	case !stored(now).Before(at):
 		return true
 	default:
-		l.unchanged("its updated_at is earlier than that of the stored entity, " + at.Format(time.RFC3339Nano))
+		f.unchanged("its updated_at is earlier than that of the stored entity, " + at.Format(time.RFC3339Nano))
 	}
 	return false
 }

@@ -176,9 +176,9 @@ func NewImportDigest(data domain.Data) ImportDigest {
 
 // Same reports whether the event of a line says the same as the event in the log. If the line does
 // not state its client, the client in the log is right.
-func (d ImportDigest) Same(logged ImportDigest, o ImportedOwner) bool {
+func (i ImportDigest) Same(logged ImportDigest, o ImportedOwner) bool {
 	stated := o.AccountID != "" || o.RowID != 0
-	return d == logged || !stated && d.reported == logged.reported
+	return i == logged || !stated && i.reported == logged.reported
 }
 
 // Digest returns a digest of a value that can be encoded as JSON.

@@ -321,10 +321,10 @@ func memberAuth(t ImportedToken) (ImportedToken, error) {
 }
 
 // Stored returns the tokens as they are sealed.
-func (t ImportedToken) Stored() StoredTokens {
-	s := StoredTokens{AccessToken: t.AccessToken, RefreshToken: t.RefreshToken, OwnLogin: t.OwnLogin}
-	if t.ExpiresAt != nil {
-		s.ExpiresAt = *t.ExpiresAt
+func (i ImportedToken) Stored() StoredTokens {
+	s := StoredTokens{AccessToken: i.AccessToken, RefreshToken: i.RefreshToken, OwnLogin: i.OwnLogin}
+	if i.ExpiresAt != nil {
+		s.ExpiresAt = *i.ExpiresAt
 	}
 	return s
 }

@@ -58,31 +58,31 @@ func newMovingStage(t *testing.T, accounts int) *movingStage {
 }
 
 // Append is a log with several writers: a record that lost its race is accepted and has no effect.
-func (s *movingStage) Append(ctx context.Context, d domain.Draft) error {
-	s.appends++
-	s.before(s.appends)
-	head, err := s.stream(ctx, d.Key)
+func (m *movingStage) Append(ctx context.Context, d domain.Draft) error {
+	m.appends++
+	m.before(m.appends)
+	head, err := m.stream(ctx, d.Key)
 	if err != nil {
 		return err
 	}
 	if d.Envelope.Chain.Version <= head.Head.Version {
 		return nil
 	}
-	return s.Log.Append(ctx, d)
+	return m.Log.Append(ctx, d)
 }
 
 // stream judges and folds the records like readers of the log.
-func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportStream, error) {
+func (m *movingStage) stream(_ context.Context, parent string) (commands.ImportStream, error) {
 	var head domain.StreamHead
 	dashboards := map[string]domain.Dashboard{}
 	changed := map[string]bool{}
-	for _, r := range s.Records(domain.TopicDashboards) {
-		verdict, next, reason := eventlog.Judge(head, r, s.Partitions(domain.TopicDashboards))
+	for _, r := range m.Records(domain.TopicDashboards) {
+		verdict, next, reason := eventlog.Judge(head, r, m.Partitions(domain.TopicDashboards))
 		if verdict != eventlog.Effective {
 			return commands.ImportStream{}, fmt.Errorf("%s: %s", verdict, reason)
 		}
 		head = next
-		recorded, err := s.Decode(r)
+		recorded, err := m.Decode(r)
 		if err != nil {
 			return commands.ImportStream{}, err
 		}
@@ -106,13 +106,13 @@ func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportS
 	return out, nil
 }
 
-func (s *movingStage) use() commands.ImportDashboards {
-	return commands.ImportDashboards{Stream: s.stream, Log: s, Now: time.Now}
+func (m *movingStage) use() commands.ImportDashboards {
+	return commands.ImportDashboards{Stream: m.stream, Log: m, Now: time.Now}
 }
 
-func (s *movingStage) count(t *testing.T, query string) int {
+func (m *movingStage) count(t *testing.T, query string) int {
 	t.Helper()
-	return ledgertest.Value[int](t, s.DB.Pool, query)
+	return ledgertest.Value[int](t, m.DB.Pool, query)
 }
 
 // Many dashboards fit into few records, a set is never divided, and a second import appends
@@ -248,18 +248,18 @@ func (p places) TokenPlace(_ context.Context, connection int64) (domain.TokenPla
 
 type importSecrets map[string][]byte
 
-func (s importSecrets) Get(_ context.Context, ref string) ([]byte, error) {
-	if secret, ok := s[ref]; ok {
+func (i importSecrets) Get(_ context.Context, ref string) ([]byte, error) {
+	if secret, ok := i[ref]; ok {
 		return secret, nil
 	}
 	return nil, domain.NewError(domain.CodeNotFound, "none")
 }
 
-func (s importSecrets) PutOver(_ context.Context, ref string, old, secret []byte, _ domain.SecretTimes) error {
-	if present, stored := s[ref]; stored != (old != nil) || string(present) != string(old) {
+func (i importSecrets) PutOver(_ context.Context, ref string, old, secret []byte, _ domain.SecretTimes) error {
+	if present, stored := i[ref]; stored != (old != nil) || string(present) != string(old) {
 		return domain.NewError(domain.CodeConflict, "another secret is stored")
 	}
-	s[ref] = secret
+	i[ref] = secret
 	return nil
 }
 

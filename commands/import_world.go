@@ -39,21 +39,21 @@ func NewImportWorld() *ImportWorld {
 }
 
 // Stored records the state of a key in the log. Call it in log order. nil is a tombstone.
-func (w *ImportWorld) Stored(key string, data domain.Data, at time.Time) {
-	delete(w.states, key)
-	w.Put(key, data, at)
+func (i *ImportWorld) Stored(key string, data domain.Data, at time.Time) {
+	delete(i.states, key)
+	i.Put(key, data, at)
 }
 
 // Put records a state, unless a later one is recorded. It reports whether the state is a change. nil is
 // a tombstone.
-func (w *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed bool) {
-	before, exists := w.states[key]
+func (i *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed bool) {
+	before, exists := i.states[key]
 	next := importState{CompactedRecord: domain.CompactedRecord{At: at, Erased: data == nil}, digest: stateDigest(data)}
 	if exists && !next.Replaces(before.CompactedRecord) {
 		return false
 	}
-	w.states[key] = next
-	w.refer(key, data)
+	i.states[key] = next
+	i.refer(key, data)
 	if next.Erased {
 		return exists && !before.Erased
 	}
@@ -62,18 +62,18 @@ func (w *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed b
 
 // refer lets lines refer to the entity of a key. Most lines are texts of posts, which must not cost a
 // new index.
-func (w *ImportWorld) refer(key string, data domain.Data) {
-	before, known := w.entities[key]
+func (i *ImportWorld) refer(key string, data domain.Data) {
+	before, known := i.entities[key]
 	if known {
-		delete(w.entities, key)
+		delete(i.entities, key)
 	}
 	switch e := data.(type) {
 	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
 		domain.DirectoryConnection, domain.DirectorySubscription:
-		w.entities[key], _ = e.(domain.DirectoryEntity)
+		i.entities[key], _ = e.(domain.DirectoryEntity)
 	}
-	if isIndexed(before) || isIndexed(w.entities[key]) {
-		w.index = nil
+	if isIndexed(before) || isIndexed(i.entities[key]) {
+		i.index = nil
 	}
 }
 
@@ -88,16 +88,16 @@ func isIndexed(e domain.DirectoryEntity) bool {
 
 // Admit puts the event of a line and reports whether it is to be appended. An entity or text that
 // differs from another one with the same time is refused.
-func (w *ImportWorld) Admit(d domain.Draft) (changed bool, err error) {
-	before, exists := w.states[d.Key]
+func (i *ImportWorld) Admit(d domain.Draft) (changed bool, err error) {
+	before, exists := i.states[d.Key]
 	content, isContent := d.Data.(domain.PostContent)
 	switch {
-	case isContent && w.erasesContent(content.PostRef):
+	case isContent && i.erasesContent(content.PostRef):
 		return false, nil
 	case d.Data != nil && exists && !before.Erased && before.At.Equal(d.Envelope.Time) && before.digest != stateDigest(d.Data):
 		return false, errors.New("differs from another state with the same updated_at, or registered_at")
 	}
-	return w.Put(d.Key, d.Data, d.Envelope.Time), nil
+	return i.Put(d.Key, d.Data, d.Envelope.Time), nil
 }
 
 // stateDigest returns a digest of what two states of a key must agree on. The client of a text may
@@ -111,9 +111,9 @@ func stateDigest(data domain.Data) uint64 {
 
 // Accept notes when a post was published, for its readings without that time. post is that of a line
 // that is imported.
-func (w *ImportWorld) Accept(post domain.Data) {
+func (i *ImportWorld) Accept(post domain.Data) {
 	if post, ok := post.(domain.PostRegistered); ok && post.PublishedAt != nil {
-		w.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
+		i.published[domain.PostID(post.SocialAccount, post.ExternalID)] = *post.PublishedAt
 	}
 }
 
@@ -122,34 +122,34 @@ func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, boo
 	return entity, ok
 }
 
-func (w *ImportWorld) indexed() *importIndex {
-	if w.index == nil {
-		w.index = &importIndex{
+func (i *ImportWorld) indexed() *importIndex {
+	if i.index == nil {
+		i.index = &importIndex{
 			accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{},
 		}
-		for _, entity := range w.entities {
+		for _, entity := range i.entities {
 			switch e := entity.(type) {
 			case domain.DirectoryAccount:
-				w.index.accounts[e.RowID] = append(w.index.accounts[e.RowID], e.ID)
+				i.index.accounts[e.RowID] = append(i.index.accounts[e.RowID], e.ID)
 			case domain.DirectorySubscription:
-				w.index.subscriptions[e.AccountID] = append(w.index.subscriptions[e.AccountID], e)
+				i.index.subscriptions[e.AccountID] = append(i.index.subscriptions[e.AccountID], e)
 			}
 		}
 	}
-	return w.index
+	return i.index
 }
 
 // Facts returns the facts in the directory for the decision about an agency's old dashboards.
-func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
+func (i *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	f := domain.ImportFacts{
 		ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now,
 	}
-	for _, entity := range w.entities {
+	for _, entity := range i.entities {
 		if account, ok := entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
 			f.Accounts[account.ID] = true
 		}
 	}
-	for _, entity := range w.entities {
+	for _, entity := range i.entities {
 		if user, ok := entity.(domain.DirectoryUser); ok && (user.AccountID == parent || f.Accounts[user.AccountID]) {
 			f.UserAccounts[user.ID] = user.AccountID
 		}
@@ -159,10 +159,10 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 
 // Tenant returns the owner of a post or reading. What a line states takes precedence over the
 // directory.
-func (w *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.AccountType, err error) {
-	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
+func (i *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.AccountType, err error) {
+	social, known := find[domain.DirectorySocialAccount](i, domain.KindSocialAccount, o.SocialAccount)
 	t = o.Tenant
-	switch rows := w.indexed().accounts[o.RowID]; {
+	switch rows := i.indexed().accounts[o.RowID]; {
 	case known && social.Platform != o.Platform:
 		return t, 0, fmt.Errorf("p_id is not that of the social account in the directory, %s", social.Platform)
 	case o.RowID == 0:
@@ -176,7 +176,7 @@ func (w *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.Account
 	default:
 		t.AccountID = rows[0]
 	}
-	account, _ := find[domain.DirectoryAccount](w, domain.KindAccount, t.AccountID)
+	account, _ := find[domain.DirectoryAccount](i, domain.KindAccount, t.AccountID)
 	agency := cmp.Or(account.ParentAccount, account.ID) // an account without a parent is an agency
 	t.ParentAccount = cmp.Or(t.ParentAccount, agency, social.ParentAccount)
 	t.MemberID = cmp.Or(t.MemberID, social.MemberID)
@@ -195,25 +195,25 @@ func (w *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.Account
 
 // ErasedContents returns the keys of the texts whose owners were erased: their social accounts, or
 // their agencies.
-func (w *ImportWorld) ErasedContents() (keys []string) {
-	for key, state := range w.states {
+func (i *ImportWorld) ErasedContents() (keys []string) {
+	for key, state := range i.states {
 		post, _, err := domain.SplitContentKey(key)
-		if err == nil && !state.Erased && w.erasesContent(post) {
+		if err == nil && !state.Erased && i.erasesContent(post) {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-func (w *ImportWorld) erasesContent(post domain.PostRef) bool {
+func (i *ImportWorld) erasesContent(post domain.PostRef) bool {
 	social := domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(post.SocialAccount, 10))
-	return w.states[social].Erased || w.states[domain.DirectoryKey(domain.KindAccount, post.ParentAccount)].Erased
+	return i.states[social].Erased || i.states[domain.DirectoryKey(domain.KindAccount, post.ParentAccount)].Erased
 }
 
 // Subscribed reports whether an account, or its agency, had an active subscription at a time.
-func (w *ImportWorld) Subscribed(t domain.Tenant, at time.Time) bool {
+func (i *ImportWorld) Subscribed(t domain.Tenant, at time.Time) bool {
 	for _, account := range []string{t.AccountID, t.ParentAccount} {
-		for _, s := range w.indexed().subscriptions[account] {
+		for _, s := range i.indexed().subscriptions[account] {
 			if !s.StartsAt.After(at) && (s.EndsAt == nil || s.EndsAt.After(at)) {
 				return true
 			}

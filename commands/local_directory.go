@@ -77,8 +77,8 @@ type NewPerson struct {
 
 // AddClient adds a client of the caller's agency. A repetition with the same key returns the client
 // of the first request; a different request with the key is unprocessable.
-func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
-	if !d.Local {
+func (l LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
+	if !l.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
 	}
 	var bad domain.FieldErrors
@@ -90,26 +90,26 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 	if err := bad.Err(); err != nil {
 		return domain.DirectoryAccount{}, err
 	}
-	id := newHexID(d.Now(), domain.KindAccount, c.ParentAccount, add.Key)
+	id := newHexID(l.Now(), domain.KindAccount, c.ParentAccount, add.Key)
 	account := domain.DirectoryAccount{
 		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount,
 		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, TimeZone: add.TimeZone, Active: true,
 	}
 	same := func(domain.DirectoryEntity) domain.DirectoryEntity { return account }
-	return account, d.add(ctx, c, account, same, func() error { return nil })
+	return account, l.add(ctx, c, account, same, func() error { return nil })
 }
 
 // SetTimeZone sets the time zone of the caller's agency or of one of its clients; "" removes it.
 // Errors: those of AddClient, and not found.
-func (d LocalDirectory) SetTimeZone(ctx context.Context, c Caller, id, zone string) (domain.DirectoryAccount, error) {
+func (l LocalDirectory) SetTimeZone(ctx context.Context, c Caller, id, zone string) (domain.DirectoryAccount, error) {
 	var bad domain.FieldErrors
 	checkTimeZone(&bad, zone)
-	return d.changeAccount(ctx, c, id, bad.Err(), func(a *domain.DirectoryAccount) { a.TimeZone = zone })
+	return l.changeAccount(ctx, c, id, bad.Err(), func(a *domain.DirectoryAccount) { a.TimeZone = zone })
 }
 
 // SetBrand sets the color (#rrggbb) and the logo (a data URI) of the caller's agency. Nil leaves one as
 // it is, "" removes it. Errors: those of AddClient.
-func (d LocalDirectory) SetBrand(ctx context.Context, c Caller, color, logo *string) (domain.DirectoryAccount, error) {
+func (l LocalDirectory) SetBrand(ctx context.Context, c Caller, color, logo *string) (domain.DirectoryAccount, error) {
 	var bad domain.FieldErrors
 	if color != nil {
 		if err := domain.CheckColor(*color); err != nil {
@@ -121,7 +121,7 @@ func (d LocalDirectory) SetBrand(ctx context.Context, c Caller, color, logo *str
 			bad.Addf("logo", "%s", err.Error())
 		}
 	}
-	return d.changeAccount(ctx, c, c.ParentAccount, bad.Err(), func(a *domain.DirectoryAccount) {
+	return l.changeAccount(ctx, c, c.ParentAccount, bad.Err(), func(a *domain.DirectoryAccount) {
 		if color != nil {
 			a.Color = *color
 		}
@@ -132,28 +132,28 @@ func (d LocalDirectory) SetBrand(ctx context.Context, c Caller, color, logo *str
 }
 
 // changeAccount appends an account of the caller's agency as change leaves it, unless invalid is set.
-func (d LocalDirectory) changeAccount(
+func (l LocalDirectory) changeAccount(
 	ctx context.Context, c Caller, id string, invalid error, change func(*domain.DirectoryAccount),
 ) (account domain.DirectoryAccount, err error) {
-	if !d.Local {
+	if !l.Local {
 		return account, ErrDirectoryElsewhere
 	}
 	if invalid != nil {
 		return account, invalid
 	}
-	if d.Gate != nil {
-		if err := d.Gate(); err != nil {
+	if l.Gate != nil {
+		if err := l.Gate(); err != nil {
 			return account, err
 		}
 	}
-	switch ours, err := d.Tables.HasAccount(ctx, c.ParentAccount, id); {
+	switch ours, err := l.Tables.HasAccount(ctx, c.ParentAccount, id); {
 	case err != nil:
 		return account, err
 	case !ours:
 		return account, errNoSuchAccount
 	}
 	key := domain.DirectoryKey(domain.KindAccount, id)
-	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
+	entities, err := l.Tables.EntitiesByKey(ctx, []string{key})
 	if err != nil {
 		return account, err
 	}
@@ -165,9 +165,9 @@ func (d LocalDirectory) changeAccount(
 	if change(&account); account == stored {
 		return account, nil
 	}
-	draft := EntityDraft(account, d.Now())
+	draft := EntityDraft(account, l.Now())
 	c.sign(&draft.Envelope)
-	return account, d.append(ctx, draft)
+	return account, l.append(ctx, draft)
 }
 
 func checkTimeZone(bad *domain.FieldErrors, name string) {
@@ -181,8 +181,8 @@ func checkTimeZone(bad *domain.FieldErrors, name string) {
 
 // Invite adds a user of the caller's agency or of one of its clients. Errors: those of AddClient,
 // unprocessable for an account of another agency, and conflict if the email address is taken.
-func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
-	if !d.Local {
+func (l LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
+	if !l.Local {
 		return domain.DirectoryUser{}, ErrDirectoryElsewhere
 	}
 	var bad domain.FieldErrors
@@ -193,14 +193,14 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	if err := bad.Err(); err != nil {
 		return domain.DirectoryUser{}, err
 	}
-	belongs, err := d.Tables.HasAccount(ctx, c.ParentAccount, account)
+	belongs, err := l.Tables.HasAccount(ctx, c.ParentAccount, account)
 	if err == nil && !belongs {
 		err = errNotOfAgency
 	}
 	if err != nil {
 		return domain.DirectoryUser{}, err
 	}
-	now := stored(d.Now())
+	now := stored(l.Now())
 	user := domain.DirectoryUser{
 		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: account,
 		Name: invite.Name, Email: invite.Email, Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
@@ -211,26 +211,26 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		}
 		return user
 	}
-	err = d.add(ctx, c, user, keepTimes, func() error {
-		taken, err := d.Tables.HasEmail(ctx, c.ParentAccount, user.Email)
+	err = l.add(ctx, c, user, keepTimes, func() error {
+		taken, err := l.Tables.HasEmail(ctx, c.ParentAccount, user.Email)
 		if err == nil && taken {
 			err = errEmailTaken
 		}
 		if err != nil {
 			return err
 		}
-		return d.reserve(ctx, "email\x00"+c.ParentAccount+"\x00"+strings.ToLower(user.Email), user.ID, errBeingAdded)
+		return l.reserve(ctx, "email\x00"+c.ParentAccount+"\x00"+strings.ToLower(user.Email), user.ID, errBeingAdded)
 	})
 	return user, err
 }
 
 // reserve returns the given error if another request is adding the same thing. The tables do not show
 // yet what a concurrent request has added.
-func (d LocalDirectory) reserve(ctx context.Context, key, id string, other error) error {
-	if d.Reserve == nil {
+func (l LocalDirectory) reserve(ctx context.Context, key, id string, other error) error {
+	if l.Reserve == nil {
 		return nil
 	}
-	reserved, err := d.Reserve(ctx, key, id)
+	reserved, err := l.Reserve(ctx, key, id)
 	if err == nil && !reserved {
 		err = other
 	}
@@ -239,17 +239,17 @@ func (d LocalDirectory) reserve(ctx context.Context, key, id string, other error
 
 // add appends an entity if allowed returns no error. If a request with the same key already added
 // it, add compares the stored entity with expected(stored) instead.
-func (d LocalDirectory) add(
+func (l LocalDirectory) add(
 	ctx context.Context, c Caller, entity domain.DirectoryEntity,
 	expected func(before domain.DirectoryEntity) domain.DirectoryEntity, allowed func() error,
 ) error {
-	if d.Gate != nil {
-		if err := d.Gate(); err != nil {
+	if l.Gate != nil {
+		if err := l.Gate(); err != nil {
 			return err
 		}
 	}
 	key := domain.EntityKey(entity)
-	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
+	entities, err := l.Tables.EntitiesByKey(ctx, []string{key})
 	if err != nil {
 		return err
 	}
@@ -262,15 +262,15 @@ func (d LocalDirectory) add(
 	if err := allowed(); err != nil {
 		return err
 	}
-	draft := EntityDraft(entity, d.Now())
+	draft := EntityDraft(entity, l.Now())
 	c.sign(&draft.Envelope)
-	return d.append(ctx, draft)
+	return l.append(ctx, draft)
 }
 
 // append appends records in order, and waits for a limited time until the tables show them.
-func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) error {
+func (l LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) error {
 	for i, draft := range drafts {
-		err := d.Log.Append(ctx, draft)
+		err := l.Log.Append(ctx, draft)
 		if refused := notAppended(err); refused != nil && i == 0 {
 			return fmt.Errorf("%w (%w)", refused, err)
 		}
@@ -278,7 +278,7 @@ func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) erro
 			return fmt.Errorf("%w (%w)", errNotConfirmed, err)
 		}
 	}
-	awaitEntities(ctx, d.Tables, drafts...)
+	awaitEntities(ctx, l.Tables, drafts...)
 	return nil
 }
 
@@ -324,27 +324,27 @@ var (
 
 // CreateFirst creates an agency and its first user, and waits for a limited time until the tables
 // show them. It returns conflict if an account exists.
-func (d LocalDirectory) CreateFirst(
+func (l LocalDirectory) CreateFirst(
 	ctx context.Context, name string, first NewPerson,
 ) (user domain.DirectoryUser, err error) {
-	if !d.Local {
+	if !l.Local {
 		return user, ErrDirectoryElsewhere
 	}
-	agency, person, err := NewAgency(name, first, d.Now())
+	agency, person, err := NewAgency(name, first, l.Now())
 	if err != nil {
 		return user, err
 	}
-	empty, err := d.Tables.Empty(ctx)
+	empty, err := l.Tables.Empty(ctx)
 	if err == nil && !empty {
 		err = errAgencyExists
 	}
 	if err == nil {
-		err = d.reserve(ctx, "first agency", agency.ID, errAgencyBeingAdded)
+		err = l.reserve(ctx, "first agency", agency.ID, errAgencyBeingAdded)
 	}
 	if err != nil {
 		return user, err
 	}
-	return person, d.append(ctx, AgencyDrafts(agency, person, d.Now())...)
+	return person, l.append(ctx, AgencyDrafts(agency, person, l.Now())...)
 }
 
 // newHexID returns a new id in MongoDB's format: seconds and random bytes or, with a key, a hash.

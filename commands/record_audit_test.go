@@ -21,10 +21,10 @@ type takingLog struct {
 	append func(context.Context) error
 }
 
-func (l *takingLog) Append(ctx context.Context, d domain.Draft) error {
-	l.drafts = append(l.drafts, d)
-	if l.append != nil {
-		return l.append(ctx)
+func (t *takingLog) Append(ctx context.Context, d domain.Draft) error {
+	t.drafts = append(t.drafts, d)
+	if t.append != nil {
+		return t.append(ctx)
 	}
 	return nil
 }

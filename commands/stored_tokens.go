@@ -45,33 +45,33 @@ type StoredTokens struct {
 
 // Times returns the metadata that is stored unsealed with the tokens. taken is when the tokens were
 // obtained.
-func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
+func (s StoredTokens) Times(taken time.Time) domain.SecretTimes {
 	return domain.SecretTimes{
-		Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.SignInBefore(),
-		DataAccessUntil: t.DataAccessUntil, Granted: t.Granted,
+		Taken: taken, Expires: s.ExpiresAt, RenewableUntil: s.SignInBefore(),
+		DataAccessUntil: s.DataAccessUntil, Granted: s.Granted,
 	}
 }
 
 // SignInBefore returns the time before which a person must sign in again: when renewals become
 // impossible, when an access token that cannot be renewed expires, or when Meta stops providing
 // data, whichever is first; zero if unknown or never.
-func (t StoredTokens) SignInBefore() time.Time {
-	end := t.ExpiresAt
+func (s StoredTokens) SignInBefore() time.Time {
+	end := s.ExpiresAt
 	switch {
-	case t.RefreshToken != "":
-		end = t.RefreshExpiresAt
-	case t.OwnLogin: // it renews itself
+	case s.RefreshToken != "":
+		end = s.RefreshExpiresAt
+	case s.OwnLogin: // it renews itself
 		end = time.Time{}
 	}
-	if end.IsZero() || !t.DataAccessUntil.IsZero() && t.DataAccessUntil.Before(end) {
-		return t.DataAccessUntil
+	if end.IsZero() || !s.DataAccessUntil.IsZero() && s.DataAccessUntil.Before(end) {
+		return s.DataAccessUntil
 	}
 	return end
 }
 
 // Expired reports whether the access token has expired, as far as is known.
-func (t StoredTokens) Expired(now time.Time) bool {
-	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
+func (s StoredTokens) Expired(now time.Time) bool {
+	return !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt)
 }
 
 // EncodeTokens returns the form of the tokens that is sealed in the secret store.

@@ -73,11 +73,11 @@ type PersonErased struct {
 }
 
 // Validate checks the order, unless the erasure was repeated after a restore.
-func (e PersonErased) Validate() error {
-	if e.Order == (ErasureOrder{Reason: e.Order.Reason}) {
+func (p PersonErased) Validate() error {
+	if p.Order == (ErasureOrder{Reason: p.Order.Reason}) {
 		return nil
 	}
-	return e.Order.Validate()
+	return p.Order.Validate()
 }
 
 // EventType implements [Data].
@@ -90,10 +90,10 @@ func (AuditExported) EventType() string { return "audit.exported.v1" }
 func (PersonErased) EventType() string { return "operations.person_erased.v1" }
 
 // Validate checks what readers of the trail depend on.
-func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
+func (a AuditRead) Validate() error { return checkLengths(a.Dashboard) }
 
 // Validate checks what readers of the trail depend on.
-func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
+func (a AuditExported) Validate() error { return checkLengths(a.Dashboard) }
 
 // CheckpointSigned is a signed statement about the first records of `dashboards`, by their number
 // per partition. It is appended to `operations` under the key "-". The note alone is the evidence;

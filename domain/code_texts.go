@@ -44,15 +44,15 @@ const (
 
 // Kind returns the more general code, or the code itself if it is general. People read codes,
 // and programs decide by kinds.
-func (c StatusCode) Kind() StatusCode { return cmp.Or(statusTexts[c].Kind, c) }
+func (s StatusCode) Kind() StatusCode { return cmp.Or(statusTexts[s].Kind, s) }
 
 // Remedy returns what helps against the reason.
-func (c StatusCode) Remedy() Remedy {
-	return cmp.Or(statusTexts[c].Remedy, statusTexts[c.Kind()].Remedy)
+func (s StatusCode) Remedy() Remedy {
+	return cmp.Or(statusTexts[s].Remedy, statusTexts[s.Kind()].Remedy)
 }
 
 // Temporary reports whether the same call of a platform may work later.
-func (c StatusCode) Temporary() bool { return c.Kind() == StatusThrottled || c.Kind() == StatusRetry }
+func (s StatusCode) Temporary() bool { return s.Kind() == StatusThrottled || s.Kind() == StatusRetry }
 
 // StatusTextOf returns what the table has about a code; nothing for an unknown code.
 func StatusTextOf(code StatusCode) StatusText { return statusTexts[code] }

@@ -156,17 +156,17 @@ func checkAnswer(a *PlatformAnswer) error {
 
 // String returns the call, the HTTP status and the code, such as "page_insights, HTTP 400, code
 // 190/463".
-func (a PlatformAnswer) String() string {
+func (p PlatformAnswer) String() string {
 	var parts []string
-	if a.Call != "" {
-		parts = append(parts, a.Call)
+	if p.Call != "" {
+		parts = append(parts, p.Call)
 	}
-	if a.Status != 0 {
-		parts = append(parts, "HTTP "+strconv.Itoa(a.Status))
+	if p.Status != 0 {
+		parts = append(parts, "HTTP "+strconv.Itoa(p.Status))
 	}
-	if code := a.Code; code != "" || a.Subcode != 0 {
-		if a.Subcode != 0 {
-			code += "/" + strconv.Itoa(a.Subcode)
+	if code := p.Code; code != "" || p.Subcode != 0 {
+		if p.Subcode != 0 {
+			code += "/" + strconv.Itoa(p.Subcode)
 		}
 		parts = append(parts, "code "+code)
 	}
@@ -193,25 +193,25 @@ type StatusNouns struct {
 
 // fill replaces the placeholders of a text, except that of the metrics, by the parameters of a
 // reason and the nouns.
-func (n StatusNouns) fill(text string, r StatusReason) string {
-	at, within := "", cmp.Or(n.Range, "this range")
+func (s StatusNouns) fill(text string, r StatusReason) string {
+	at, within := "", cmp.Or(s.Range, "this range")
 	if r.At != nil {
 		at = r.At.UTC().Format("2 Jan 2006, 15:04:05 UTC")
 	}
-	return strings.NewReplacer("{platform}", n.Platform.Title(), "{range}", within, "{days}", strconv.Itoa(r.Days),
+	return strings.NewReplacer("{platform}", s.Platform.Title(), "{range}", within, "{days}", strconv.Itoa(r.Days),
 		"{posts}", strconv.Itoa(r.Posts), "{of}", strconv.Itoa(r.Of), "{day}", r.Day, "{since}", r.Since, "{at}", at).
 		Replace(text)
 }
 
 // metricName returns the name of the metric in texts.
-func (r StatusReason) metricName() string {
+func (s StatusReason) metricName() string {
 	switch {
-	case r.Metric == MetricViews && r.Figures == FiguresOfAccount:
+	case s.Metric == MetricViews && s.Figures == FiguresOfAccount:
 		return "page views"
-	case r.Metric == MetricViews:
+	case s.Metric == MetricViews:
 		return "video views"
 	default:
-		return r.Metric
+		return s.Metric
 	}
 }
 

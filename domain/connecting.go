@@ -16,14 +16,14 @@ type GrantKey struct {
 
 // SecretRef returns the reference under which schema kept stores the person's tokens. The reference
 // does not identify the person.
-func (k GrantKey) SecretRef() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{number(int64(k.Platform)), k.App, k.Person}, "\x00")))
+func (g GrantKey) SecretRef() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{number(int64(g.Platform)), g.App, g.Person}, "\x00")))
 	return "grant/" + hex.EncodeToString(sum[:16])
 }
 
 // ConnectionID returns the id of the grant in an agency's directory.
-func (k GrantKey) ConnectionID(agency string) int64 {
-	return computedID(KindConnection, agency, number(int64(k.Platform)), k.App, k.Person)
+func (g GrantKey) ConnectionID(agency string) int64 {
+	return computedID(KindConnection, agency, number(int64(g.Platform)), g.App, g.Person)
 }
 
 // appOfMain stands for a main application's app, whose id is unknown.
@@ -85,12 +85,12 @@ type TokenPlace struct {
 
 // HandedOver reports whether a main application supplies the connection's tokens. Otherwise they
 // come from a sign-in in ledgerboard, or belong to another connection that shares them.
-func (p TokenPlace) HandedOver() bool {
-	switch kind, owner, _ := strings.Cut(p.SecretRef, "/"); kind {
+func (t TokenPlace) HandedOver() bool {
+	switch kind, owner, _ := strings.Cut(t.SecretRef, "/"); kind {
 	case "grant", "connect":
 		return false
 	case appOfMain:
-		return owner == number(p.ConnectionID)
+		return owner == number(t.ConnectionID)
 	default:
 		return true
 	}
@@ -98,21 +98,21 @@ func (p TokenPlace) HandedOver() bool {
 
 // AwaitsSignIn reports whether only a new sign-in can repair the connection: a code was recorded, and
 // no token was obtained after that.
-func (p TokenPlace) AwaitsSignIn() bool { return p.StateCode != "" && p.notStoredSince(p.StateAt) }
+func (t TokenPlace) AwaitsSignIn() bool { return t.StateCode != "" && t.notStoredSince(t.StateAt) }
 
 // PageAwaitsSignIn is like AwaitsSignIn for any one of its pages.
-func (p TokenPlace) PageAwaitsSignIn() bool {
-	return p.AwaitsSignIn() || p.notStoredSince(p.PageStateAt)
+func (t TokenPlace) PageAwaitsSignIn() bool {
+	return t.AwaitsSignIn() || t.notStoredSince(t.PageStateAt)
 }
 
-func (p TokenPlace) notStoredSince(at *time.Time) bool {
-	return at != nil && (p.StoredAt == nil || !p.StoredAt.After(*at))
+func (t TokenPlace) notStoredSince(at *time.Time) bool {
+	return at != nil && (t.StoredAt == nil || !t.StoredAt.After(*at))
 }
 
 // Taken returns the time to store with tokens obtained at now. It is later than the times of the
 // recorded states and of the stored tokens, so a slow clock does not hide the sign-in.
-func (p TokenPlace) Taken(now time.Time) time.Time {
-	for _, earlier := range []*time.Time{p.StateAt, p.PageStateAt, p.StoredAt} {
+func (t TokenPlace) Taken(now time.Time) time.Time {
+	for _, earlier := range []*time.Time{t.StateAt, t.PageStateAt, t.StoredAt} {
 		if earlier != nil && !now.After(*earlier) {
 			now = earlier.Add(time.Microsecond)
 		}
@@ -130,11 +130,11 @@ type ConnectRequester struct {
 }
 
 // Actor returns the actor in records about the requester.
-func (r ConnectRequester) Actor() string {
-	if r.UserID != "" {
-		return r.UserID
+func (c ConnectRequester) Actor() string {
+	if c.UserID != "" {
+		return c.UserID
 	}
-	return "link:" + r.LinkID
+	return "link:" + c.LinkID
 }
 
 // ConnectStep is the progress of an attempt to connect.
@@ -166,8 +166,8 @@ type ConnectAttempt struct {
 }
 
 // Expired reports whether the current step has expired. A finished attempt does not expire.
-func (a ConnectAttempt) Expired(now time.Time) bool {
-	return a.Step != ConnectDone && !now.Before(a.ExpiresAt)
+func (c ConnectAttempt) Expired(now time.Time) bool {
+	return c.Step != ConnectDone && !now.Before(c.ExpiresAt)
 }
 
 // ConnectOutcome is the outcome of an attempt, as the requester can see it.
@@ -210,7 +210,7 @@ type ConnectLink struct {
 }
 
 // Open reports whether the link is neither revoked nor expired.
-func (l ConnectLink) Open(now time.Time) bool { return l.RevokedAt == nil && now.Before(l.ExpiresAt) }
+func (c ConnectLink) Open(now time.Time) bool { return c.RevokedAt == nil && now.Before(c.ExpiresAt) }
 
 // PageRef identifies a page or profile on its platform.
 type PageRef struct {
@@ -230,8 +230,8 @@ type ConnectedPage struct {
 
 // Ref returns the reference of the page with its plain id, in whichever form the directory holds
 // the id.
-func (p ConnectedPage) Ref() PageRef {
-	return PageRef{p.Platform, p.AccountType, p.Platform.PlainID(p.ExternalID)}
+func (c ConnectedPage) Ref() PageRef {
+	return PageRef{c.Platform, c.AccountType, c.Platform.PlainID(c.ExternalID)}
 }
 
 // ConnectNames holds the names of the agency and the account for which pages are connected.
@@ -280,8 +280,8 @@ type ConnectionStatus struct {
 }
 
 // Read reports whether the page is read when it is due.
-func (s ConnectionStatus) Read() bool {
-	switch s.Status {
+func (c ConnectionStatus) Read() bool {
+	switch c.Status {
 	case PageDisconnected, PageReconnect, PagePaused, PageUnsubscribed:
 		return false
 	default:
@@ -291,11 +291,11 @@ func (s ConnectionStatus) Read() bool {
 
 // Remedy returns what helps so that the page is read; [RemedyNone] if it is read, or if that is
 // intended.
-func (s ConnectionStatus) Remedy() Remedy {
-	if s.Status == PageOK || len(s.Reasons) == 0 {
+func (c ConnectionStatus) Remedy() Remedy {
+	if c.Status == PageOK || len(c.Reasons) == 0 {
 		return RemedyNone
 	}
-	return s.Reasons[0].Code.Remedy()
+	return c.Reasons[0].Code.Remedy()
 }
 
 // FirstReading is the progress of a page's first reading.
@@ -328,4 +328,4 @@ const (
 func (ConnectLinkChanged) EventType() string { return "operations.connect_link_changed.v1" }
 
 // Validate checks what a fold depends on.
-func (e ConnectLinkChanged) Validate() error { return checkLengths(e.Link, e.AccountID) }
+func (c ConnectLinkChanged) Validate() error { return checkLengths(c.Link, c.AccountID) }

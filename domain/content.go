@@ -15,9 +15,9 @@ type PostTexts struct {
 
 // Same reports whether t equals the texts of an earlier listing. Media addresses are compared by
 // path, because platforms return a new signature and host with each request.
-func (t PostTexts) Same(before PostTexts) bool {
-	return t.Content == before.Content && t.Permalink == before.Permalink &&
-		mediaPath(t.MediaURL) == mediaPath(before.MediaURL)
+func (p PostTexts) Same(before PostTexts) bool {
+	return p.Content == before.Content && p.Permalink == before.Permalink &&
+		mediaPath(p.MediaURL) == mediaPath(before.MediaURL)
 }
 
 func mediaPath(address string) string {
@@ -59,11 +59,11 @@ func (PostContent) EventType() string { return "contents.post.v1" }
 
 // Key returns the log key of the content. It includes the origin because compaction keeps one
 // record per key and neither origin knows the other's values. A tombstone erases the content.
-func (c PostContent) Key() string { return c.ContentKey(c.Origin) }
+func (p PostContent) Key() string { return p.ContentKey(p.Origin) }
 
 // ContentKey returns the log key of the post's content from an origin.
-func (r PostRef) ContentKey(origin PostOrigin) string {
-	return r.ParentAccount + ":" + string(origin) + ":" + PostID(r.SocialAccount, r.ExternalID)
+func (p PostRef) ContentKey(origin PostOrigin) string {
+	return p.ParentAccount + ":" + string(origin) + ":" + PostID(p.SocialAccount, p.ExternalID)
 }
 
 // SplitContentKey parses a [PostRef.ContentKey].
@@ -79,11 +79,11 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 }
 
 // Validate checks what a fold depends on.
-func (c PostContent) Validate() error {
+func (p PostContent) Validate() error {
 	return cmp.Or(
-		checkPositive(c.SocialAccount),
-		checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID),
-		checkOrigin(c.Origin), validateExternalID(c.ExternalID),
+		checkPositive(p.SocialAccount),
+		checkHexID("parent_account ", p.ParentAccount), checkHexID("account_id ", p.AccountID),
+		checkOrigin(p.Origin), validateExternalID(p.ExternalID),
 	)
 }
 

@@ -77,19 +77,19 @@ type DashboardFacts struct {
 }
 
 // dashboard returns the current dashboard, or the one that a GET would create.
-func (f DashboardFacts) dashboard(subAccount string) (d Dashboard, exists bool) {
-	if d, ok := f.Dashboards[subAccount]; ok {
-		return d, true
+func (d DashboardFacts) dashboard(subAccount string) (board Dashboard, exists bool) {
+	if board, ok := d.Dashboards[subAccount]; ok {
+		return board, true
 	}
-	id := NewDashboardID(f.ParentAccount, subAccount)
+	id := NewDashboardID(d.ParentAccount, subAccount)
 	return Dashboard{
 		DocumentID: id, ID: id,
 		SubAccountID:  subAccount,
-		ParentAccount: f.ParentAccount,
+		ParentAccount: d.ParentAccount,
 		SubAccountIDs: []string{subAccount},
 		Users:         []string{},
-		MainPOC:       set(f.OrderPOC[subAccount]),
-		Scopes:        set(f.DefaultScopes),
+		MainPOC:       set(d.OrderPOC[subAccount]),
+		Scopes:        set(d.DefaultScopes),
 	}, false
 }
 

@@ -98,12 +98,12 @@ func lostAccess(revisions []DashboardRevision) []string {
 // Notices returns the notices of the change, from the revisions that its fold returned: one for
 // each user who lost access, and one for each other user on the list of a dashboard that was
 // closed.
-func (c DashboardChange) Notices(revisions []DashboardRevision) []Notice {
-	notices := make([]Notice, 0, len(c.LostAccess))
-	for _, user := range c.LostAccess {
+func (d DashboardChange) Notices(revisions []DashboardRevision) []Notice {
+	notices := make([]Notice, 0, len(d.LostAccess))
+	for _, user := range d.LostAccess {
 		notices = append(notices, Notice{UserID: user, Kind: NoticeAccessRemoved, SubAccounts: []string{}})
 	}
-	lost, closed := inList(c.LostAccess), map[string]int{} // user → index in notices
+	lost, closed := inList(d.LostAccess), map[string]int{} // user → index in notices
 	for _, r := range revisions {
 		if r.Before == nil || !r.Before.AllowClientDashboard || r.After.AllowClientDashboard {
 			continue

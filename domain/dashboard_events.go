@@ -72,41 +72,41 @@ func (DashboardUsersChanged) EventType() string { return "dashboard.users_change
 func (DashboardSettingsChanged) EventType() string { return "dashboard.settings_changed.v1" }
 
 // Change implements [DashboardEvent].
-func (c DashboardChange) Change() DashboardChange { return c }
+func (d DashboardChange) Change() DashboardChange { return d }
 
 // Validate checks what a fold depends on.
-func (c DashboardChange) Validate() error {
-	if !slices.Contains(c.Linked, c.Primary) {
-		return fmt.Errorf("the linked set does not contain the primary %q", c.Primary)
+func (d DashboardChange) Validate() error {
+	if !slices.Contains(d.Linked, d.Primary) {
+		return fmt.Errorf("the linked set does not contain the primary %q", d.Primary)
 	}
-	for _, id := range c.AffectedAccounts() {
+	for _, id := range d.AffectedAccounts() {
 		if err := checkHexID("account ", id); err != nil {
 			return err
 		}
 	}
-	for _, s := range c.Split {
-		if slices.Contains(c.Linked, s.SubAccountID) {
+	for _, s := range d.Split {
+		if slices.Contains(d.Linked, s.SubAccountID) {
 			return fmt.Errorf("account %q is both linked and split off", s.SubAccountID)
 		}
 		if err := checkLengths(s.Users...); err != nil {
 			return fmt.Errorf("users of split-off account: %w", err)
 		}
 	}
-	if len(asSet(c.LostAccess)) != len(c.LostAccess) {
+	if len(asSet(d.LostAccess)) != len(d.LostAccess) {
 		return errors.New("lost_access names a user twice; each user gets one notice per change")
 	}
-	return cmp.Or(checkLengths(c.Users...), checkLengths(c.LostAccess...))
+	return cmp.Or(checkLengths(d.Users...), checkLengths(d.LostAccess...))
 }
 
 // AffectedAccounts returns the accounts whose dashboards the change can alter: linked, split off or
 // imported. The result can share memory with the change.
-func (c DashboardChange) AffectedAccounts() []string {
-	touched := slices.Clip(c.Linked)
-	for _, s := range c.Split {
+func (d DashboardChange) AffectedAccounts() []string {
+	touched := slices.Clip(d.Linked)
+	for _, s := range d.Split {
 		touched = append(touched, s.SubAccountID)
 	}
-	for _, d := range c.dashboards {
-		touched = append(touched, d.SubAccountID)
+	for _, imported := range d.dashboards {
+		touched = append(touched, imported.SubAccountID)
 	}
 	return touched
 }
@@ -120,35 +120,35 @@ type DashboardRevision struct {
 // Fold applies the change to the agency's dashboards. It returns a revision for each dashboard
 // whose content changed, ordered by sub-account id, or an error if the record names a dashboard
 // that neither exists nor is created by it.
-func (c DashboardChange) Fold(
+func (d DashboardChange) Fold(
 	parent string, version int64, at time.Time, present map[string]Dashboard,
 ) ([]DashboardRevision, error) {
-	touched := c.AffectedAccounts()
+	touched := d.AffectedAccounts()
 	ids := asSet(touched)
 	revisions := make([]DashboardRevision, len(ids))
 	after := func(id string) *Dashboard {
 		i, _ := slices.BinarySearch(ids, id)
 		return &revisions[i].After
 	}
-	for _, d := range c.dashboards {
-		*after(d.SubAccountID) = d.document(parent)
+	for _, imported := range d.dashboards {
+		*after(imported.SubAccountID) = imported.document(parent)
 	}
-	for _, id := range touched[:len(c.Linked)+len(c.Split)] {
-		d, err := c.base(parent, id, at, present)
+	for _, id := range touched[:len(d.Linked)+len(d.Split)] {
+		board, err := d.base(parent, id, at, present)
 		if err != nil {
 			return nil, err
 		}
-		*after(id) = d
+		*after(id) = board
 	}
-	linked, users, scopes := asSet(c.Linked), asSet(c.Users), asSet(c.Scopes)
-	for _, id := range c.Linked {
-		d := after(id)
-		d.SubAccountIDs, d.Users, d.Scopes = linked, users, scopes
-		d.AllowClientDashboard, d.MainPOC = c.AllowClientDashboard, asSet(c.MainPOC[id])
+	linked, users, scopes := asSet(d.Linked), asSet(d.Users), asSet(d.Scopes)
+	for _, id := range d.Linked {
+		board := after(id)
+		board.SubAccountIDs, board.Users, board.Scopes = linked, users, scopes
+		board.AllowClientDashboard, board.MainPOC = d.AllowClientDashboard, asSet(d.MainPOC[id])
 	}
-	for _, s := range c.Split {
-		d := after(s.SubAccountID)
-		d.SubAccountIDs, d.Users = []string{s.SubAccountID}, asSet(s.Users)
+	for _, s := range d.Split {
+		board := after(s.SubAccountID)
+		board.SubAccountIDs, board.Users = []string{s.SubAccountID}, asSet(s.Users)
 	}
 	changed, befores := revisions[:0], make([]Dashboard, 0, len(ids))
 	for i := range revisions {
@@ -160,7 +160,7 @@ func (c DashboardChange) Fold(
 			befores = append(befores, before)
 			r.Before = &befores[len(befores)-1]
 		}
-		if r.After.Version = version; c.dashboards == nil {
+		if r.After.Version = version; d.dashboards == nil {
 			r.After.UpdatedAt = at
 		}
 		changed = append(changed, *r)
@@ -170,11 +170,11 @@ func (c DashboardChange) Fold(
 
 // base returns the dashboard to which the change applies: the current one, or a new one if the
 // record creates it.
-func (c DashboardChange) base(parent, id string, at time.Time, present map[string]Dashboard) (Dashboard, error) {
-	if d, ok := present[id]; ok {
-		return d, nil
+func (d DashboardChange) base(parent, id string, at time.Time, present map[string]Dashboard) (Dashboard, error) {
+	if board, ok := present[id]; ok {
+		return board, nil
 	}
-	documentID, ok := c.Created[id]
+	documentID, ok := d.Created[id]
 	if !ok {
 		return Dashboard{}, fmt.Errorf("account %s has no dashboard, and the record does not create one", id)
 	}

@@ -99,7 +99,7 @@ func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 }
 
 // admit applies rule 1.
-func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []ImportedDashboard {
+func (i ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []ImportedDashboard {
 	newest := slices.Clone(documents)
 	slices.SortStableFunc(newest, newestFirst)
 	var admitted []ImportedDashboard
@@ -107,13 +107,13 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 	for _, d := range newest {
 		reason := ""
 		switch {
-		case d.SubAccountID == f.ParentAccount:
+		case d.SubAccountID == i.ParentAccount:
 			reason = "is the agency's own account, which has no dashboard"
-		case !f.Accounts[d.SubAccountID]:
-			reason = "is not an account of agency " + f.ParentAccount
+		case !i.Accounts[d.SubAccountID]:
+			reason = "is not an account of agency " + i.ParentAccount
 		case admittedIDs[d.SubAccountID]:
 			reason = "has another document that was changed later or at the same time"
-		case d.CreatedAt.After(f.Now) || d.UpdatedAt.After(f.Now):
+		case d.CreatedAt.After(i.Now) || d.UpdatedAt.After(i.Now):
 			reason = "has a creation or change time in the future"
 		}
 		if reason != "" {
@@ -133,7 +133,7 @@ func newestFirst(a, b ImportedDashboard) int {
 
 // repair applies rules 2 to 4 to documents in the order of [newestFirst]. kept holds the accounts
 // whose dashboards rule 5 excludes.
-func (f ImportFacts) repair(
+func (i ImportFacts) repair(
 	documents []ImportedDashboard, kept map[string]bool,
 ) (sets [][]ImportedDashboard, notes []ImportNote) {
 	byAccount := map[string]ImportedDashboard{}
@@ -165,7 +165,7 @@ func (f ImportFacts) repair(
 	unlinked := func(account, other string) string {
 		_, known := byAccount[other]
 		switch {
-		case !f.Accounts[other]:
+		case !i.Accounts[other]:
 			return "is not an account of this agency"
 		case kept[other]:
 			return "has a dashboard in ledgerboard that the import does not change"
@@ -183,7 +183,7 @@ func (f ImportFacts) repair(
 		}
 		var together []ImportedDashboard
 		for _, id := range linked[first] {
-			d, repairs := f.repairDocument(byAccount[id], linked[first], unlinked)
+			d, repairs := i.repairDocument(byAccount[id], linked[first], unlinked)
 			together, notes = append(together, d), append(notes, repairs...)
 		}
 		sets = append(sets, together)
@@ -191,7 +191,7 @@ func (f ImportFacts) repair(
 	return sets, notes
 }
 
-func (f ImportFacts) repairDocument(
+func (i ImportFacts) repairDocument(
 	d ImportedDashboard, linked []string, unlinked func(account, other string) string,
 ) (_ ImportedDashboard, notes []ImportNote) {
 	note := func(field, id, reason string) {
@@ -210,7 +210,7 @@ func (f ImportFacts) repairDocument(
 	}
 	people := func(field string, ids []string) []string {
 		return removeIDs(set(ids), func(id string) bool {
-			account, known := f.UserAccounts[id]
+			account, known := i.UserAccounts[id]
 			switch {
 			case !known:
 				note(field, id, "is not a user of this agency or of one of its accounts")
@@ -256,38 +256,38 @@ type ImportedDashboard struct {
 func (DashboardsImported) EventType() string { return "dashboard.imported.v1" }
 
 // Change implements [DashboardEvent].
-func (e DashboardsImported) Change() DashboardChange {
-	c := DashboardChange{dashboards: e.Dashboards}
-	if len(e.Dashboards) > 0 {
-		c.Primary = e.Dashboards[0].SubAccountID
+func (d DashboardsImported) Change() DashboardChange {
+	c := DashboardChange{dashboards: d.Dashboards}
+	if len(d.Dashboards) > 0 {
+		c.Primary = d.Dashboards[0].SubAccountID
 	}
 	return c
 }
 
 // Validate checks what a fold depends on.
-func (e DashboardsImported) Validate() error {
-	if len(e.Dashboards) == 0 {
+func (d DashboardsImported) Validate() error {
+	if len(d.Dashboards) == 0 {
 		return errors.New("the record has no dashboards")
 	}
 	sets := map[string][]string{}
-	for _, d := range e.Dashboards {
-		for _, id := range append([]string{d.DocumentID, d.SubAccountID}, d.SubAccountIDs...) {
+	for _, imported := range d.Dashboards {
+		for _, id := range append([]string{imported.DocumentID, imported.SubAccountID}, imported.SubAccountIDs...) {
 			if err := checkHexID("", id); err != nil {
 				return err
 			}
 		}
-		if sets[d.SubAccountID] != nil {
-			return fmt.Errorf("account %s is named twice", d.SubAccountID)
+		if sets[imported.SubAccountID] != nil {
+			return fmt.Errorf("account %s is named twice", imported.SubAccountID)
 		}
-		if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
-			return fmt.Errorf("the linked set of account %s does not contain the account itself", d.SubAccountID)
+		if !slices.Contains(imported.SubAccountIDs, imported.SubAccountID) {
+			return fmt.Errorf("the linked set of account %s does not contain the account itself", imported.SubAccountID)
 		}
-		texts := slices.Concat(d.Users, d.MainPOC, d.Scopes)
-		err := errors.Join(checkYear(d.CreatedAt, 1), checkYear(d.UpdatedAt, 1), checkLengths(texts...))
+		texts := slices.Concat(imported.Users, imported.MainPOC, imported.Scopes)
+		err := errors.Join(checkYear(imported.CreatedAt, 1), checkYear(imported.UpdatedAt, 1), checkLengths(texts...))
 		if err != nil {
-			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
+			return fmt.Errorf("account %s: %w", imported.SubAccountID, err)
 		}
-		sets[d.SubAccountID] = set(d.SubAccountIDs)
+		sets[imported.SubAccountID] = set(imported.SubAccountIDs)
 	}
 	for id, linked := range sets {
 		for _, other := range linked {
@@ -299,11 +299,11 @@ func (e DashboardsImported) Validate() error {
 	return nil
 }
 
-func (d ImportedDashboard) document(parent string) Dashboard {
+func (i ImportedDashboard) document(parent string) Dashboard {
 	return Dashboard{
-		DocumentID: d.DocumentID, ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: parent,
-		SubAccountIDs: set(d.SubAccountIDs), Users: set(d.Users), MainPOC: set(d.MainPOC), Scopes: set(d.Scopes),
-		AllowClientDashboard: d.AllowClientDashboard, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
+		DocumentID: i.DocumentID, ID: i.DocumentID, SubAccountID: i.SubAccountID, ParentAccount: parent,
+		SubAccountIDs: set(i.SubAccountIDs), Users: set(i.Users), MainPOC: set(i.MainPOC), Scopes: set(i.Scopes),
+		AllowClientDashboard: i.AllowClientDashboard, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
 	}
 }
 

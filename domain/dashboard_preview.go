@@ -62,13 +62,13 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 }
 
 // After returns a dashboard after a record that was decided on these facts.
-func (f DashboardFacts) After(record Draft, id string) (Dashboard, error) {
-	after := f.Dashboards[id]
+func (d DashboardFacts) After(record Draft, id string) (Dashboard, error) {
+	after := d.Dashboards[id]
 	event, ok := record.Data.(DashboardEvent)
 	if !ok {
 		return after, nil
 	}
-	revisions, err := event.Change().Fold(f.ParentAccount, record.Envelope.Chain.Version, record.Envelope.Time, f.Dashboards)
+	revisions, err := event.Change().Fold(d.ParentAccount, record.Envelope.Chain.Version, record.Envelope.Time, d.Dashboards)
 	if err != nil {
 		return after, fmt.Errorf("fold own change: %w", err)
 	}
@@ -83,7 +83,7 @@ func (f DashboardFacts) After(record Draft, id string) (Dashboard, error) {
 // decision returns the hex SHA-256 of everything that an event would record, and of the versions of
 // the dashboards that it affects: what people gain and lose also depends on the state before. The
 // result is "" if event is nil.
-func (f DashboardFacts) decision(event DashboardEvent) (string, error) {
+func (d DashboardFacts) decision(event DashboardEvent) (string, error) {
 	if event == nil {
 		return "", nil
 	}
@@ -94,16 +94,16 @@ func (f DashboardFacts) decision(event DashboardEvent) (string, error) {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "ledgerboard decision v1\x00%s\x00%s", event.EventType(), payload)
 	for _, id := range asSet(event.Change().AffectedAccounts()) {
-		fmt.Fprintf(hash, "\x00%s %d", id, f.Dashboards[id].Version)
+		fmt.Fprintf(hash, "\x00%s %d", id, d.Dashboards[id].Version)
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // accessChanges covers each user who sees a changed dashboard, or the primary's, before or after.
-func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevision) []AccessChange {
+func (d DashboardFacts) accessChanges(primary string, revisions []DashboardRevision) []AccessChange {
 	before, after := map[string]Dashboard{}, map[string]Dashboard{}
-	if d, exists := f.Dashboards[primary]; exists {
-		before[primary], after[primary] = d, d
+	if board, exists := d.Dashboards[primary]; exists {
+		before[primary], after[primary] = board, board
 	}
 	for _, r := range revisions {
 		after[r.After.SubAccountID] = r.After
@@ -112,14 +112,14 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 		}
 	}
 	// Linked dashboards that the change does not affect show the same before and after.
-	for id, d := range f.Dashboards {
+	for id, board := range d.Dashboards {
 		linked := slices.Contains(before[primary].SubAccountIDs, id) ||
 			slices.Contains(after[primary].SubAccountIDs, id)
 		if _, changed := after[id]; !changed && linked {
-			before[id], after[id] = d, d
+			before[id], after[id] = board, board
 		}
 	}
-	viewsBefore, viewsAfter := f.viewsByUser(before), f.viewsByUser(after)
+	viewsBefore, viewsAfter := d.viewsByUser(before), d.viewsByUser(after)
 	changes := []AccessChange{}
 	for _, user := range set(slices.Collect(maps.Keys(viewsBefore)), slices.Collect(maps.Keys(viewsAfter))) {
 		c := AccessChange{User: user, Gains: []string{}, Loses: []string{}}
@@ -135,18 +135,18 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 // such as linked ones, are one view.
 type views map[string]Dashboard
 
-func (f DashboardFacts) viewsByUser(dashboards map[string]Dashboard) map[string]views {
+func (d DashboardFacts) viewsByUser(dashboards map[string]Dashboard) map[string]views {
 	byUser := map[string]views{}
-	for _, d := range dashboards {
-		key := strings.Join(d.SubAccountIDs, " ") + "\n" + strings.Join(d.Scopes, " ")
-		for _, user := range d.Users {
-			if !d.OpensFor(user, f.UserAccounts[user]) {
+	for _, board := range dashboards {
+		key := strings.Join(board.SubAccountIDs, " ") + "\n" + strings.Join(board.Scopes, " ")
+		for _, user := range board.Users {
+			if !board.OpensFor(user, d.UserAccounts[user]) {
 				continue
 			}
 			if byUser[user] == nil {
 				byUser[user] = views{}
 			}
-			byUser[user][key] = d
+			byUser[user][key] = board
 		}
 	}
 	return byUser
@@ -164,20 +164,20 @@ func (v views) accounts() (all []string, byScope map[string][]string) {
 	return set(all), byScope
 }
 
-func (c *AccessChange) compare(viewsBefore, viewsAfter views) {
+func (a *AccessChange) compare(viewsBefore, viewsAfter views) {
 	before, scopesBefore := viewsBefore.accounts()
 	after, scopesAfter := viewsAfter.accounts()
-	c.Gains, c.Loses = listDiff(before, after)
+	a.Gains, a.Loses = listDiff(before, after)
 	kept := func(accounts []string) []string {
-		return removeIDs(removeIDs(accounts, inList(c.Gains)), inList(c.Loses))
+		return removeIDs(removeIDs(accounts, inList(a.Gains)), inList(a.Loses))
 	}
 	for _, scope := range set(slices.Collect(maps.Keys(scopesBefore)), slices.Collect(maps.Keys(scopesAfter))) {
 		gains, loses := listDiff(set(scopesBefore[scope]), set(scopesAfter[scope]))
 		if gains = kept(gains); len(gains) > 0 {
-			c.GainsScopes = append(c.GainsScopes, ScopeChange{scope, gains})
+			a.GainsScopes = append(a.GainsScopes, ScopeChange{scope, gains})
 		}
 		if loses = kept(loses); len(loses) > 0 {
-			c.LosesScopes = append(c.LosesScopes, ScopeChange{scope, loses})
+			a.LosesScopes = append(a.LosesScopes, ScopeChange{scope, loses})
 		}
 	}
 }

@@ -203,32 +203,32 @@ func inField(name string, err error) error {
 }
 
 // Validate checks what a fold depends on.
-func (e DirectoryAccount) Validate() error {
-	return errors.Join(checkLengths(e.ID, e.ParentAccount), inField("colour", CheckColor(e.Color)), inField("logo", checkLogo(e.Logo)))
+func (d DirectoryAccount) Validate() error {
+	return errors.Join(checkLengths(d.ID, d.ParentAccount), inField("colour", CheckColor(d.Color)), inField("logo", checkLogo(d.Logo)))
 }
 
 // Validate checks what a fold depends on.
-func (e DirectoryUser) Validate() error { return checkLengths(e.ID, e.AccountID) }
+func (d DirectoryUser) Validate() error { return checkLengths(d.ID, d.AccountID) }
 
 // Validate checks what a fold depends on.
-func (e DirectoryOrder) Validate() error { return checkLengths(e.ID, e.Buyer, e.Seller) }
+func (d DirectoryOrder) Validate() error { return checkLengths(d.ID, d.Buyer, d.Seller) }
 
 // Validate checks what a fold depends on.
-func (e DirectorySession) Validate() error { return checkLengths(e.ID, e.UserID) }
+func (d DirectorySession) Validate() error { return checkLengths(d.ID, d.UserID) }
 
 // Validate checks what a fold depends on.
-func (e DirectoryMember) Validate() error { return checkLengths(e.AccountID) }
+func (d DirectoryMember) Validate() error { return checkLengths(d.AccountID) }
 
 // Validate checks what a fold depends on.
-func (e DirectoryConnection) Validate() error {
-	return errors.Join(checkKnown(e.Platform), checkAccountType(e.AccountType))
+func (d DirectoryConnection) Validate() error {
+	return errors.Join(checkKnown(d.Platform), checkAccountType(d.AccountType))
 }
 
 // Validate checks what a fold depends on.
-func (e DirectorySocialAccount) Validate() error {
+func (d DirectorySocialAccount) Validate() error {
 	return errors.Join(
-		checkKnown(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID),
-		checkEnd(e.Ended),
+		checkKnown(d.Platform), checkAccountType(d.AccountType), checkLengths(d.ParentAccount, d.AccountID),
+		checkEnd(d.Ended),
 	)
 }
 
@@ -242,14 +242,14 @@ func checkEnd(code StatusCode) error {
 }
 
 // Validate checks what a fold depends on.
-func (e DirectoryPlannedPost) Validate() error { return checkLengths(e.ExternalID) }
+func (d DirectoryPlannedPost) Validate() error { return checkLengths(d.ExternalID) }
 
 // Validate checks what a fold depends on.
-func (e DirectorySubscription) Validate() error {
-	if e.Currency != "" && !currencyForm.MatchString(e.Currency) {
-		return fmt.Errorf("currency %.20q is not a code of ISO 4217; write it like EUR", e.Currency)
+func (d DirectorySubscription) Validate() error {
+	if d.Currency != "" && !currencyForm.MatchString(d.Currency) {
+		return fmt.Errorf("currency %.20q is not a code of ISO 4217; write it like EUR", d.Currency)
 	}
-	return checkLengths(e.AccountID)
+	return checkLengths(d.AccountID)
 }
 
 var currencyForm = regexp.MustCompile(`^[A-Za-z]{3}$`)
@@ -288,37 +288,37 @@ func (DirectorySubscription) EventType() string { return "directory.subscription
 func (DirectoryCategory) EventType() string { return "directory.category.v1" }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryAccount) EntityID() string { return e.ID }
+func (d DirectoryAccount) EntityID() string { return d.ID }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryUser) EntityID() string { return e.ID }
+func (d DirectoryUser) EntityID() string { return d.ID }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryOrder) EntityID() string { return e.ID }
+func (d DirectoryOrder) EntityID() string { return d.ID }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectorySession) EntityID() string { return e.ID }
+func (d DirectorySession) EntityID() string { return d.ID }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryMember) EntityID() string { return number(e.ID) }
+func (d DirectoryMember) EntityID() string { return number(d.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryConnection) EntityID() string { return number(e.ID) }
+func (d DirectoryConnection) EntityID() string { return number(d.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryDefaultAccount) EntityID() string { return number(e.MemberID) }
+func (d DirectoryDefaultAccount) EntityID() string { return number(d.MemberID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectorySocialAccount) EntityID() string { return number(e.ID) }
+func (d DirectorySocialAccount) EntityID() string { return number(d.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryPlannedPost) EntityID() string { return number(e.ID) }
+func (d DirectoryPlannedPost) EntityID() string { return number(d.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectorySubscription) EntityID() string { return number(e.ID) }
+func (d DirectorySubscription) EntityID() string { return number(d.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryCategory) EntityID() string { return number(e.ID) }
+func (d DirectoryCategory) EntityID() string { return number(d.ID) }
 
 // RecordedEntity is the stored state of an entity of topic `directory`.
 type RecordedEntity struct {
@@ -335,7 +335,7 @@ type CompactedRecord struct {
 // Replaces reports whether a state replaces the stored one: if it is later (to the microsecond, the
 // resolution of the tables), or if it is a tombstone with the same time. In the log itself, the
 // last record of a key is the current state.
-func (r CompactedRecord) Replaces(before CompactedRecord) bool {
-	next, stored := r.At.Truncate(time.Microsecond), before.At.Truncate(time.Microsecond)
-	return next.After(stored) || next.Equal(stored) && r.Erased && !before.Erased
+func (c CompactedRecord) Replaces(before CompactedRecord) bool {
+	next, stored := c.At.Truncate(time.Microsecond), before.At.Truncate(time.Microsecond)
+	return next.After(stored) || next.Equal(stored) && c.Erased && !before.Erased
 }

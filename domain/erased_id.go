@@ -22,24 +22,24 @@ type ErasedID struct {
 
 // ErasedIDs returns the lines of a recorded erasure: one for each id. agency is the agency of the
 // person, and at is the instant of the erasure.
-func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) {
+func (p PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) {
 	add := func(kind, id string) {
 		lines = append(lines, ErasedID{Kind: kind, ID: id, Agency: agency, At: at.UTC().Truncate(time.Microsecond)})
 	}
-	if e.User != "" {
-		add(KindUser, e.User)
+	if p.User != "" {
+		add(KindUser, p.User)
 	}
-	for _, id := range e.Members {
+	for _, id := range p.Members {
 		add(KindMember, number(id))
 	}
-	for _, id := range e.Connections {
+	for _, id := range p.Connections {
 		add(KindConnection, number(id))
 	}
-	for _, id := range slices.Concat(e.Profiles, e.Named) {
+	for _, id := range slices.Concat(p.Profiles, p.Named) {
 		add(KindSocialAccount, number(id))
 		line := &lines[len(lines)-1]
-		line.Own = slices.Contains(e.Profiles, id)
-		for _, owner := range e.Accounts {
+		line.Own = slices.Contains(p.Profiles, id)
+		for _, owner := range p.Accounts {
 			if owner.SocialAccount == id {
 				line.AccountID, line.Platform = owner.AccountID, owner.Platform
 			}
@@ -49,27 +49,27 @@ func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) 
 }
 
 // With returns the record with a line added. A line with an invalid id is ignored.
-func (e PersonErased) With(line ErasedID) PersonErased {
+func (p PersonErased) With(line ErasedID) PersonErased {
 	id, err := strconv.ParseInt(line.ID, 10, 64)
 	switch {
 	case line.Kind == KindUser:
-		e.User = line.ID
+		p.User = line.ID
 	case err != nil:
 	case line.Kind == KindMember:
-		e.Members = append(e.Members, id)
+		p.Members = append(p.Members, id)
 	case line.Kind == KindConnection:
-		e.Connections = append(e.Connections, id)
+		p.Connections = append(p.Connections, id)
 	case line.Kind == KindSocialAccount:
 		if line.Own {
-			e.Profiles = append(e.Profiles, id)
+			p.Profiles = append(p.Profiles, id)
 		} else {
-			e.Named = append(e.Named, id)
+			p.Named = append(p.Named, id)
 		}
 		if line.Platform.Valid() {
-			e.Accounts = append(e.Accounts, AccountOwner{id, line.AccountID, line.Platform})
+			p.Accounts = append(p.Accounts, AccountOwner{id, line.AccountID, line.Platform})
 		}
 	}
-	return e
+	return p
 }
 
 // Erasures holds the erasures by kind and id, each with its latest instant.
@@ -151,19 +151,19 @@ var (
 )
 
 // Validate checks all fields. Its errors have [CodeInvalid] and list the allowed values.
-func (o ErasureOrder) Validate() error {
+func (e ErasureOrder) Validate() error {
 	switch {
-	case !slices.Contains(erasureOrderers, o.By):
+	case !slices.Contains(erasureOrderers, e.By):
 		return NewError(CodeInvalid, "%.40q cannot order an erasure. Use one of %s.",
-			o.By, strings.Join(erasureOrderers, ", "))
-	case !slices.Contains(erasureGrounds, o.Ground):
+			e.By, strings.Join(erasureOrderers, ", "))
+	case !slices.Contains(erasureGrounds, e.Ground):
 		return NewError(CodeInvalid, "%.40q is not a ground for an erasure. Use one of %s.",
-			o.Ground, strings.Join(erasureGrounds, ", "))
+			e.Ground, strings.Join(erasureGrounds, ", "))
 	}
-	if _, err := time.Parse(time.DateOnly, o.Due); err != nil {
-		return NewError(CodeInvalid, "%.40q is not a date. Write the due date as YYYY-MM-DD.", o.Due)
+	if _, err := time.Parse(time.DateOnly, e.Due); err != nil {
+		return NewError(CodeInvalid, "%.40q is not a date. Write the due date as YYYY-MM-DD.", e.Due)
 	}
-	return o.Reason.Validate()
+	return e.Reason.Validate()
 }
 
 // DeletionRequest is a person's request to Meta to delete the data that one of our apps holds about
@@ -178,4 +178,4 @@ type DeletionRequest struct {
 
 // CoversUntil returns the end of the second in which the request was made, because Meta reports
 // only whole seconds. Later consents, and their data, are not covered.
-func (r DeletionRequest) CoversUntil() time.Time { return r.AskedAt.Add(time.Second) }
+func (d DeletionRequest) CoversUntil() time.Time { return d.AskedAt.Add(time.Second) }

@@ -87,41 +87,41 @@ type FieldErrors struct {
 }
 
 // Addf adds an error for an input. Later errors for the same input are ignored.
-func (e *FieldErrors) Addf(field, format string, args ...any) {
-	if slices.ContainsFunc(e.fields, func(named FieldError) bool { return named.Field == field }) {
+func (f *FieldErrors) Addf(field, format string, args ...any) {
+	if slices.ContainsFunc(f.fields, func(named FieldError) bool { return named.Field == field }) {
 		return
 	}
-	if e.Count++; e.Count > maxFields {
+	if f.Count++; f.Count > maxFields {
 		return
 	}
-	e.fields = append(e.fields, FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
+	f.fields = append(f.fields, FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
 
 // HexID returns an id of 24 hex digits in lower case. If the id is malformed, it adds an error and
 // returns "".
-func (e *FieldErrors) HexID(field, value string) string {
+func (f *FieldErrors) HexID(field, value string) string {
 	id, ok := HexID(value)
 	switch {
 	case ok:
 		return id
 	case value == "":
-		e.Addf(field, "is missing: use an id of 24 hex digits")
+		f.Addf(field, "is missing: use an id of 24 hex digits")
 	default:
-		e.Addf(field, "is not an id: use 24 hex digits")
+		f.Addf(field, "is not an id: use 24 hex digits")
 	}
 	return ""
 }
 
 // Err returns an [Error] that names the invalid inputs, or nil if all inputs are valid.
-func (e *FieldErrors) Err() error {
-	switch len(e.fields) {
+func (f *FieldErrors) Err() error {
+	switch len(f.fields) {
 	case 0:
 		return nil
 	case 1:
-		return InvalidField(e.fields[0].Field, e.fields[0].Detail)
+		return InvalidField(f.fields[0].Field, f.fields[0].Detail)
 	}
-	invalid := NewError(CodeInvalid, "The request is not well-formed in %d places; see errors.", e.Count)
-	invalid.Fields = e.fields
+	invalid := NewError(CodeInvalid, "The request is not well-formed in %d places; see errors.", f.Count)
+	invalid.Fields = f.fields
 	return invalid
 }
 
@@ -151,7 +151,7 @@ type NotAppendedError struct {
 	Reason string // the code of the brokers that refused it, such as INVALID_TIMESTAMP, or ""
 }
 
-func (e NotAppendedError) Error() string { return "nothing was appended " + e.Reason }
+func (n NotAppendedError) Error() string { return "nothing was appended " + n.Reason }
 
 // Sentinel errors that several layers compare with.
 var (

@@ -32,9 +32,9 @@ type FetchClaim struct {
 }
 
 // Accounts returns the ids of the claimed social accounts.
-func (c FetchClaim) Accounts() []int64 {
-	ids := make([]int64, len(c.Tasks))
-	for i, t := range c.Tasks {
+func (f FetchClaim) Accounts() []int64 {
+	ids := make([]int64, len(f.Tasks))
+	for i, t := range f.Tasks {
 		ids[i] = t.SocialAccount
 	}
 	return ids
@@ -76,8 +76,8 @@ type FetchTask struct {
 }
 
 // SignedInAgain reports whether a person signed in after the connection's state was recorded.
-func (t FetchTask) SignedInAgain() bool {
-	return t.SignedInAt != nil && t.StateAt != nil && t.SignedInAt.After(*t.StateAt)
+func (f FetchTask) SignedInAgain() bool {
+	return f.SignedInAt != nil && f.StateAt != nil && f.SignedInAt.After(*f.StateAt)
 }
 
 // FetchHistory records how much of a social account's history was read, and the result of the last
@@ -162,14 +162,14 @@ type ConnectionStateChanged struct {
 func (ConnectionStateChanged) EventType() string { return "operations.connection_state_changed.v1" }
 
 // Validate checks what a fold depends on.
-func (e ConnectionStateChanged) Validate() error {
-	return cmp.Or(checkKnown(e.Platform), checkCode(string(e.Code)), checkAnswer(e.Answer))
+func (c ConnectionStateChanged) Validate() error {
+	return cmp.Or(checkKnown(c.Platform), checkCode(string(c.Code)), checkAnswer(c.Answer))
 }
 
 // Reason returns why a person must sign in again; nil if the connection works.
-func (e ConnectionStateChanged) Reason() *StatusReason {
-	if e.Code == "" {
+func (c ConnectionStateChanged) Reason() *StatusReason {
+	if c.Code == "" {
 		return nil
 	}
-	return &StatusReason{Code: e.Code, Answer: e.Answer}
+	return &StatusReason{Code: c.Code, Answer: c.Answer}
 }

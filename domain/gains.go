@@ -52,27 +52,27 @@ type FigureChanges struct {
 const maxNamedChanges = 500
 
 // Add adds a change unless it is already in the set.
-func (s *FigureChanges) Add(c FigureChange) {
-	if s.known == nil {
-		s.known = map[FigureChange]bool{}
+func (f *FigureChanges) Add(c FigureChange) {
+	if f.known == nil {
+		f.known = map[FigureChange]bool{}
 	}
-	if !s.known[c] {
-		s.known[c] = true
-		s.list = append(s.list, c)
+	if !f.known[c] {
+		f.known[c] = true
+		f.list = append(f.list, c)
 	}
 }
 
 // List returns all changes.
-func (s *FigureChanges) List() []FigureChange { return s.list }
+func (f *FigureChanges) List() []FigureChange { return f.list }
 
 // Named returns the changes to report to listeners. With more than 500 changes, figures are
 // reported by account only.
-func (s *FigureChanges) Named() []FigureChange {
-	if len(s.list) <= maxNamedChanges {
-		return s.list
+func (f *FigureChanges) Named() []FigureChange {
+	if len(f.list) <= maxNamedChanges {
+		return f.list
 	}
 	var accounts FigureChanges
-	for _, c := range s.list {
+	for _, c := range f.list {
 		if c.Connection == 0 { // connections are always reported one by one
 			c = FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
 		}

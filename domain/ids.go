@@ -63,11 +63,11 @@ func SplitPostID(id string) (socialAccount int64, externalID string, ok bool) {
 type OptionalText string
 
 // MarshalJSON implements [json.Marshaler].
-func (t OptionalText) MarshalJSON() ([]byte, error) {
-	if t == "" {
+func (o OptionalText) MarshalJSON() ([]byte, error) {
+	if o == "" {
 		return []byte("null"), nil
 	}
-	return json.Marshal(string(t))
+	return json.Marshal(string(o))
 }
 
 // maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses index

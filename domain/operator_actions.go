@@ -87,16 +87,16 @@ func (OperatorActed) EventType() string { return "operations.operator_acted.v1" 
 var targetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Validate refuses free text and checks the reason.
-func (e OperatorActed) Validate() error {
-	for _, name := range []string{e.Target.Projection, e.Target.Rebuild, e.Target.User, e.Target.Import} {
+func (o OperatorActed) Validate() error {
+	for _, name := range []string{o.Target.Projection, o.Target.Rebuild, o.Target.User, o.Target.Import} {
 		if name != "" && !targetName.MatchString(name) {
 			return fmt.Errorf("%.70q is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'", name)
 		}
 	}
-	if e.Via != "" && !viaForm.MatchString(e.Via) || e.ClaimedName != "" && !IsOperatorName(e.ClaimedName) {
-		return fmt.Errorf("%.70q or %.70q does not name a local operator", e.Via, e.ClaimedName)
+	if o.Via != "" && !viaForm.MatchString(o.Via) || o.ClaimedName != "" && !IsOperatorName(o.ClaimedName) {
+		return fmt.Errorf("%.70q or %.70q does not name a local operator", o.Via, o.ClaimedName)
 	}
-	return e.Reason.Validate()
+	return o.Reason.Validate()
 }
 
 // OperatorOutcome is the outcome of an operator's action.
@@ -120,8 +120,8 @@ type OperatorFinished struct {
 }
 
 // Outcome returns what became of the action.
-func (e OperatorFinished) Outcome() OperatorOutcome {
-	switch e.Code { //nolint:exhaustive // the others are one case
+func (o OperatorFinished) Outcome() OperatorOutcome {
+	switch o.Code { //nolint:exhaustive // the others are one case
 	case "":
 		return OutcomeDone
 	case CodeUnavailable, CodeInternal:
@@ -150,9 +150,9 @@ const LogFormat = 3
 func (InstallationClaimed) EventType() string { return "operations.installation_claimed.v1" }
 
 // Validate requires an id.
-func (e InstallationClaimed) Validate() error {
-	if !targetName.MatchString(e.ID) {
-		return fmt.Errorf("installation %.70q is not an id", e.ID)
+func (i InstallationClaimed) Validate() error {
+	if !targetName.MatchString(i.ID) {
+		return fmt.Errorf("installation %.70q is not an id", i.ID)
 	}
 	return nil
 }

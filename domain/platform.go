@@ -304,7 +304,7 @@ type AccountKind struct {
 }
 
 // Title returns the kind's name for people.
-func (k AccountKind) Title() string { return strings.ReplaceAll(k.Name, "_", " ") }
+func (a AccountKind) Title() string { return strings.ReplaceAll(a.Name, "_", " ") }
 
 // Platforms returns all platforms, ordered by number.
 func Platforms() (all []Platform) {

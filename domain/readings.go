@@ -76,19 +76,19 @@ type AccountRead struct {
 func (AccountRead) EventType() string { return "metrics.account_read.v1" }
 
 // Captured returns the time of the reading.
-func (e AccountRead) Captured() time.Time { return e.CapturedAt }
+func (a AccountRead) Captured() time.Time { return a.CapturedAt }
 
 // Validate checks what a fold depends on.
-func (e AccountRead) Validate() error {
-	if err := validateReading(e.Tenant, e.Platform, e.CapturedAt); err != nil {
+func (a AccountRead) Validate() error {
+	if err := validateReading(a.Tenant, a.Platform, a.CapturedAt); err != nil {
 		return err
 	}
-	for _, f := range e.Figures {
+	for _, f := range a.Figures {
 		if err := f.validate(); err != nil {
 			return err
 		}
 	}
-	return checkAccountType(e.AccountType)
+	return checkAccountType(a.AccountType)
 }
 
 func (f Figure) validate() error {
@@ -228,12 +228,12 @@ type PostRead struct {
 func (PostRead) EventType() string { return "metrics.post_read.v1" }
 
 // Captured returns the time of the reading.
-func (e PostRead) Captured() time.Time { return e.CapturedAt }
+func (p PostRead) Captured() time.Time { return p.CapturedAt }
 
 // Validate checks what a fold depends on.
-func (e PostRead) Validate() error {
-	return cmp.Or(validateExternalID(e.ExternalID), e.validate(), checkAccountType(e.AccountType),
-		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.CapturedAt))
+func (p PostRead) Validate() error {
+	return cmp.Or(validateExternalID(p.ExternalID), p.validate(), checkAccountType(p.AccountType),
+		validatePublished(p.PublishedAt), validateReading(p.Tenant, p.Platform, p.CapturedAt))
 }
 
 // PostOrigin is the source of the information about a post.
@@ -264,12 +264,12 @@ type PostRegistered struct {
 func (PostRegistered) EventType() string { return "metrics.post_registered.v1" }
 
 // Captured returns the time of the registration.
-func (e PostRegistered) Captured() time.Time { return e.RegisteredAt }
+func (p PostRegistered) Captured() time.Time { return p.RegisteredAt }
 
 // Validate checks what a fold depends on.
-func (e PostRegistered) Validate() error {
-	return cmp.Or(validateExternalID(e.ExternalID), checkOrigin(e.Origin), checkAccountType(e.AccountType),
-		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.RegisteredAt))
+func (p PostRegistered) Validate() error {
+	return cmp.Or(validateExternalID(p.ExternalID), checkOrigin(p.Origin), checkAccountType(p.AccountType),
+		validatePublished(p.PublishedAt), validateReading(p.Tenant, p.Platform, p.RegisteredAt))
 }
 
 // PostsMerged records that two ids are one post: a platform can report late that a video or a photo is
@@ -287,15 +287,15 @@ type PostsMerged struct {
 func (PostsMerged) EventType() string { return "metrics.posts_merged.v1" }
 
 // Captured returns the time at which the platform reported both ids.
-func (e PostsMerged) Captured() time.Time { return e.MergedAt }
+func (p PostsMerged) Captured() time.Time { return p.MergedAt }
 
 // Validate checks what a fold depends on.
-func (e PostsMerged) Validate() error {
-	if e.ExternalID == e.OtherID {
-		return fmt.Errorf("external_id and other_id are both %q", e.OtherID)
+func (p PostsMerged) Validate() error {
+	if p.ExternalID == p.OtherID {
+		return fmt.Errorf("external_id and other_id are both %q", p.OtherID)
 	}
-	return cmp.Or(validateExternalID(e.ExternalID), validateExternalID(e.OtherID),
-		validateReading(e.Tenant, e.Platform, e.MergedAt))
+	return cmp.Or(validateExternalID(p.ExternalID), validateExternalID(p.OtherID),
+		validateReading(p.Tenant, p.Platform, p.MergedAt))
 }
 
 // validatePublished accepts all years that JSON can represent, because pages can backdate posts.
@@ -372,14 +372,14 @@ type AccountErased struct {
 func (AccountErased) EventType() string { return "metrics.account_erased.v1" }
 
 // Key returns the log key: the social account's.
-func (e AccountErased) Key() string { return Tenant{SocialAccount: e.SocialAccount}.Key() }
+func (a AccountErased) Key() string { return Tenant{SocialAccount: a.SocialAccount}.Key() }
 
 // Validate checks what a fold depends on.
-func (e AccountErased) Validate() error {
+func (a AccountErased) Validate() error {
 	return cmp.Or(
-		checkPositive(e.SocialAccount), checkKnown(e.Platform),
-		checkHexID("parent_account ", e.ParentAccount), checkHexID("account_id ", cmp.Or(e.AccountID, e.ParentAccount)),
-		checkYear(e.ErasedAt, minYear),
+		checkPositive(a.SocialAccount), checkKnown(a.Platform),
+		checkHexID("parent_account ", a.ParentAccount), checkHexID("account_id ", cmp.Or(a.AccountID, a.ParentAccount)),
+		checkYear(a.ErasedAt, minYear),
 	)
 }
 
@@ -395,19 +395,19 @@ type ImportWithdrawn struct {
 func (ImportWithdrawn) EventType() string { return "metrics.import_withdrawn.v1" }
 
 // Key returns the log key: the social account's.
-func (e ImportWithdrawn) Key() string { return Tenant{SocialAccount: e.SocialAccount}.Key() }
+func (i ImportWithdrawn) Key() string { return Tenant{SocialAccount: i.SocialAccount}.Key() }
 
 // Source returns the source of the records that do not count.
-func (e ImportWithdrawn) Source() string { return ImportSource(e.Import) }
+func (i ImportWithdrawn) Source() string { return ImportSource(i.Import) }
 
 // ImportSource returns the ce_source of the posts and readings of an import.
 func ImportSource(id string) string { return SourceImport + "/" + id }
 
 // Validate checks the ids.
-func (e ImportWithdrawn) Validate() error {
-	err := checkPositive(e.SocialAccount)
-	if err == nil && !targetName.MatchString(e.Import) {
-		err = fmt.Errorf("import %.70q is not an id", e.Import)
+func (i ImportWithdrawn) Validate() error {
+	err := checkPositive(i.SocialAccount)
+	if err == nil && !targetName.MatchString(i.Import) {
+		err = fmt.Errorf("import %.70q is not an id", i.Import)
 	}
 	return err
 }

@@ -29,14 +29,14 @@ const (
 // longer. A small poll is one transaction over all its partitions, which keeps latency low when a
 // few events arrive on many partitions. A large poll is divided among workers by partition, so that
 // no two transactions touch the same keys.
-func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
+func (s *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
 	}
 	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		if pause(folding, f.every.finish) == nil {
+		if pause(folding, s.every.finish) == nil {
 			cancel()
 		}
 	})()
@@ -50,7 +50,7 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	}
 	group, sharing := errgroup.WithContext(folding)
 	for _, share := range shares {
-		group.Go(func() error { return f.foldShare(sharing, batch.TopicID, cutRuns(share, f.maxRecords)) })
+		group.Go(func() error { return s.foldShare(sharing, batch.TopicID, cutRuns(share, s.maxRecords)) })
 	}
 	return group.Wait()
 }
@@ -91,7 +91,7 @@ func recordsOf(runs []eventlog.Run) int {
 	return n
 }
 
-func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transactions [][]eventlog.Run) error {
+func (s *session) foldShare(ctx context.Context, topic eventlog.TopicID, transactions [][]eventlog.Run) error {
 	group, ctx := errgroup.WithContext(ctx)
 	decoded := make(chan []step)
 	group.Go(func() error {
@@ -99,8 +99,8 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 		for _, runs := range transactions {
 			steps := make([]step, 0, len(runs)) // from is set once the preceding records are folded
 			for _, r := range runs {
-				events, unknown := f.eventsOf(r)
-				f.update(func() { f.unknown += int64(unknown) })
+				events, unknown := s.eventsOf(r)
+				s.update(func() { s.unknown += int64(unknown) })
 				steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: events})
 			}
 			select {
@@ -113,17 +113,17 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	})
 	group.Go(func() error {
 		for steps := range decoded {
-			f.update(func() {
+			s.update(func() {
 				for i := range steps {
-					steps[i].from = f.checkpoints[steps[i].partition]
+					steps[i].from = s.checkpoints[steps[i].partition]
 				}
 			})
 			began := time.Now()
-			if err := f.fold(ctx, steps); err != nil {
+			if err := s.fold(ctx, steps); err != nil {
 				return err
 			}
-			f.trace(steps, began)
-			f.folded(steps)
+			s.trace(steps, began)
+			s.folded(steps)
 		}
 		return nil
 	})
@@ -219,11 +219,11 @@ type refusing struct {
 	bad   *fold.BadEventError
 }
 
-func (f refusing) Apply(ev fold.Event) error {
-	if ev.Head.Version > f.after {
-		return f.bad
+func (r refusing) Apply(ev fold.Event) error {
+	if ev.Head.Version > r.after {
+		return r.bad
 	}
-	return f.Fold.Apply(ev)
+	return r.Fold.Apply(ev)
 }
 
 func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
@@ -245,20 +245,20 @@ func count(steps []step) int {
 const traceWithin = 10 * time.Minute
 
 // trace adds a span for the fold to the trace of each recent event, if that trace is sampled.
-func (f *session) trace(steps []step, began time.Time) {
+func (s *session) trace(steps []step, began time.Time) {
 	if !tracing.Enabled() {
 		return
 	}
-	for _, s := range steps {
-		for _, ev := range s.events {
+	for _, next := range steps {
+		for _, ev := range next.events {
 			if began.Sub(ev.Envelope.Time) >= traceWithin {
 				continue
 			}
 			ctx := tracing.Continue(context.Background(), ev.Envelope.TraceParent)
-			_, span := tracing.StartInTrace(ctx, "fold "+f.projector.Name,
+			_, span := tracing.StartInTrace(ctx, "fold "+s.projector.Name,
 				trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-					semconv.MessagingSystemKafka, semconv.MessagingDestinationName(f.projector.Topic),
-					semconv.MessagingDestinationPartitionID(strconv.Itoa(int(s.partition))),
+					semconv.MessagingSystemKafka, semconv.MessagingDestinationName(s.projector.Topic),
+					semconv.MessagingDestinationPartitionID(strconv.Itoa(int(next.partition))),
 					semconv.MessagingKafkaOffset(int(ev.Raw.Offset))))
 			span.End()
 		}

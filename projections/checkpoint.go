@@ -52,17 +52,17 @@ func (s step) eventTime() *time.Time {
 // The move is a compare-and-set. It fences off a process that has lost its partition without
 // knowing it: of two processes that fold the same records, only one commits. It also fences off a
 // process that read its records before a restore: see [otherTopic].
-func (f *session) transaction(
+func (s *session) transaction(
 	ctx context.Context, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
 ) error {
-	conn, err := f.pool.Acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("acquire connection: %w", err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
 	var first, last pgx.Batch
 	first.BeginTx(pgx.TxOptions{})
-	name, number, moved := f.projector.Name, f.number, int64(0)
+	name, number, moved := s.projector.Name, s.number, int64(0)
 	first.Queue(`
 		update checkpoints c set next_offset = s.next, topic_id = s.topic_id,
 		       progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
@@ -71,8 +71,8 @@ func (f *session) transaction(
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
 		  and c.next_offset = s.expected
 		  and (c.topic_id is null or c.topic_id = s.topic_id)`,
-		append([]any{name, number}, write.Arrays(steps, func(s step) []any {
-			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
+		append([]any{name, number}, write.Arrays(steps, func(next step) []any {
+			return []any{next.partition, next.from, next.to, next.eventTime(), storedID(next.topic)}
 		})...)...).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected()
 		return nil

@@ -250,11 +250,11 @@ type refusingFold struct {
 	refused func(fold.Event) *fold.BadEventError
 }
 
-func (f refusingFold) Apply(ev fold.Event) error {
-	if bad := f.refused(ev); bad != nil {
+func (r refusingFold) Apply(ev fold.Event) error {
+	if bad := r.refused(ev); bad != nil {
 		return bad
 	}
-	return f.Fold.Apply(ev)
+	return r.Fold.Apply(ev)
 }
 
 // refusedLike refuses the events that [folding.write] refused live; events that the fold itself

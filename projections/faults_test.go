@@ -100,24 +100,24 @@ func call(hook func()) {
 	}
 }
 
-func (l hookedLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
+func (h hookedLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
 	if c.Key == "" {
-		call(l.beforeScan)
+		call(h.beforeScan)
 	} else {
-		call(l.beforeStream)
+		call(h.beforeStream)
 	}
-	return l.Log.Scan(ctx, c)
+	return h.Log.Scan(ctx, c)
 }
 
-func (l hookedLog) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
-	defer call(l.afterRanges)
-	return l.Log.Ranges(ctx, topic)
+func (h hookedLog) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	defer call(h.afterRanges)
+	return h.Log.Ranges(ctx, topic)
 }
 
-func (l hookedLog) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
-	call(l.beforeFollow)
-	f, err := l.Log.Follow(c)
-	return hookedFollower{f, l.afterRecords}, err
+func (h hookedLog) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	call(h.beforeFollow)
+	f, err := h.Log.Follow(c)
+	return hookedFollower{f, h.afterRecords}, err
 }
 
 type hookedFollower struct {
@@ -125,10 +125,10 @@ type hookedFollower struct {
 	afterRecords func()
 }
 
-func (f hookedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
-	batch, err := f.Follower.Poll(ctx, wait)
+func (h hookedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
+	batch, err := h.Follower.Poll(ctx, wait)
 	if err == nil && len(batch.Runs) > 0 {
-		call(f.afterRecords)
+		call(h.afterRecords)
 	}
 	return batch, err
 }
@@ -136,9 +136,9 @@ func (f hookedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.
 // otherGroup is a log whose followers get partitions that another process has too: zombies.
 type otherGroup struct{ *eventlog.Log }
 
-func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+func (o otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	c.Group += ".zombie"
-	return l.Log.Follow(c)
+	return o.Log.Follow(c)
 }
 
 // proxied returns a pool that connects to the database through a proxy.

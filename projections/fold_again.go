@@ -33,18 +33,18 @@ import (
 //   - Two processes: the second waits for the lock of the stream, and finds that it is not due.
 
 // foldDueAgain folds the streams of this process's partitions again that are due.
-func (f *session) foldDueAgain(ctx context.Context) (time.Duration, error) {
-	due, err := f.dueStreams(ctx)
-	for _, s := range due {
-		err = errors.Join(err, f.foldAgain(ctx, s))
+func (s *session) foldDueAgain(ctx context.Context) (time.Duration, error) {
+	due, err := s.dueStreams(ctx)
+	for _, target := range due {
+		err = errors.Join(err, s.foldAgain(ctx, target))
 	}
 	if errors.Is(err, errDone) {
 		return 0, err
 	}
 	if err != nil && ctx.Err() == nil {
-		f.logger.Warn("cannot fold a stream again", "error", err)
+		s.logger.Warn("cannot fold a stream again", "error", err)
 	}
-	return f.every.look, nil
+	return s.every.look, nil
 }
 
 type dueStream struct {
@@ -53,37 +53,37 @@ type dueStream struct {
 	StoppedAt int64 // 0: it has not stopped
 }
 
-func (f *session) dueStreams(ctx context.Context) ([]dueStream, error) {
+func (s *session) dueStreams(ctx context.Context) ([]dueStream, error) {
 	var partitions []int32
-	f.update(func() {
-		for partition := range f.checkpoints {
+	s.update(func() {
+		for partition := range s.checkpoints {
 			partitions = append(partitions, partition)
 		}
 	})
-	return pg.List(ctx, f.pool, "read streams to fold again", pgx.RowToStructByPos[dueStream], `
+	return pg.List(ctx, s.pool, "read streams to fold again", pgx.RowToStructByPos[dueStream], `
 		select stream_key, partition, coalesce(stopped_at, 0) from streams
 		where projection = $1 and generation = $2 and fold_again and partition = any($3)`,
-		f.projector.Name, f.number, partitions)
+		s.projector.Name, s.number, partitions)
 }
 
 // foldAgain folds a stream again from its start. If the database refuses its rows, it finds the
 // first version whose rows are refused, at which the stream then stops.
-func (f *session) foldAgain(ctx context.Context, s dueStream) error {
-	head, err := f.replaceStream(ctx, s, math.MaxInt64, nil, false)
+func (s *session) foldAgain(ctx context.Context, target dueStream) error {
+	head, err := s.replaceStream(ctx, target, math.MaxInt64, nil, false)
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || !pg.IsDataError(err) {
 		return err
 	}
 	bad, failed := fold.RefusedByDatabase(refused), error(nil)
 	accepted := sort.Search(int(head), func(n int) bool {
-		_, err := f.replaceStream(ctx, s, int64(n)+1, bad, true)
+		_, err := s.replaceStream(ctx, target, int64(n)+1, bad, true)
 		if !pg.IsDataError(err) {
 			failed = cmp.Or(failed, err)
 		}
 		return pg.IsDataError(err)
 	})
 	if failed == nil {
-		_, failed = f.replaceStream(ctx, s, int64(accepted), bad, false)
+		_, failed = s.replaceStream(ctx, target, int64(accepted), bad, false)
 	}
 	return failed
 }
@@ -94,44 +94,44 @@ func (f *session) foldAgain(ctx context.Context, s dueStream) error {
 // rest, the transaction holds the checkpoint of the partition, for whose streams no event can be
 // folded meanwhile. It refuses the events after version last. A trial is rolled back. It returns the
 // version of the head that was read.
-func (f *session) replaceStream(
-	ctx context.Context, s dueStream, last int64, bad *fold.BadEventError, trial bool,
+func (s *session) replaceStream(
+	ctx context.Context, target dueStream, last int64, bad *fold.BadEventError, trial bool,
 ) (head int64, err error) {
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.number)
-	at, ok := stored[s.Partition]
+	stored, err := readCheckpoints(ctx, s.pool, s.projector.Name, s.number)
+	at, ok := stored[target.Partition]
 	if err != nil || !ok {
 		return 0, cmp.Or(err, errDone)
 	}
-	read := eventlog.PartitionRange{Partition: s.Partition, End: at.NextOffset}
-	again := f.newShard(s.Partition, refusing{f.projector.Begin(f.number), last, bad})
+	read := eventlog.PartitionRange{Partition: target.Partition, End: at.NextOffset}
+	again := s.newShard(target.Partition, refusing{s.projector.Begin(s.number), last, bad})
 	err = again.findSkips(func(handle func(eventlog.Record) error) error {
-		return f.scan(ctx, at.TopicID, read, s.Key, eventlog.ByRecord(handle))
+		return s.scan(ctx, at.TopicID, read, target.Key, eventlog.ByRecord(handle))
 	})
 	var from int64
 	if err == nil {
-		from, err = again.readStream(ctx, at.TopicID, read, s)
+		from, err = again.readStream(ctx, at.TopicID, read, target)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", s.Key, err)
+		return 0, fmt.Errorf("read stream %s: %w", target.Key, err)
 	}
-	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		due, err := f.lockStream(ctx, tx, s)
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		due, err := s.lockStream(ctx, tx, target)
 		if err == nil && due {
-			err = f.replaceFinalRows(ctx, tx, s.Key, again, from)
+			err = s.replaceFinalRows(ctx, tx, target.Key, again, from)
 		}
 		if err != nil || !due {
 			return err
 		}
-		since := eventlog.PartitionRange{Partition: s.Partition, Start: read.End}
-		if since.End, err = f.lockCheckpoint(ctx, tx, s.Partition); err != nil {
+		since := eventlog.PartitionRange{Partition: target.Partition, Start: read.End}
+		if since.End, err = s.lockCheckpoint(ctx, tx, target.Partition); err != nil {
 			return err
 		}
 		if since.Start < since.End {
-			if _, err := again.readStream(ctx, at.TopicID, since, s); err != nil {
+			if _, err := again.readStream(ctx, at.TopicID, since, target); err != nil {
 				return err
 			}
 		}
-		if err := f.writeRest(ctx, tx, s.Key, again, from); err != nil || !trial {
+		if err := s.writeRest(ctx, tx, target.Key, again, from); err != nil || !trial {
 			return err
 		}
 		return errTrial
@@ -139,7 +139,7 @@ func (f *session) replaceStream(
 	if errors.Is(err, errTrial) {
 		err = nil
 	}
-	return again.streams.known[s.Key].head.Version, pg.Wrap("fold stream "+s.Key+" again", err)
+	return again.streams.known[target.Key].head.Version, pg.Wrap("fold stream "+target.Key+" again", err)
 }
 
 var errTrial = errors.New("rolled back after a trial")
@@ -188,9 +188,9 @@ func unobserved(int64) {}
 
 // lockStream waits for other processes that fold a stream again, and reports whether it must still
 // be, and has stopped at the same version.
-func (f *session) lockStream(ctx context.Context, tx pgx.Tx, s dueStream) (due bool, err error) {
+func (s *session) lockStream(ctx context.Context, tx pgx.Tx, target dueStream) (due bool, err error) {
 	err = pg.Exec(ctx, tx, "lock stream", `select pg_advisory_xact_lock(hashtext($1))`,
-		"ledgerboard stream "+generationName(f.projector.Name, f.number)+" "+s.Key)
+		"ledgerboard stream "+generationName(s.projector.Name, s.number)+" "+target.Key)
 	if err != nil {
 		return false, err
 	}
@@ -198,22 +198,22 @@ func (f *session) lockStream(ctx context.Context, tx pgx.Tx, s dueStream) (due b
 		select exists (
 			select from streams where projection = $1 and generation = $2 and stream_key = $3 and fold_again
 			  and coalesce(stopped_at, 0) = $4)`,
-		f.projector.Name, f.number, s.Key, s.StoppedAt)
+		s.projector.Name, s.number, target.Key, target.StoppedAt)
 }
 
 // replaceFinalRows deletes the rows of a stream that ended at a version or later, and writes those
 // that no later event changes.
-func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
+func (s *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
 	var first pgx.Batch
-	for _, table := range f.projector.Tables {
-		if end := f.projector.Ends[table]; end != "" {
+	for _, table := range s.projector.Tables {
+		if end := s.projector.Ends[table]; end != "" {
 			first.Queue("delete from "+table+" where "+tenantColumn+" = $1 and "+end+" >= $2", key, from)
 		} else {
 			first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
 		}
 	}
 	first.Queue(`delete from dead_letters where projection = $1 and generation = $2 and stream_key = $3`,
-		f.projector.Name, f.number, key)
+		s.projector.Name, s.number, key)
 	if err := write.Send(ctx, tx, &first); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
@@ -221,29 +221,29 @@ func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, a
 }
 
 // lockCheckpoint locks the checkpoint of a partition and returns it.
-func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, partition int32) (int64, error) {
+func (s *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, partition int32) (int64, error) {
 	next, found, err := pg.Find(ctx, tx, "lock checkpoint", pgx.RowTo[int64], `
 		select next_offset from checkpoints
 		where projection = $1 and generation = $2 and partition = $3 for update`,
-		f.projector.Name, f.number, partition)
+		s.projector.Name, s.number, partition)
 	if err == nil && !found {
 		err = errDone
 	}
 	return next, err
 }
 
-func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
+func (s *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *shard, from int64) error {
 	if err := again.writeRows(ctx, tx, from, true); err != nil {
 		return err
 	}
 	var last pgx.Batch
 	last.Queue(commitSynchronously)
 	last.Queue(`update streams set fold_again = false where projection = $1 and generation = $2 and stream_key = $3`,
-		f.projector.Name, f.number, key)
-	streamsTable.Queue(&last, again.streams.rows(f.projector.Name, f.number))
-	f.logDeadLetters(again.rows())
-	f.queueDeadLetters(&last, f.number, again.rows())
-	last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name, []string{key})})
+		s.projector.Name, s.number, key)
+	streamsTable.Queue(&last, again.streams.rows(s.projector.Name, s.number))
+	s.logDeadLetters(again.rows())
+	s.queueDeadLetters(&last, s.number, again.rows())
+	last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{pg.ProgressPayload(s.projector.Name, []string{key})})
 	return pg.Wrap("insert rows", write.Send(ctx, tx, &last))
 }
 

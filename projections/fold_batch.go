@@ -22,11 +22,11 @@ const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.S
 // letter. After most other errors it retries, up to the session's retry limit. It returns [errDone]
 // if the checkpoints were moved or deleted, also by a commit whose answer was lost: the next session
 // continues from them.
-func (f *session) fold(ctx context.Context, steps []step) error {
+func (s *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
-	giveUpAt := time.Now().Add(f.every.retry)
+	giveUpAt := time.Now().Add(s.every.retry)
 	for len(steps) > 0 {
-		err := f.transact(ctx, steps, nil)
+		err := s.transact(ctx, steps, nil)
 		refused, _ := errors.AsType[*pgconn.PgError](err)
 		switch {
 		case err == nil:
@@ -36,10 +36,10 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		case errors.Is(err, errOtherTopic) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
-			return f.transact(ctx, steps, fold.RefusedByDatabase(refused))
+			return s.transact(ctx, steps, fold.RefusedByDatabase(refused))
 		case pg.IsDataError(err):
 			first, second := halves(steps)
-			if err := f.fold(ctx, first); err != nil {
+			if err := s.fold(ctx, first); err != nil {
 				return err
 			}
 			steps = second
@@ -47,8 +47,8 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		case time.Now().After(giveUpAt):
 			return err
 		}
-		f.update(func() { f.problem = err.Error() })
-		f.logger.Warn("retrying a batch", "error", err, "in", backoff.String())
+		s.update(func() { s.problem = err.Error() })
+		s.logger.Warn("retrying a batch", "error", err, "in", backoff.String())
 		if err := pause(ctx, backoff); err != nil {
 			return err
 		}
@@ -59,27 +59,27 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 
 // transact folds the steps in one transaction. If refused is set, the database has refused the only
 // event, which becomes a dead letter.
-func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadEventError) error {
+func (s *session) transact(ctx context.Context, steps []step, refused *fold.BadEventError) error {
 	events := eventsIn(steps)
 	decoded := decodedOf(events)
-	ignored, progress := 0, pg.ProgressPayload(f.projector.Name, streamsOf(f.chained, events))
-	state, chains := f.projector.Begin(f.number), newStreams(f.partitions)
+	ignored, progress := 0, pg.ProgressPayload(s.projector.Name, streamsOf(s.chained, events))
+	state, chains := s.projector.Begin(s.number), newStreams(s.partitions)
 	if refused != nil {
 		state = refusing{state, -1, refused}
 	}
 	load := func(first *pgx.Batch) {
-		if f.chained {
-			chains.queueLoad(first, f.projector.Name, f.number, events)
+		if s.chained {
+			chains.queueLoad(first, s.projector.Name, s.number, events)
 		}
 		state.Load(first, decoded)
 	}
-	err := f.transaction(ctx, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
+	err := s.transaction(ctx, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
 		if err := state.LoadMore(ctx, tx); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
 		var letters []deadLetter
 		for _, ev := range events {
-			letter, ignore := f.apply(state, chains, ev)
+			letter, ignore := s.apply(state, chains, ev)
 			if letter != nil {
 				letters = append(letters, *letter)
 			}
@@ -87,28 +87,28 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 				ignored++
 			}
 		}
-		if f.chained {
+		if s.chained {
 			last.Queue(commitSynchronously)
 		}
 		err := write.Upsert(ctx, tx, last, func(into write.Sink) error { return state.Write(into, true) })
 		if err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-		streamsTable.Queue(last, chains.rows(f.projector.Name, f.number))
-		f.logDeadLetters(letters)
-		f.queueDeadLetters(last, f.number, letters)
-		f.queueReplaced(last, f.number, events)
-		queueOutdated(last, f.projector.Name, f.number, decoded)
+		streamsTable.Queue(last, chains.rows(s.projector.Name, s.number))
+		s.logDeadLetters(letters)
+		s.queueDeadLetters(last, s.number, letters)
+		s.queueReplaced(last, s.number, events)
+		queueOutdated(last, s.projector.Name, s.number, decoded)
 		if chains.due() {
-			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(f.projector.Name)})
+			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(s.projector.Name)})
 		}
-		return queueProgress(last, f.projector.Name, f.number, progress, events)
+		return queueProgress(last, s.projector.Name, s.number, progress, events)
 	})
 	if err != nil {
-		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)
+		return fmt.Errorf("fold %d events of %s: %w", len(events), s.projector.Topic, err)
 	}
-	f.progress.Wake(progress)
-	f.update(func() { f.ignored += int64(ignored) })
+	s.progress.Wake(progress)
+	s.update(func() { s.ignored += int64(ignored) })
 	return nil
 }
 

@@ -50,8 +50,8 @@ func NewGenerations(pool *pgxpool.Pool) *Generations { return &Generations{pool}
 
 // Rebuild requests a generation of a projector version. If the build of another one is unfinished,
 // the error has code [domain.CodeConflict] and names it.
-func (s *Generations) Rebuild(ctx context.Context, p fold.Projector, by, reason string) (g operator.Generation, err error) {
-	err = lockGenerations(ctx, s.pool, p.Name, func(tx pgx.Tx) error {
+func (g *Generations) Rebuild(ctx context.Context, p fold.Projector, by, reason string) (generation operator.Generation, err error) {
+	err = lockGenerations(ctx, g.pool, p.Name, func(tx pgx.Tx) error {
 		first, found, err := findGeneration(ctx, tx,
 			`projection = $1 and version = $2 and state in ('building', 'catching_up')`, p.Name, p.Version)
 		if err != nil {
@@ -64,13 +64,13 @@ func (s *Generations) Rebuild(ctx context.Context, p fold.Projector, by, reason 
 		if err != nil {
 			return err
 		}
-		g, _, err = findGeneration(ctx, tx, `projection = $1 and generation = $2`, p.Name, number)
+		generation, _, err = findGeneration(ctx, tx, `projection = $1 and generation = $2`, p.Name, number)
 		return err
 	})
 	if err != nil {
 		return operator.Generation{}, fmt.Errorf("request rebuild of %s: %w", p.Name, err)
 	}
-	return g, nil
+	return generation, nil
 }
 
 // BeingBuilt returns the error for a rebuild while a generation is being built. Its code is
@@ -83,13 +83,13 @@ func BeingBuilt(g operator.Generation) error {
 
 // Get returns a generation by its id, PROJECTION.gNUMBER. The error has code [domain.CodeNotFound]
 // if no generation has the id.
-func (s *Generations) Get(ctx context.Context, id string) (operator.Generation, error) {
+func (g *Generations) Get(ctx context.Context, id string) (operator.Generation, error) {
 	projection, number := splitGenerationID(id)
-	g, found, err := findGeneration(ctx, s.pool, `projection = $1 and generation = $2`, projection, number)
+	generation, found, err := findGeneration(ctx, g.pool, `projection = $1 and generation = $2`, projection, number)
 	if err == nil && !found {
 		err = domain.NewError(domain.CodeNotFound, "There is no generation %s. Check the id.", id)
 	}
-	return g, err
+	return generation, err
 }
 
 func splitGenerationID(id string) (projection string, number int32) {
@@ -100,8 +100,8 @@ func splitGenerationID(id string) (projection string, number int32) {
 
 // List returns all generations, newest first. Generations that have ended are listed until newer
 // ones replace them in the list.
-func (s *Generations) List(ctx context.Context) ([]operator.Generation, error) {
-	return listGenerations(ctx, s.pool, `true order by created_at desc, projection, generation desc`)
+func (g *Generations) List(ctx context.Context) ([]operator.Generation, error) {
+	return listGenerations(ctx, g.pool, `true order by created_at desc, projection, generation desc`)
 }
 
 func listGenerations(ctx context.Context, q pg.Querier, condition string, args ...any) ([]operator.Generation, error) {
@@ -120,10 +120,10 @@ func findGeneration(ctx context.Context, q pg.Querier, condition string, args ..
 // Cancel cancels the build of a generation. The process that builds it stops within a second, and
 // its tables are dropped by the next process that folds the projection, in any version. The error
 // has code [domain.CodeConflict] if the build has ended.
-func (s *Generations) Cancel(ctx context.Context, id string) error {
+func (g *Generations) Cancel(ctx context.Context, id string) error {
 	projection, number := splitGenerationID(id)
 	canceled := false
-	err := pg.Durably(ctx, s.pool, func(tx pgx.Tx) error {
+	err := pg.Durably(ctx, g.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			update generations set state = 'dropped', ended_at = clock_timestamp(), error = null
 			where projection = $1 and generation = $2 and state in ('building', 'catching_up')`, projection, number)
@@ -138,11 +138,11 @@ func (s *Generations) Cancel(ctx context.Context, id string) error {
 	if canceled {
 		return nil
 	}
-	g, err := s.Get(ctx, id)
+	generation, err := g.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	return NotBeingBuilt(g)
+	return NotBeingBuilt(generation)
 }
 
 // NotBeingBuilt returns the error for canceling a build that has ended. Its code is

@@ -23,19 +23,19 @@ func newMemLog(codec eventlog.Codec, topic string) *memLog {
 	return &memLog{ledgertest.NewMemory(codec, partitions), topic}
 }
 
-func (l *memLog) partitions() [][]eventlog.Record { return l.Topics[l.topic] }
+func (m *memLog) partitions() [][]eventlog.Record { return m.Topics[m.topic] }
 
-func (l *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record, error) {
-	if int(at.Partition) >= len(l.partitions()) || at.Offset >= int64(len(l.partitions()[at.Partition])) {
+func (m *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record, error) {
+	if int(at.Partition) >= len(m.partitions()) || at.Offset >= int64(len(m.partitions()[at.Partition])) {
 		return eventlog.Record{}, fmt.Errorf("%w: %v", eventlog.ErrOutOfRange, at)
 	}
-	return l.partitions()[at.Partition][at.Offset], nil
+	return m.partitions()[at.Partition][at.Offset], nil
 }
 
 // ends returns the offsets after the last records.
-func (l *memLog) ends() map[int32]int64 {
+func (m *memLog) ends() map[int32]int64 {
 	to := map[int32]int64{}
-	for p, records := range l.partitions() {
+	for p, records := range m.partitions() {
 		to[int32(p)] = int64(len(records))
 	}
 	return to
@@ -50,8 +50,8 @@ type reader struct {
 }
 
 // reader cuts batches at random; with 0, everything is one batch.
-func (l *memLog) reader(seed uint64) *reader {
-	r := &reader{memLog: l, atEnd: make(chan struct{}, 1)}
+func (m *memLog) reader(seed uint64) *reader {
+	r := &reader{memLog: m, atEnd: make(chan struct{}, 1)}
 	if seed > 0 {
 		r.random = rand.New(rand.NewPCG(seed, 7))
 	}
@@ -84,21 +84,21 @@ type memFollower struct {
 	positions map[int32]eventlog.Checkpoint // nil: to be requested
 }
 
-func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
-	if f.positions == nil {
+func (m *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
+	if m.positions == nil {
 		var err error
-		if f.positions, err = f.ask(ctx, f.all); err != nil {
+		if m.positions, err = m.ask(ctx, m.all); err != nil {
 			return eventlog.Batch{}, err
 		}
 	}
 	for ctx.Err() == nil {
-		batch := eventlog.Batch{Topic: f.topic, TopicID: ledgertest.MemoryTopic}
+		batch := eventlog.Batch{Topic: m.topic, TopicID: ledgertest.MemoryTopic}
 		ended := true
-		for _, p := range f.all {
-			next := f.positions[p].NextOffset
-			rest := f.partitions()[p][next:]
+		for _, p := range m.all {
+			next := m.positions[p].NextOffset
+			rest := m.partitions()[p][next:]
 			ended = ended && len(rest) == 0
-			if n := min(len(rest), f.intn(len(rest)+1)); n > 0 {
+			if n := min(len(rest), m.intn(len(rest)+1)); n > 0 {
 				batch.Runs = append(batch.Runs, eventlog.Run{Partition: p, Records: rest[:n], Next: next + int64(n)})
 			}
 		}
@@ -107,7 +107,7 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 		}
 		if ended {
 			select {
-			case f.atEnd <- struct{}{}:
+			case m.atEnd <- struct{}{}:
 			default:
 			}
 			select {
@@ -120,13 +120,13 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 	return eventlog.Batch{}, ctx.Err()
 }
 
-func (f *memFollower) Done(batch eventlog.Batch) {
+func (m *memFollower) Done(batch eventlog.Batch) {
 	for _, run := range batch.Runs {
-		f.positions[run.Partition] = eventlog.Checkpoint{NextOffset: run.Next}
+		m.positions[run.Partition] = eventlog.Checkpoint{NextOffset: run.Next}
 	}
-	if f.random != nil && f.intn(6) == 0 {
-		f.positions = nil // a rebalance
+	if m.random != nil && m.intn(6) == 0 {
+		m.positions = nil // a rebalance
 	}
 }
 
-func (f *memFollower) Close() {}
+func (m *memFollower) Close() {}

@@ -34,17 +34,17 @@ func (*tallyFold) Load(*pgx.Batch, []fold.Event) {}
 
 func (*tallyFold) LoadMore(context.Context, pgx.Tx) error { return nil }
 
-func (f *tallyFold) Apply(ev fold.Event) error {
+func (t *tallyFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
-	f.ids = append(f.ids, ev.Envelope.ID)
+	t.ids = append(t.ids, ev.Envelope.ID)
 	return nil
 }
 
-func (f *tallyFold) Write(into write.Sink, _ bool) error {
+func (t *tallyFold) Write(into write.Sink, _ bool) error {
 	times := map[string]int32{}
-	for _, id := range f.ids {
+	for _, id := range t.ids {
 		times[id]++
 	}
 	var rows []tallyRow
@@ -52,7 +52,7 @@ func (f *tallyFold) Write(into write.Sink, _ bool) error {
 		rows = append(rows, tallyRow{id, times[id]})
 	}
 	tallied.Write(into, rows)
-	f.ids = nil
+	t.ids = nil
 	return nil
 }
 

@@ -49,24 +49,24 @@ func newSession(w work, g generation, database string) *session {
 
 // keepFollowing follows the generation until ctx is done, the generation has ended, or the projection
 // is paused. After other errors, it follows again from the stored checkpoints.
-func (f *session) keepFollowing(ctx context.Context) {
+func (s *session) keepFollowing(ctx context.Context) {
 	backoff := databaseBackoffMin
 	defer func() {
-		if f.pool != nil {
-			f.pool.Close()
+		if s.pool != nil {
+			s.pool.Close()
 		}
 	}()
-	_ = f.run(ctx, "session", nil, func(ctx context.Context) (time.Duration, error) {
+	_ = s.run(ctx, "session", nil, func(ctx context.Context) (time.Duration, error) {
 		began := time.Now()
-		err := f.follow(ctx)
+		err := s.follow(ctx)
 		if ctx.Err() != nil || errors.Is(err, errDone) {
 			return 0, err
 		}
 		if time.Since(began) > databaseBackoffMax {
 			backoff = databaseBackoffMin
 		}
-		f.update(func() { f.problem = err.Error() })
-		f.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
+		s.update(func() { s.problem = err.Error() })
+		s.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
 		wait := backoff
 		backoff = min(backoff*2, databaseBackoffMax)
 		return wait, nil
@@ -75,10 +75,10 @@ func (f *session) keepFollowing(ctx context.Context) {
 
 // follow joins the consumer group and then polls and folds, while other loops check the generation. It
 // ends when the first of them ends.
-func (f *session) follow(ctx context.Context) error {
+func (s *session) follow(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	follower, err := f.join(ctx)
+	follower, err := s.join(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,19 +87,19 @@ func (f *session) follow(ctx context.Context) error {
 	defer checks.Wait()
 	defer end(nil) // before it waits
 	check := func(name string, woken func() <-chan struct{}, step func(context.Context) (time.Duration, error)) {
-		checks.Go(func() { end(cmp.Or(f.run(ctx, name, woken, step), errDone)) })
+		checks.Go(func() { end(cmp.Or(s.run(ctx, name, woken, step), errDone)) })
 	}
-	check("generation", nil, f.checkGeneration)
-	check("months", nil, f.keepMonths)
-	check("stamps", nil, f.stampCaughtUp)
-	if f.chained {
-		check("streams", f.Stepped, f.foldDueAgain)
+	check("generation", nil, s.checkGeneration)
+	check("months", nil, s.keepMonths)
+	check("stamps", nil, s.stampCaughtUp)
+	if s.chained {
+		check("streams", s.Stepped, s.foldDueAgain)
 	}
 	for {
-		batch, err := follower.Poll(ctx, f.every.look)
+		batch, err := follower.Poll(ctx, s.every.look)
 		if err == nil {
-			f.noteStopped(batch)
-			err = f.handle(ctx, batch)
+			s.noteStopped(batch)
+			err = s.handle(ctx, batch)
 		}
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), err)
@@ -110,47 +110,47 @@ func (f *session) follow(ctx context.Context) error {
 
 // join joins the consumer group. A process that cannot reach the database does not, because it would
 // take partitions from processes that can fold.
-func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
-	if f.pool == nil {
+func (s *session) join(ctx context.Context) (eventlog.Follower, error) {
+	if s.pool == nil {
 		var err error
-		if f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.number); err != nil {
+		if s.pool, err = openTables(ctx, s.databaseURL, s.projector.Name, s.number); err != nil {
 			return nil, err
 		}
 	}
-	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
+	if err := within(ctx, reachedWithin, s.pool.Ping); err != nil {
 		return nil, fmt.Errorf("reach the database: %w", err)
 	}
-	f.update(func() { // all partitions are checked again
-		clear(f.stopped)
-		clear(f.checkpoints)
+	s.update(func() { // all partitions are checked again
+		clear(s.stopped)
+		clear(s.checkpoints)
 	})
-	return f.log.Follow(eventlog.FollowConfig{
-		Topic: f.projector.Topic, Group: f.group, MaxRecords: foldWorkers * f.maxRecords, Positions: f.assigned,
+	return s.log.Follow(eventlog.FollowConfig{
+		Topic: s.projector.Topic, Group: s.group, MaxRecords: foldWorkers * s.maxRecords, Positions: s.assigned,
 	})
 }
 
 // checkGeneration ends the session if the generation is live and the projection is paused, or if the
 // generation has ended. An idle session would not notice otherwise. It ignores read errors, because
 // it is called again.
-func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
-	g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.number)
+func (s *session) checkGeneration(ctx context.Context) (time.Duration, error) {
+	g, found, err := readGeneration(ctx, s.pool, s.projector.Name, s.number)
 	if err != nil {
-		return f.every.look, nil //nolint:nilerr // the next check reads it again
+		return s.every.look, nil //nolint:nilerr // the next check reads it again
 	}
-	paused, err := f.paused(ctx)
+	paused, err := s.paused(ctx)
 	if !found || !g.followed() || err == nil && paused && g.State == operator.StateLive {
 		return 0, errDone
 	}
-	return f.every.look, f.checkCheckpoints(ctx)
+	return s.every.look, s.checkCheckpoints(ctx)
 }
 
 // checkCheckpoints returns [errDone] if a checkpoint is behind the records that this process has
 // folded: the database was restored to an earlier state, or failed over to a server that lacked the
 // last commits. The next session folds again from that checkpoint.
-func (f *session) checkCheckpoints(ctx context.Context) error {
+func (s *session) checkCheckpoints(ctx context.Context) error {
 	var known map[int32]int64
-	f.update(func() { known = maps.Clone(f.checkpoints) })
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.number)
+	s.update(func() { known = maps.Clone(s.checkpoints) })
+	stored, err := readCheckpoints(ctx, s.pool, s.projector.Name, s.number)
 	if err != nil {
 		return nil //nolint:nilerr // the next check reads it again
 	}
@@ -160,7 +160,7 @@ func (f *session) checkCheckpoints(ctx context.Context) error {
 			return errDone
 		}
 		if now := checkpoint.NextOffset; now < at {
-			f.logger.Warn("the tables are in an earlier state; folding again from their checkpoint",
+			s.logger.Warn("the tables are in an earlier state; folding again from their checkpoint",
 				"partition", partition, "next_offset", now, "expected_offset", at)
 			return errDone
 		}
@@ -170,11 +170,11 @@ func (f *session) checkCheckpoints(ctx context.Context) error {
 
 // stampCaughtUp stamps the checkpoints that are at the end of the log, unless the topic may have
 // deleted tombstones since their last stamp: see [Engine.followable].
-func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
-	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
+func (s *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
+	ranges, topic, err := s.log.Ranges(ctx, s.projector.Topic)
 	if err == nil {
 		ends := write.Arrays(ranges, func(r eventlog.PartitionRange) []any { return []any{r.Partition, r.End} })
-		_, err = f.pool.Exec(ctx, `
+		_, err = s.pool.Exec(ctx, `
 			with ended as ( -- skips checkpoints that are locked by a fold, so that the fold is not delayed
 				select c.partition
 				from checkpoints c join unnest($4::int[], $5::bigint[]) as r(partition, log_end) using (partition)
@@ -184,12 +184,12 @@ func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
 				order by c.partition for update of c skip locked)
 			update checkpoints c set caught_up_at = now() from ended
 			where c.projection = $1 and c.generation = $2 and c.partition = ended.partition`,
-			append(append([]any{f.projector.Name, f.number, storedID(topic)}, ends...), f.deleteRetention)...)
+			append(append([]any{s.projector.Name, s.number, storedID(topic)}, ends...), s.deleteRetention)...)
 	}
 	if err != nil && ctx.Err() == nil {
-		f.logger.Warn("cannot record that the tables are at the end of the log", "error", err)
+		s.logger.Warn("cannot record that the tables are at the end of the log", "error", err)
 	}
-	return f.every.caughtUp, nil
+	return s.every.caughtUp, nil
 }
 
 const (
@@ -198,13 +198,13 @@ const (
 )
 
 // keepMonths creates the monthly partitions of the coming months.
-func (f *session) keepMonths(ctx context.Context) (time.Duration, error) {
-	err := attachMonths(ctx, f.pool, f.projector.Tables)
+func (s *session) keepMonths(ctx context.Context) (time.Duration, error) {
+	err := attachMonths(ctx, s.pool, s.projector.Tables)
 	if err == nil {
 		return attachEvery, nil
 	}
 	if ctx.Err() == nil {
-		f.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition",
+		s.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition",
 			"error", err)
 	}
 	return attachAgain, nil
@@ -218,8 +218,8 @@ var errAddedPartition = errors.New("it was added to the topic after these tables
 	"run 'ledgerboard log'")
 
 // assigned returns the checkpoints of newly assigned partitions.
-func (f *session) assigned(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.number)
+func (s *session) assigned(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
+	stored, err := readCheckpoints(ctx, s.pool, s.projector.Name, s.number)
 	if err != nil {
 		return nil, err
 	}
@@ -227,52 +227,52 @@ func (f *session) assigned(ctx context.Context, partitions []int32) (map[int32]e
 		return nil, errDone
 	}
 	out := make(map[int32]eventlog.Checkpoint, len(partitions))
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, p := range partitions {
-		delete(f.stopped, p) // the follower checks the partition again
+		delete(s.stopped, p) // the follower checks the partition again
 		at, ok := stored[p]
 		if !ok {
 			out[p] = eventlog.Checkpoint{Refused: errAddedPartition}
 			continue
 		}
 		out[p] = at
-		f.checkpoints[p] = at.NextOffset
+		s.checkpoints[p] = at.NextOffset
 	}
 	return out, nil
 }
 
-func (f *session) noteStopped(batch eventlog.Batch) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.problem = ""
+func (s *session) noteStopped(batch eventlog.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = ""
 	for partition, reason := range batch.Stopped {
-		f.stopped[partition] = reason.Error()
-		f.logger.Warn("partition is not followed", "partition", partition, "reason", reason)
+		s.stopped[partition] = reason.Error()
+		s.logger.Warn("partition is not followed", "partition", partition, "reason", reason)
 	}
 }
 
-func (f *session) folded(steps []step) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.problem = ""
-	for _, s := range steps {
-		f.checkpoints[s.partition] = s.to
+func (s *session) folded(steps []step) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = ""
+	for _, next := range steps {
+		s.checkpoints[next.partition] = next.to
 	}
 }
 
-func (f *session) update(change func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (s *session) update(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	change()
 }
 
 // status adds what the session knows to the status of its projection.
-func (f *session) status(s *operator.Projection) (stopped map[int32]string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s.Problem, s.Ignored, s.Unknown = f.problem, f.ignored, f.unknown
-	return maps.Clone(f.stopped)
+func (s *session) status(projection *operator.Projection) (stopped map[int32]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	projection.Problem, projection.Ignored, projection.Unknown = s.problem, s.ignored, s.unknown
+	return maps.Clone(s.stopped)
 }
 
 // Server-side limits for database sessions that fold or change generations. A session that is idle

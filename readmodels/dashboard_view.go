@@ -89,7 +89,7 @@ type DashboardRequest struct {
 	ClientAccount, ClientUser string
 }
 
-func (r DashboardRequest) ofClient() bool { return r.ClientAccount != "" || r.ClientUser != "" }
+func (d DashboardRequest) ofClient() bool { return d.ClientAccount != "" || d.ClientUser != "" }
 
 // ErrDashboardNotOpen (forbidden) is returned to a client user who may not open the dashboard of the
 // user's own account.

@@ -52,9 +52,9 @@ type PageQuery[E, K any] struct {
 }
 
 // Read reads one page in one snapshot.
-func (q PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries []E, meta ListMeta, err error) {
-	scope := CursorScope{q.List, q.Scope, q.Filters}
-	last, err := DecodeCursor[K](q.Page.Cursor, scope)
+func (p PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries []E, meta ListMeta, err error) {
+	scope := CursorScope{p.List, p.Scope, p.Filters}
+	last, err := DecodeCursor[K](p.Page.Cursor, scope)
 	if err != nil {
 		return nil, meta, err
 	}
@@ -62,21 +62,21 @@ func (q PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries 
 		last = new(K)
 	}
 	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
-		sql, args := q.Select(*last, q.Page.Size()+1)
+		sql, args := p.Select(*last, p.Page.Size()+1)
 		rows, _ := tx.Query(ctx, sql, args...)
-		entries, err = pgx.CollectRows(rows, q.Scan)
+		entries, err = pgx.CollectRows(rows, p.Scan)
 		return err
 	})
 	if err != nil {
-		return nil, meta, fmt.Errorf("read %s of agency %s: %w", q.List, q.Scope.ParentAccount, err)
+		return nil, meta, fmt.Errorf("read %s of agency %s: %w", p.List, p.Scope.ParentAccount, err)
 	}
-	entries, meta.NextCursor, err = CutPage(entries, q.Page.Size(), scope, q.Key)
+	entries, meta.NextCursor, err = CutPage(entries, p.Page.Size(), scope, p.Key)
 	return entries, meta, err
 }
 
 // ReadOne reads the only entry that matches the filters, or returns the error notFound.
-func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFound error) (entry E, err error) {
-	entries, _, err := q.Read(ctx, pool)
+func (p PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFound error) (entry E, err error) {
+	entries, _, err := p.Read(ctx, pool)
 	if err != nil {
 		return entry, err
 	}

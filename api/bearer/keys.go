@@ -114,14 +114,14 @@ func keyClient() *http.Client {
 
 // loaded returns the keys that were last loaded. If no key is loaded, the error has code
 // [domain.CodeUnavailable].
-func (k *tokenKeys) loaded(ctx context.Context) (keys []verifyKey, err error) {
-	if k.url == nil {
-		if keys, err = k.local(); err != nil {
-			k.logger.WarnContext(ctx, "cannot read the token verification keys again; the last ones stay in use", "error", err)
+func (t *tokenKeys) loaded(ctx context.Context) (keys []verifyKey, err error) {
+	if t.url == nil {
+		if keys, err = t.local(); err != nil {
+			t.logger.WarnContext(ctx, "cannot read the token verification keys again; the last ones stay in use", "error", err)
 		}
 		return keys, nil
 	}
-	if set, err := k.url(); err == nil {
+	if set, err := t.url(); err == nil {
 		all, _ := set.Storage().KeyReadAll(ctx) // from memory
 		keys = usable(all)
 	}
@@ -135,22 +135,22 @@ func (k *tokenKeys) loaded(ctx context.Context) (keys []verifyKey, err error) {
 
 // reloadedSince reports whether the keys were reloaded after the given number of reloads, and
 // reloads them if that may be done now.
-func (k *tokenKeys) reloadedSince(ctx context.Context, reloads int64) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.url == nil || k.reloads.Load() == reloads && !k.reload.Allow() {
+func (t *tokenKeys) reloadedSince(ctx context.Context, reloads int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.url == nil || t.reloads.Load() == reloads && !t.reload.Allow() {
 		return false
 	}
-	if k.reloads.Load() == reloads {
-		k.reloads.Add(1)
-		if set, err := k.url(); err == nil {
+	if t.reloads.Load() == reloads {
+		t.reloads.Add(1)
+		if set, err := t.url(); err == nil {
 			// KeyRead reloads the URL, because no key has this kid. The reload is not canceled with
 			// this request, because other requests need the keys too.
 			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
 		}
-		if _, err := k.loaded(ctx); err != nil {
-			k.logger.WarnContext(ctx, "no token verification keys are loaded: the last response of the URL contains no "+
-				"public RSA (RS256) or P-256 (ES256) key for signatures, or there was none", "url", k.source)
+		if _, err := t.loaded(ctx); err != nil {
+			t.logger.WarnContext(ctx, "no token verification keys are loaded: the last response of the URL contains no "+
+				"public RSA (RS256) or P-256 (ES256) key for signatures, or there was none", "url", t.source)
 		}
 	}
 	return true

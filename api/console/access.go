@@ -237,7 +237,7 @@ type personBoard struct {
 }
 
 // Newest returns the last period.
-func (b personBoard) Newest() personSpan { return b.Spans[len(b.Spans)-1] }
+func (p personBoard) Newest() personSpan { return p.Spans[len(p.Spans)-1] }
 
 // personSpan is a period in which the person had the same access to a board.
 type personSpan struct {

@@ -62,8 +62,8 @@ func formBefore(change history.HistoryEntry) (f boardForm) {
 }
 
 // links returns the accounts that the form links with a board, and unlinks from it.
-func (f boardForm) links(board boardForm) (added, removed []string) {
-	return without(f.Accounts, board.Accounts...), without(board.Accounts, f.Accounts...)
+func (b boardForm) links(board boardForm) (added, removed []string) {
+	return without(b.Accounts, board.Accounts...), without(board.Accounts, b.Accounts...)
 }
 
 func without(list []string, others ...string) []string {
@@ -73,15 +73,15 @@ func without(list []string, others ...string) []string {
 func sameIDs(a, b []string) bool { return len(without(a, b...))+len(without(b, a...)) == 0 }
 
 // differences describes how the form differs from a board.
-func (f boardForm) differences(board boardForm, named func([]string) []history.Named) *history.Differences {
-	linked, unlinked := f.links(board)
+func (b boardForm) differences(board boardForm, named func([]string) []history.Named) *history.Differences {
+	linked, unlinked := b.links(board)
 	d := history.Differences{
 		AccountsLinked: named(linked), AccountsUnlinked: named(unlinked),
-		UsersAdded: named(without(f.Users, board.Users...)), UsersRemoved: named(without(board.Users, f.Users...)),
-		ScopesAdded: without(f.Scopes, board.Scopes...), ScopesRemoved: without(board.Scopes, f.Scopes...),
+		UsersAdded: named(without(b.Users, board.Users...)), UsersRemoved: named(without(board.Users, b.Users...)),
+		ScopesAdded: without(b.Scopes, board.Scopes...), ScopesRemoved: without(board.Scopes, b.Scopes...),
 	}
-	if f.Open != board.Open {
-		d.AllowClientDashboard = &history.Flip{Before: board.Open, After: f.Open}
+	if b.Open != board.Open {
+		d.AllowClientDashboard = &history.Flip{Before: board.Open, After: b.Open}
 	}
 	if nothingDiffers(d) {
 		return nil
@@ -94,25 +94,25 @@ var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
 		"Linking and unlinking are separate changes: save one, then make the other.")
 
 // change returns the change of a board that leads to the state of the form.
-func (f boardForm) change(v *visit, id string, board boardForm) (c api.UpdateBody, err error) {
-	added, removed := f.links(board)
+func (b boardForm) change(v *visit, id string, board boardForm) (c api.UpdateBody, err error) {
+	added, removed := b.links(board)
 	switch {
 	case len(added) > 0 && len(removed) > 0:
 		return c, errLinkAndUnlink
 	case len(added) > 0:
 		c.SubAccountIDs = &added
 	case len(removed) > 0:
-		c.Unlink, c.SubAccountIDs = new(true), new(append([]string{}, f.Accounts...))
+		c.Unlink, c.SubAccountIDs = new(true), new(append([]string{}, b.Accounts...))
 	}
-	if f.Open != board.Open {
-		c.AllowClientDashboard = &f.Open
+	if b.Open != board.Open {
+		c.AllowClientDashboard = &b.Open
 	}
-	if !sameIDs(f.Scopes, board.Scopes) {
-		c.Scopes = new(append([]string{}, f.Scopes...))
+	if !sameIDs(b.Scopes, board.Scopes) {
+		c.Scopes = new(append([]string{}, b.Scopes...))
 	}
-	if !sameIDs(f.Users, board.Users) { // else the list follows the links
+	if !sameIDs(b.Users, board.Users) { // else the list follows the links
 		var list []string
-		_, list, err = f.listAfter(v, id, board, c)
+		_, list, err = b.listAfter(v, id, board, c)
 		c.Users = &list
 	}
 	return c, err
@@ -121,7 +121,7 @@ func (f boardForm) change(v *visit, id string, board boardForm) (c api.UpdateBod
 // listAfter returns a client's board after a change of its links, and the list that it should have
 // then: the people in the form who are not removed by the links, and those whom the links add and
 // whom the form did not offer.
-func (f boardForm) listAfter(
+func (b boardForm) listAfter(
 	v *visit, id string, board boardForm, change api.UpdateBody,
 ) (after history.PreviewedDashboard, list []string, err error) {
 	linked := board.Users
@@ -136,7 +136,7 @@ func (f boardForm) listAfter(
 		}
 	}
 	left, joined := without(board.Users, linked...), without(linked, board.Users...)
-	list = distinctIDs(without(f.Users, left...), without(joined, f.Offered...))
+	list = distinctIDs(without(b.Users, left...), without(joined, b.Offered...))
 	return after, append([]string{}, list...), nil // never nil, which would mean no change of the list
 }
 

@@ -140,8 +140,8 @@ func effectsOfRecord(entries []history.HistoryEntry) effects {
 
 type scopePeople map[string][]effect
 
-func (p scopePeople) note(scope string, user history.Named, boards ...history.Named) {
-	people := p[scope]
+func (s scopePeople) note(scope string, user history.Named, boards ...history.Named) {
+	people := s[scope]
 	at, known := slices.BinarySearchFunc(people, user, func(e effect, u history.Named) int {
 		return byName(e.User, u)
 	})
@@ -151,12 +151,12 @@ func (p scopePeople) note(scope string, user history.Named, boards ...history.Na
 	if scope != scopeConnect { // connecting does not depend on a board
 		people[at].Boards = append(people[at].Boards, boards...)
 	}
-	p[scope] = people
+	s[scope] = people
 }
 
-func (p scopePeople) effects() (all []scopeEffect) {
-	for _, scope := range slices.Sorted(maps.Keys(p)) {
-		all = append(all, scopeEffect{scopeDoes(scope), p[scope]})
+func (s scopePeople) effects() (all []scopeEffect) {
+	for _, scope := range slices.Sorted(maps.Keys(s)) {
+		all = append(all, scopeEffect{scopeDoes(scope), s[scope]})
 	}
 	return all
 }

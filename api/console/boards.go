@@ -202,11 +202,11 @@ type boardClosedView struct {
 	code domain.Code
 }
 
-func (c boardClosedView) status() int {
-	if c.Just { // the address /closed exists
+func (b boardClosedView) status() int {
+	if b.Just { // the address /closed exists
 		return http.StatusOK
 	}
-	return api.StatusOf(c.code)
+	return api.StatusOf(b.code)
 }
 
 // justClosed opens the page that a board's page switches to after a notice that the board was

@@ -174,16 +174,16 @@ func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 }
 
 // share opens the board of a client, with the figures of accounts, to users.
-func (r *service) share(t testing.TB, client string, accounts []string, users ...string) {
+func (s *service) share(t testing.TB, client string, accounts []string, users ...string) {
 	t.Helper()
-	r.change(t, agency, domain.UpdateDashboard{
+	s.change(t, agency, domain.UpdateDashboard{
 		Primary: client, SubAccountIDs: &accounts, Users: &users, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true),
 	})
 }
 
-func (r *service) change(t testing.TB, agency string, c domain.UpdateDashboard) {
+func (s *service) change(t testing.TB, agency string, c domain.UpdateDashboard) {
 	t.Helper()
-	_, err := r.boards.Update(t.Context(), commands.UpdateDashboard{
+	_, err := s.boards.Update(t.Context(), commands.UpdateDashboard{
 		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"}, Change: c,
 	})
 	require.NoError(t, err)

@@ -95,12 +95,12 @@ type opsDeadLettersView struct {
 }
 
 // Name returns the name of the agency, account or page that a stream belongs to; "": unknown.
-func (v opsDeadLettersView) Name(stream string) string {
+func (o opsDeadLettersView) Name(stream string) string {
 	kind, id, _ := strings.Cut(stream, ":") // not a directory key: the id of an agency or a page comes first
 	if kind == domain.KindAccount || kind == domain.KindSocialAccount {
-		return v.names[id]
+		return o.names[id]
 	}
-	return v.names[kind]
+	return o.names[kind]
 }
 
 func openDeadLetters(v *visit) (view, error) {

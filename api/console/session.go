@@ -179,8 +179,8 @@ func beginSession(v *visit, s signin.Session, link []byte) (begunSession, error)
 }
 
 // keep gives the session to the browser, which has one session.
-func (s begunSession) keep(v *visit) error {
-	setCookie(v.w, api.ConsoleCookie, s.secret, int(s.ExpiresAt.Sub(s.BegunAt).Seconds()))
+func (b begunSession) keep(v *visit) error {
+	setCookie(v.w, api.ConsoleCookie, b.secret, int(b.ExpiresAt.Sub(b.BegunAt).Seconds()))
 	if v.session.ID == "" {
 		return nil
 	}

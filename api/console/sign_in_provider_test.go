@@ -34,14 +34,14 @@ type idp struct {
 	listed bool
 }
 
-func (p *idp) Person(context.Context, signin.Identity) (signin.Person, error) {
-	if p.asked != nil {
-		p.asked()
+func (i *idp) Person(context.Context, signin.Identity) (signin.Person, error) {
+	if i.asked != nil {
+		i.asked()
 	}
-	return p.person, p.none
+	return i.person, i.none
 }
 
-func (p *idp) Listed(signin.Person) bool { return p.listed }
+func (i *idp) Listed(signin.Person) bool { return i.listed }
 
 // withProvider returns a stage with an identity provider and the user alice.
 func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {

@@ -135,10 +135,10 @@ type timed struct {
 	unbounded bool
 }
 
-func (p *timed) Bundle(ctx context.Context, parent, by string, out io.Writer) (proof.Exported, error) {
+func (t *timed) Bundle(ctx context.Context, parent, by string, out io.Writer) (proof.Exported, error) {
 	_, bounded := ctx.Deadline()
-	p.unbounded = !bounded
-	return p.noProofs.Bundle(ctx, parent, by, out)
+	t.unbounded = !bounded
+	return t.noProofs.Bundle(ctx, parent, by, out)
 }
 
 // A page times out if the database does not respond. A download has no time limit.

@@ -18,31 +18,31 @@ type actionsCommand struct {
 	JSON  bool `help:"Print a JSON array."`
 }
 
-func (c actionsCommand) Run(ctx context.Context, s streams) error {
-	if c.Limit < 1 {
-		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
+func (a actionsCommand) Run(ctx context.Context, std streams) error {
+	if a.Limit < 1 {
+		return usageError{fmt.Errorf("--limit is %d; use 1 or more", a.Limit)}
 	}
-	at, err := c.client(ctx)
+	at, err := a.client(ctx)
 	if err != nil {
 		return err
 	}
-	actions, incomplete, err := list[operator.RecordedAction](ctx, at, "/api/ops/actions", url.Values{}, c.Limit)
+	actions, incomplete, err := list[operator.RecordedAction](ctx, at, "/api/ops/actions", url.Values{}, a.Limit)
 	if err != nil {
 		return err
 	}
 	if incomplete != "" {
-		fmt.Fprintln(s.Err, plain(incomplete)+".")
+		fmt.Fprintln(std.Err, plain(incomplete)+".")
 	}
-	if len(actions) == 0 && !c.JSON {
-		fmt.Fprintln(s.Out, "there are no operator actions yet")
+	if len(actions) == 0 && !a.JSON {
+		fmt.Fprintln(std.Out, "there are no operator actions yet")
 		return nil
 	}
 	const head = "TIME (UTC)\tACTOR\tACTION\tTARGET\tREASON\tOUTCOME\tDETAIL"
-	return printList(s.Out, c.JSON, actions, head, func(a operator.RecordedAction) string {
-		target := a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })
-		outcome := strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", ")
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(who(a)), a.Action,
-			plain(target), plain(a.Because()), outcome, plain(string(a.Code)))
+	return printList(std.Out, a.JSON, actions, head, func(action operator.RecordedAction) string {
+		target := action.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })
+		outcome := strings.TrimSuffix(string(action.Outcome)+", "+action.Came(), ", ")
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", action.Time.Format(time.DateTime), plain(who(action)), action.Action,
+			plain(target), plain(action.Because()), outcome, plain(string(action.Code)))
 	})
 }
 

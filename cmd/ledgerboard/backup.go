@@ -28,34 +28,34 @@ const (
 	restoreCut = "the log is incomplete. Restore again with another LEDGERBOARD_TOPIC_PREFIX; do not start a service before that"
 )
 
-func (c backupCommand) Run(ctx context.Context, s streams) error {
-	if c.Check != "" {
-		return interruptedError(ctx, c.check(ctx, s), nothingDone)
+func (b backupCommand) Run(ctx context.Context, std streams) error {
+	if b.Check != "" {
+		return interruptedError(ctx, b.check(ctx, std), nothingDone)
 	}
-	err := c.withExistingParts(s, func(parts *app.Parts) error { return c.copy(ctx, s, parts) })
+	err := b.withExistingParts(std, func(parts *app.Parts) error { return b.copy(ctx, std, parts) })
 	return interruptedError(ctx, err, backupCut)
 }
 
-func (c backupCommand) copy(ctx context.Context, s streams, parts *app.Parts) error {
+func (b backupCommand) copy(ctx context.Context, std streams, parts *app.Parts) error {
 	log, topics, err := parts.BackupSource(ctx)
 	if err != nil {
 		return err
 	}
-	bar := progress{out: s.Err, label: "Backup (offsets)"}
+	bar := progress{out: std.Err, label: "Backup (offsets)"}
 	report, err := backup.Run(ctx, backup.Config{
-		Dir: c.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: bar.reach,
+		Dir: b.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: bar.reach,
 	})
 	bar.end()
 	if err != nil {
 		return err
 	}
 	if err := parts.NoteBackup(ctx, time.Now()); err != nil { // the backup itself is complete
-		fmt.Fprintf(s.Err, "The metrics do not show the age of this backup: %v\n", err)
+		fmt.Fprintf(std.Err, "The metrics do not show the age of this backup: %v\n", err)
 	}
-	return say(s.Out, c.JSON, report,
+	return say(std.Out, b.JSON, report,
 		"Backed up the log to %s: %d records read; the backup has %d segments with %d bytes.\n"+
 			"Also back up the database schema kept and the keys: see docs/restore.md.\n",
-		c.To, report.Records, report.Segments, report.Bytes)
+		b.To, report.Records, report.Segments, report.Bytes)
 }
 
 type checkReport struct {
@@ -67,9 +67,9 @@ type checkReport struct {
 	Findings   []string  `json:"findings"`
 }
 
-func (c backupCommand) check(ctx context.Context, s streams) error {
-	bar := progress{out: s.Err, label: "Check (bytes)"}
-	found, err := backup.Check(ctx, c.Check, bar.reach)
+func (b backupCommand) check(ctx context.Context, std streams) error {
+	bar := progress{out: std.Err, label: "Check (bytes)"}
+	found, err := backup.Check(ctx, b.Check, bar.reach)
 	bar.end()
 	if errors.Is(err, backup.ErrNoBackup) || errors.Is(err, backup.ErrInUse) || ctx.Err() != nil {
 		return err
@@ -83,12 +83,12 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 	for _, fault := range found.Faults {
 		report.Findings = append(report.Findings, fault.Error())
 	}
-	if c.JSON {
-		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+	if b.JSON {
+		if err := json.NewEncoder(std.Out).Encode(report); err != nil {
 			return err
 		}
 	} else {
-		report.print(s.Out)
+		report.print(std.Out)
 	}
 	if !report.Whole {
 		return errBackupFindings
@@ -96,14 +96,14 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 	return nil
 }
 
-func (r checkReport) print(out io.Writer) {
-	for _, finding := range r.Findings {
+func (c checkReport) print(out io.Writer) {
+	for _, finding := range c.Findings {
 		fmt.Fprintln(out, finding)
 	}
-	if r.Whole {
+	if c.Whole {
 		fmt.Fprintf(out, "The backup of %s is complete: %d records in %d segments, %d bytes. "+
 			"This check cannot detect that the files and the manifest were changed together; "+
 			"run 'ledgerboard verify' after a restore.\n",
-			r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
+			c.FinishedAt.Format(time.RFC3339), c.Records, c.Segments, c.Bytes)
 	}
 }

@@ -231,21 +231,21 @@ type serviceAction struct {
 }
 
 // do asks for confirmation of what the action does, sends it, and prints what was done.
-func (a serviceAction) do(ctx context.Context, s streams, what, path, did string) error {
-	_, err := doAction[done](ctx, s, a, what, path)
+func (s serviceAction) do(ctx context.Context, std streams, what, path, did string) error {
+	_, err := doAction[done](ctx, std, s, what, path)
 	if err == nil {
-		_, err = fmt.Fprintln(s.Out, did)
+		_, err = fmt.Fprintln(std.Out, did)
 	}
 	return err
 }
 
 // doAction is [serviceAction.do] for an action with a result, which it returns.
-func doAction[T any](ctx context.Context, s streams, a serviceAction, what, path string) (data T, err error) {
+func doAction[T any](ctx context.Context, std streams, a serviceAction, what, path string) (data T, err error) {
 	at, err := a.client(ctx)
 	if err != nil {
 		return data, err
 	}
-	reason, err := a.confirm(s, what)
+	reason, err := a.confirm(std, what)
 	if err != nil {
 		return data, err
 	}
@@ -336,27 +336,27 @@ type accessCommand struct {
 
 var errIncomplete = errors.New("the response is incomplete")
 
-func (c accessCommand) Run(ctx context.Context, s streams) error {
-	query := url.Values{"format": {c.Format}, "by": {c.By}}
-	if c.Format == "json" {
+func (a accessCommand) Run(ctx context.Context, std streams) error {
+	query := url.Values{"format": {a.Format}, "by": {a.By}}
+	if a.Format == "json" {
 		query.Set("format", "jsonl")
 	}
 	for name, value := range map[string]string{
-		"at": c.At, "from": c.From, "to": c.To, "user_id": c.User, "dashboard": c.Dashboard,
+		"at": a.At, "from": a.From, "to": a.To, "user_id": a.User, "dashboard": a.Dashboard,
 	} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
-	at, err := c.client()
+	at, err := a.client()
 	if err != nil {
 		return err
 	}
-	out := lastLine{out: s.Out}
+	out := lastLine{out: std.Out}
 	header, err := at.download(ctx, "/api/audit/access/export", query, &out)
 	if err == nil {
 		summary := header.Get("Export-Summary")
-		if c.Format == "json" {
+		if a.Format == "json" {
 			summary = string(out.last)
 		}
 		err = wholeAccess(summary)
@@ -393,8 +393,8 @@ func wholeAccess(summary string) error {
 type checkpointsCommand struct{ remote }
 
 // Run prints the signed notes, newest first, each followed by an empty line.
-func (c checkpointsCommand) Run(ctx context.Context, s streams) error {
-	return interruptedError(ctx, c.print(ctx, s.Out), "the printed output is incomplete")
+func (c checkpointsCommand) Run(ctx context.Context, std streams) error {
+	return interruptedError(ctx, c.print(ctx, std.Out), "the printed output is incomplete")
 }
 
 func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {

@@ -29,14 +29,14 @@ complete -f -c ledgerboard -a "(__complete_ledgerboard)"
 `,
 }
 
-func (c completionCommand) Run(s streams) error {
-	_, err := fmt.Fprint(s.Out, completions[c.Shell])
+func (c completionCommand) Run(std streams) error {
+	_, err := fmt.Fprint(std.Out, completions[c.Shell])
 	return err
 }
 
 type manCommand struct{}
 
-func (manCommand) Run(s streams, app *kong.Kong) error {
-	_, err := fmt.Fprint(s.Out, mangokong.NewManPage(1, app.Model).Build(roff.NewDocument()))
+func (manCommand) Run(std streams, app *kong.Kong) error {
+	_, err := fmt.Fprint(std.Out, mangokong.NewManPage(1, app.Model).Build(roff.NewDocument()))
 	return err
 }

@@ -23,40 +23,40 @@ const nothingDone = "nothing was done"
 
 // confirm asks for the reason and for confirmation, unless the flags are set. Without a terminal,
 // both flags must be set.
-func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
-	if !asksOn(s) && (!f.Yes || f.Reason == "") {
+func (a actionFlags) confirm(std streams, what string) (domain.Reason, error) {
+	if !asksOn(std) && (!a.Yes || a.Reason == "") {
 		return domain.Reason{}, usageError{
-			fmt.Errorf("this would %s: without a terminal, also set %s", what, f.missing()),
+			fmt.Errorf("this would %s: without a terminal, also set %s", what, a.missing()),
 		}
 	}
-	return f.ask(s, bufio.NewReader(os.Stdin), what)
+	return a.ask(std, bufio.NewReader(os.Stdin), what)
 }
 
-func asksOn(s streams) bool { return isTerminal(os.Stdin) && isTerminal(s.Err) }
+func asksOn(std streams) bool { return isTerminal(os.Stdin) && isTerminal(std.Err) }
 
-func (f actionFlags) missing() string {
+func (a actionFlags) missing() string {
 	var missing []string
-	if !f.Yes {
+	if !a.Yes {
 		missing = append(missing, "--yes")
 	}
-	if f.Reason == "" {
+	if a.Reason == "" {
 		missing = append(missing, "--reason CODE[:TICKET]")
 	}
 	return strings.Join(missing, " and ")
 }
 
-func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason domain.Reason, err error) {
-	if !f.Yes || f.Reason == "" {
-		fmt.Fprintf(s.Err, "This will %s.\n", what)
+func (a actionFlags) ask(std streams, answers *bufio.Reader, what string) (reason domain.Reason, err error) {
+	if !a.Yes || a.Reason == "" {
+		fmt.Fprintf(std.Err, "This will %s.\n", what)
 	}
-	text := f.Reason
+	text := a.Reason
 	if text == "" {
 		var codes []string
 		for _, code := range domain.ReasonCodes() {
 			codes = append(codes, string(code))
 		}
 		question := "Reason (" + strings.Join(codes, ", ") + "; add :TICKET if there is one; leave empty to cancel): "
-		if text, err = askOn(s, answers, question); err != nil {
+		if text, err = askOn(std, answers, question); err != nil {
 			return reason, err
 		}
 		if slices.Contains([]string{"", "n", "no"}, strings.ToLower(text)) {
@@ -66,10 +66,10 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 	if reason, err = domain.ParseReason(text); err != nil {
 		return reason, usageError{err}
 	}
-	if f.Yes {
+	if a.Yes {
 		return reason, nil
 	}
-	answer, err := askOn(s, answers, "Continue? [y/N] ")
+	answer, err := askOn(std, answers, "Continue? [y/N] ")
 	if err != nil {
 		return reason, err
 	}
@@ -81,8 +81,8 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 
 // askOn prints a question and reads a line from the terminal. Reading from a terminal cannot be
 // canceled, so after a signal it abandons the reading goroutine: the process is about to exit.
-func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
-	fmt.Fprint(s.Err, question)
+func askOn(std streams, answers *bufio.Reader, question string) (string, error) {
+	fmt.Fprint(std.Err, question)
 	type answer struct {
 		line string
 		err  error
@@ -93,8 +93,8 @@ func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 		answered <- answer{line, err}
 	}()
 	select {
-	case <-s.Cut:
-		fmt.Fprintln(s.Err)
+	case <-std.Cut:
+		fmt.Fprintln(std.Err)
 		return "", fmt.Errorf("%w: %s", errInterrupted, nothingDone)
 	case a := <-answered:
 		if a.err != nil && a.line == "" {

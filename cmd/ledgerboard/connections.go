@@ -20,7 +20,7 @@ type connectionsListCommand struct {
 	JSON    bool   `help:"Print a JSON array."`
 }
 
-func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
+func (c connectionsListCommand) Run(ctx context.Context, std streams) error {
 	at, err := c.client(ctx)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 	})
 	const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATUS\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
 		"CALLS A DAY WITH POSTS\tTOTALS READ"
-	return printList(s.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
+	return printList(std.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
 		expires, last, next := momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-")
 		return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
 			r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.Status,
@@ -54,8 +54,8 @@ type connectionsReadCommand struct {
 	ID int64 `arg:"" help:"Connection id, as shown by 'connections list'."`
 }
 
-func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
-	return c.do(ctx, s, fmt.Sprintf("make the accounts of connection %d due now", c.ID),
+func (c connectionsReadCommand) Run(ctx context.Context, std streams) error {
+	return c.do(ctx, std, fmt.Sprintf("make the accounts of connection %d due now", c.ID),
 		fmt.Sprintf("/api/ops/connections/%d/read", c.ID),
 		fmt.Sprintf("connection %d is due now; 'ledgerboard connections list' shows the result", c.ID))
 }

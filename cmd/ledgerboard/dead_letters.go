@@ -23,8 +23,8 @@ type deadLettersListCommand struct {
 	JSON bool `help:"Print a JSON array."`
 }
 
-func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
+func (d deadLettersListCommand) Run(ctx context.Context, std streams) error {
+	at, err := d.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,21 +32,21 @@ func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if len(letters) == 0 && !c.JSON {
-		fmt.Fprintln(s.Out, "there are no dead letters")
+	if len(letters) == 0 && !d.JSON {
+		fmt.Fprintln(std.Out, "there are no dead letters")
 		return nil
 	}
 	const head = "ID\tSTREAM\tTYPE\tREASON\tSTOPPED\tWAITING\tDETAIL"
-	return printList(s.Out, c.JSON, letters, head, func(d operator.DeadLetter) string {
+	return printList(std.Out, d.JSON, letters, head, func(letter operator.DeadLetter) string {
 		stopped := "-"
-		if d.StopsStream() {
-			stopped = fmt.Sprintf("version %d", d.StoppedAt)
+		if letter.StopsStream() {
+			stopped = fmt.Sprintf("version %d", letter.StoppedAt)
 		}
 		waiting := "unknown"
-		if d.Waiting != nil {
-			waiting = strconv.FormatInt(*d.Waiting, 10)
+		if letter.Waiting != nil {
+			waiting = strconv.FormatInt(*letter.Waiting, 10)
 		}
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", d.ID, d.Stream, d.Type, d.Reason, stopped, waiting, d.Text())
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", letter.ID, letter.Stream, letter.Type, letter.Reason, stopped, waiting, letter.Text())
 	})
 }
 
@@ -55,19 +55,19 @@ type deadLetterAction struct {
 	ID string `arg:"" help:"Id of a dead letter, as shown by 'dead-letters list'."`
 }
 
-func (c deadLetterAction) path(verb string) string {
-	return "/api/ops/dead-letters/" + url.PathEscape(c.ID) + verb
+func (d deadLetterAction) path(verb string) string {
+	return "/api/ops/dead-letters/" + url.PathEscape(d.ID) + verb
 }
 
 type deadLetterShowCommand struct{ deadLetterAction }
 
-func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
-	what := "show the payload of event " + c.ID + " and record this access"
-	record, err := doAction[operator.DeadRecord](ctx, s, c.serviceAction, what, c.path("/show"))
+func (d deadLetterShowCommand) Run(ctx context.Context, std streams) error {
+	what := "show the payload of event " + d.ID + " and record this access"
+	record, err := doAction[operator.DeadRecord](ctx, std, d.serviceAction, what, d.path("/show"))
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(s.Out)
+	out := json.NewEncoder(std.Out)
 	out.SetIndent("", "  ")
 	return out.Encode(record)
 }
@@ -77,8 +77,8 @@ type streamRetryCommand struct {
 	JSON bool `help:"Print a JSON object."`
 }
 
-func (c streamRetryCommand) Run(ctx context.Context, s streams) error {
-	return c.foldStream(ctx, s, c.JSON, "fold its stream again from its start", "/retry")
+func (s streamRetryCommand) Run(ctx context.Context, std streams) error {
+	return s.foldStream(ctx, std, s.JSON, "fold its stream again from its start", "/retry")
 }
 
 type eventSkipCommand struct {
@@ -86,39 +86,39 @@ type eventSkipCommand struct {
 	JSON bool `help:"Print a JSON object."`
 }
 
-func (c eventSkipCommand) Run(ctx context.Context, s streams) error {
-	return c.foldStream(ctx, s, c.JSON, "skip it permanently, and fold its stream again from its start", "/skip")
+func (e eventSkipCommand) Run(ctx context.Context, std streams) error {
+	return e.foldStream(ctx, std, e.JSON, "skip it permanently, and fold its stream again from its start", "/skip")
 }
 
 var errStoppedAgain = errors.New("the stream has stopped again: 'ledgerboard dead-letters show ID' shows the event. " +
 	"If a newer program version supports its type, upgrade and retry. 'ledgerboard dead-letters skip ID' skips the event, " +
 	"but not one that breaks the chain of its stream: then restore the log")
 
-func (c deadLetterAction) foldStream(ctx context.Context, s streams, asJSON bool, what, verb string) error {
-	at, err := c.client(ctx)
+func (d deadLetterAction) foldStream(ctx context.Context, std streams, asJSON bool, what, verb string) error {
+	at, err := d.client(ctx)
 	if err != nil {
 		return err
 	}
-	letter, err := fetch[operator.DeadLetter](ctx, at, c.path(""))
+	letter, err := fetch[operator.DeadLetter](ctx, at, d.path(""))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
-	reason, err := c.confirm(s, what)
+	fmt.Fprintf(std.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
+	reason, err := d.confirm(std, what)
 	if err != nil {
 		return err
 	}
-	result, err := act[operator.StreamFolded](ctx, at, c.path(verb), reason)
+	result, err := act[operator.StreamFolded](ctx, at, d.path(verb), reason)
 	if err != nil {
 		return err
 	}
 	switch stopped := result.Stopped; {
 	case asJSON:
-		err = json.NewEncoder(s.Out).Encode(result)
+		err = json.NewEncoder(std.Out).Encode(result)
 	case stopped == nil:
-		fmt.Fprintf(s.Out, "stream %s is folded; nothing waits any more\n", result.Stream)
+		fmt.Fprintf(std.Out, "stream %s is folded; nothing waits any more\n", result.Stream)
 	default:
-		fmt.Fprintf(s.Out, "stream %s has stopped at %s: %s: %s\n", result.Stream, stopped.ID, stopped.Reason, stopped.Text())
+		fmt.Fprintf(std.Out, "stream %s has stopped at %s: %s: %s\n", result.Stream, stopped.ID, stopped.Reason, stopped.Text())
 	}
 	if err == nil && result.Stopped != nil {
 		err = errStoppedAgain

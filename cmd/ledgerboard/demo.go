@@ -33,30 +33,30 @@ const (
 	demoChangeDays = 365
 )
 
-func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.Env == app.EnvProduction {
+func (d *demoCommand) Run(ctx context.Context, std streams) (err error) {
+	if d.Env == app.EnvProduction {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: " +
 			"demo generates sample data and does not run there")}
 	}
-	if c.PlatformsURL != "" {
+	if d.PlatformsURL != "" {
 		return usageError{errors.New("LEDGERBOARD_PLATFORMS_URL: demo simulates the platforms itself; leave this setting out")}
 	}
-	if !c.Has(app.RoleAPI) || !c.Has(app.RoleProjector) {
+	if !d.Has(app.RoleAPI) || !d.Has(app.RoleProjector) {
 		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; " +
 			"without the role fetcher, the demo shows the seeded history and fetches nothing")}
 	}
-	state, err := launch.LoadState(c.DataDir)
+	state, err := launch.LoadState(d.DataDir)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(filepath.Join(c.DataDir, launch.LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(filepath.Join(d.DataDir, launch.LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open log file: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	logger := c.logger(streams{Err: file})
+	logger := d.logger(streams{Err: file})
 	changes := demoChanges
-	if c.mock {
+	if d.mock {
 		changes = mockChanges
 	}
 	world := demo.New(demo.Config{Seed: state.Seed, Anchor: state.Anchor, Changes: changes, ChangeDays: demoChangeDays})
@@ -65,24 +65,24 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer stop()
-	c.fill(state, platforms)
+	d.fill(state, platforms)
 	people := world.People()
 	// The console has no page for the role main_app.
-	c.Demo = []signin.Person{people.Agency, people.Client, people.Auditor, people.Operator}
-	if err := c.validate(c.Addr); err != nil {
+	d.Demo = []signin.Person{people.Agency, people.Client, people.Auditor, people.Operator}
+	if err := d.validate(d.Addr); err != nil {
 		return err
 	}
-	if c.front, err = c.openFront(ctx, c.Addr, logger); err != nil {
+	if d.front, err = d.openFront(ctx, d.Addr, logger); err != nil {
 		return err
 	}
-	defer c.front.close()
-	p, err := c.open(ctx, logger)
+	defer d.front.close()
+	p, err := d.open(ctx, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	showProgress := func(label string, total int) (func(int), func()) {
-		bar := newProgress(s.Err, label, total)
+		bar := newProgress(std.Err, label, total)
 		return bar.add, bar.end
 	}
 	seeder := &launch.Seeder{Service: p.Service, World: world, State: state, Progress: showProgress}
@@ -91,7 +91,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
+	return p.run(ctx, d.Addr, func(ctx context.Context, base string) error {
 		// MayCommand fails if the log and the tables in the data directory do not belong together.
 		if err := p.Monitor.MayCommand(); err != nil {
 			return fmt.Errorf("%w Details are in %s in the data directory. Remove the directory to start over",
@@ -101,15 +101,15 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 			return err
 		}
 		health := base
-		if c.AdminAddr != "" {
-			health, _ = reachable(c.AdminAddr) // valid, because the service listens there
+		if d.AdminAddr != "" {
+			health, _ = reachable(d.AdminAddr) // valid, because the service listens there
 		}
 		screen := launch.Screen{BaseURL: base, HealthURL: health, PlatformsURL: platforms, IDs: world.IDs()}
-		if err := c.announce(ctx, p, people, screen, s); err != nil {
+		if err := d.announce(ctx, p, people, screen, std); err != nil {
 			return err
 		}
-		if c.ExitAfter > 0 {
-			time.AfterFunc(c.ExitAfter, cancel)
+		if d.ExitAfter > 0 {
+			time.AfterFunc(d.ExitAfter, cancel)
 		}
 		return nil
 	})
@@ -117,47 +117,47 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 
 // fill sets the settings that are not set, and points the platform clients at the simulated
 // platforms.
-func (c *demoCommand) fill(state *launch.State, platforms string) {
-	if c.JWTSecret == "" && c.JWTKeys == "" {
-		c.JWTSecret = state.JWTSecret
+func (d *demoCommand) fill(state *launch.State, platforms string) {
+	if d.JWTSecret == "" && d.JWTKeys == "" {
+		d.JWTSecret = state.JWTSecret
 	}
-	c.SecretsKey, c.CheckpointKey = cmp.Or(c.SecretsKey, state.SecretsKey), cmp.Or(c.CheckpointKey, state.Checkpoint)
-	c.Directory = cmp.Or(c.Directory, app.DirectoryLocal)
-	if len(c.ManagedSubscriptions) == 0 {
-		c.ManagedSubscriptions = demo.ManagedSubscriptions()
+	d.SecretsKey, d.CheckpointKey = cmp.Or(d.SecretsKey, state.SecretsKey), cmp.Or(d.CheckpointKey, state.Checkpoint)
+	d.Directory = cmp.Or(d.Directory, app.DirectoryLocal)
+	if len(d.ManagedSubscriptions) == 0 {
+		d.ManagedSubscriptions = demo.ManagedSubscriptions()
 	}
-	if len(c.HTTP.CORSOrigins) == 0 {
+	if len(d.HTTP.CORSOrigins) == 0 {
 		for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
-			c.HTTP.CORSOrigins = append(c.HTTP.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
+			d.HTTP.CORSOrigins = append(d.HTTP.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
 		}
 	}
-	if _, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" {
-		c.PublicURL = cmp.Or(c.PublicURL, "http://localhost:"+port)
+	if _, port, err := net.SplitHostPort(d.Addr); err == nil && port != "0" {
+		d.PublicURL = cmp.Or(d.PublicURL, "http://localhost:"+port)
 	}
-	c.Seeded, c.Pictures, c.HTTP.Filter = true, launch.PicturesOf(), launch.NamePictures
-	c.PlatformsURL = platforms
-	c.FacebookAppID, c.FacebookAppSecret = launch.AppID, launch.AppSecret
-	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
-	c.LinkedInClientID, c.LinkedInClientSecret = launch.AppID, launch.AppSecret
-	c.TikTokClientKey, c.TikTokClientSecret = launch.AppID, launch.AppSecret
-	c.FacebookConfigID, c.LinkedInScopes = "", nil // these and the other scopes belong to real apps
-	c.FacebookScopes, c.InstagramScopes, c.TikTokScopes = nil, nil, nil
+	d.Seeded, d.Pictures, d.HTTP.Filter = true, launch.PicturesOf(), launch.NamePictures
+	d.PlatformsURL = platforms
+	d.FacebookAppID, d.FacebookAppSecret = launch.AppID, launch.AppSecret
+	d.InstagramAppID, d.InstagramAppSecret = launch.AppID, launch.AppSecret
+	d.LinkedInClientID, d.LinkedInClientSecret = launch.AppID, launch.AppSecret
+	d.TikTokClientKey, d.TikTokClientSecret = launch.AppID, launch.AppSecret
+	d.FacebookConfigID, d.LinkedInScopes = "", nil // these and the other scopes belong to real apps
+	d.FacebookScopes, d.InstagramScopes, d.TikTokScopes = nil, nil, nil
 }
 
-func (c *demoCommand) announce(
-	ctx context.Context, p *process, people demo.People, screen launch.Screen, s streams,
+func (d *demoCommand) announce(
+	ctx context.Context, p *process, people demo.People, screen launch.Screen, std streams,
 ) (err error) {
 	screen.Tokens, screen.Brokers = map[string]string{}, p.Brokers()
 	if screen.DatabaseURL, err = p.DatabaseURL(ctx); err != nil {
 		return err
 	}
-	if _, screen.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
+	if _, screen.CheckpointPublicKey, err = proof.ParseKey(d.CheckpointKey); err != nil {
 		return err
 	}
 	for _, person := range []signin.Person{
 		people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp,
 	} {
-		token, err := signToken(c.Tokens, person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
+		token, err := signToken(d.Tokens, person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (c *demoCommand) announce(
 			return err
 		}
 	}
-	return screen.Announce(s.Out, c.DataDir, c.mock)
+	return screen.Announce(std.Out, d.DataDir, d.mock)
 }
 
 func connectLink(ctx context.Context, p *process, ids demo.IDs, by signin.Person) (string, error) {

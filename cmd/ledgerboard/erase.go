@@ -32,41 +32,41 @@ type eraseCommand struct {
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show the erasure."`
 }
 
-func (c eraseCommand) Run(ctx context.Context, s streams) error {
+func (e eraseCommand) Run(ctx context.Context, std streams) error {
 	switch {
-	case c.List:
-		return c.list(ctx, s)
-	case c.From != "":
-		return c.repeat(ctx, s)
+	case e.List:
+		return e.list(ctx, std)
+	case e.From != "":
+		return e.repeat(ctx, std)
 	}
-	at, err := c.service().client(ctx)
+	at, err := e.service().client(ctx)
 	if err != nil {
 		return err
 	}
-	path := "/api/ops/users/" + c.User + "/erase"
-	if c.User == "" {
-		path = fmt.Sprintf("/api/ops/members/%d/erase", c.Member)
+	path := "/api/ops/users/" + e.User + "/erase"
+	if e.User == "" {
+		path = fmt.Sprintf("/api/ops/members/%d/erase", e.Member)
 	}
-	body := map[string]any{"social_accounts": c.SocialAccount, "wait": c.Wait.String()}
+	body := map[string]any{"social_accounts": e.SocialAccount, "wait": e.Wait.String()}
 	preview, err := post[operator.Erasure](ctx, at, path+"/preview", body)
 	if err != nil {
 		return err
 	}
-	if !c.Yes {
-		if err := c.print(s.Out, preview); err != nil {
+	if !e.Yes {
+		if err := e.print(std.Out, preview); err != nil {
 			return err
 		}
 	}
-	reason, err := c.order(s)
+	reason, err := e.order(std)
 	if err != nil {
 		return err
 	}
-	body["reason"], body["ordered_by"], body["ground"], body["due"] = reason.String(), c.OrderedBy, c.Ground, c.Due
+	body["reason"], body["ordered_by"], body["ground"], body["due"] = reason.String(), e.OrderedBy, e.Ground, e.Due
 	erased, err := post[operator.Erasure](ctx, at, path, body)
 	if err != nil {
 		return err
 	}
-	return c.print(s.Out, erased)
+	return e.print(std.Out, erased)
 }
 
 // orderFlags are recorded together with the reason.
@@ -76,19 +76,19 @@ type orderFlags struct {
 	Due       string `placeholder:"YYYY-MM-DD" help:"Deadline of the erasure."`
 }
 
-func (c eraseCommand) order(s streams) (domain.Reason, error) {
-	if c.OrderedBy == "" || c.Ground == "" || c.Due == "" {
+func (e eraseCommand) order(std streams) (domain.Reason, error) {
+	if e.OrderedBy == "" || e.Ground == "" || e.Due == "" {
 		missing := "--ordered-by, --ground and --due"
-		if flags := c.missing(); flags != "" && !asksOn(s) {
+		if flags := e.missing(); flags != "" && !asksOn(std) {
 			missing += ", and " + flags
 		}
 		return domain.Reason{}, usageError{fmt.Errorf("nothing was erased: also set %s", missing)}
 	}
-	return c.confirm(s, "permanently erase what is listed above")
+	return e.confirm(std, "permanently erase what is listed above")
 }
 
-func (c eraseCommand) print(out io.Writer, report operator.Erasure) error {
-	if c.JSON {
+func (e eraseCommand) print(out io.Writer, report operator.Erasure) error {
+	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
 	}
 	verb := "Would erase"
@@ -129,10 +129,10 @@ if their partitions get new records; the embedded broker, which is for testing, 
 	return nil
 }
 
-func (c eraseCommand) list(ctx context.Context, s streams) error {
-	return c.withExistingLog(ctx, s, func(log *eventlog.Log) error {
+func (e eraseCommand) list(ctx context.Context, std streams) error {
+	return e.withExistingLog(ctx, std, func(log *eventlog.Log) error {
 		lines, err := app.Erasures(ctx, log)
-		out := json.NewEncoder(s.Out)
+		out := json.NewEncoder(std.Out)
 		for _, line := range lines {
 			err = cmp.Or(err, out.Encode(line))
 		}
@@ -140,21 +140,21 @@ func (c eraseCommand) list(ctx context.Context, s streams) error {
 	})
 }
 
-func (c eraseCommand) repeat(ctx context.Context, s streams) error {
-	lines, err := readErasures(c.From)
+func (e eraseCommand) repeat(ctx context.Context, std streams) error {
+	lines, err := readErasures(e.From)
 	if err != nil {
 		return usageError{err}
 	}
-	if err := c.needLogAndTables(); err != nil {
+	if err := e.needLogAndTables(); err != nil {
 		return err
 	}
-	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
+	return withParts(e.config(e.logger(std)), func(parts *app.Parts) error {
 		if err := parts.OpenLog(ctx); err != nil { // fails before the database is changed
 			return err
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("repeat the %d erasures in %s: "+
+		reason, err := e.confirm(std, fmt.Sprintf("repeat the %d erasures in %s: "+
 			"all data of the erased entities from before the time of each erasure is permanently erased",
-			len(lines), c.From))
+			len(lines), e.From))
 		if err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. "+
+		fmt.Fprintf(std.Out, "Repeated %d erasures: %d records appended. "+
 			"The tables show the erasures when the service has folded these records.\n", len(lines), appended)
 		return nil
 	})

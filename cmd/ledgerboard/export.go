@@ -29,26 +29,26 @@ type exportCommand struct {
 const notWritten = "no bundle was written; run it again"
 
 // Run writes the file completely or not at all.
-func (c exportCommand) Run(ctx context.Context, s streams) error {
-	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // check before reading the whole log
-		return fmt.Errorf("%w, or set --force", alreadyExists(c.Bundle, "--bundle"))
+func (e exportCommand) Run(ctx context.Context, std streams) error {
+	if _, err := os.Lstat(e.Bundle); err == nil && !e.Force { // check before reading the whole log
+		return fmt.Errorf("%w, or set --force", alreadyExists(e.Bundle, "--bundle"))
 	}
-	if c.Parent == "" {
-		return interruptedError(ctx, c.fetch(ctx, s), notWritten)
+	if e.Parent == "" {
+		return interruptedError(ctx, e.fetch(ctx, std), notWritten)
 	}
-	known, err := c.verifiers(c.storage)
+	known, err := e.verifiers(e.storage)
 	if err != nil {
 		return err
 	}
-	checkpoint, err := c.keptCheckpoint(ctx, known)
+	checkpoint, err := e.keptCheckpoint(ctx, known)
 	if err != nil {
 		return err
 	}
 	var exported proof.Exported
-	err = c.withExistingLog(ctx, s, func(log *eventlog.Log) error {
-		return c.write(func(out io.Writer) (err error) {
+	err = e.withExistingLog(ctx, std, func(log *eventlog.Log) error {
+		return e.write(func(out io.Writer) (err error) {
 			exported, err = proof.Export(ctx, proof.ExportConfig{
-				Source: log, Parent: c.Parent, Verifiers: known, Checkpoint: checkpoint,
+				Source: log, Parent: e.Parent, Verifiers: known, Checkpoint: checkpoint,
 			}, out)
 			return err
 		})
@@ -57,20 +57,20 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 		return interruptedError(ctx, explainProof(err), notWritten)
 	}
 	signed := exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST")
-	return say(s.Out, c.JSON, exported,
+	return say(std.Out, e.JSON, exported,
 		"%s contains %d records of agency %s; the checkpoint of %s covers %d of them.\n",
-		c.Bundle, exported.Records, c.Parent, signed, exported.Covered)
+		e.Bundle, exported.Records, e.Parent, signed, exported.Covered)
 }
 
-func (c exportCommand) fetch(ctx context.Context, s streams) error {
-	if c.JSON {
+func (e exportCommand) fetch(ctx context.Context, std streams) error {
+	if e.JSON {
 		return usageError{errors.New("--json works only with exports from the log: remove it or --url")}
 	}
-	known, err := c.configuredKeys()
+	known, err := e.configuredKeys()
 	if err != nil {
 		return err
 	}
-	checkpoint, err := c.keptCheckpoint(ctx, known)
+	checkpoint, err := e.keptCheckpoint(ctx, known)
 	if err != nil {
 		return err
 	}
@@ -78,11 +78,11 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if checkpoint != "" {
 		query.Set("checkpoint", checkpoint)
 	}
-	at, err := c.client()
+	at, err := e.client()
 	if err != nil {
 		return err
 	}
-	err = c.write(func(out io.Writer) error {
+	err = e.write(func(out io.Writer) error {
 		_, err := at.download(ctx, "/api/audit/bundle", query, out)
 		return err
 	})
@@ -90,33 +90,33 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 		return err
 	}
 	if known == nil {
-		fmt.Fprintf(s.Out, "%s was written but not verified. Verify it with 'ledgerboard verify --bundle %[1]s --key KEY'.\n",
-			c.Bundle)
+		fmt.Fprintf(std.Out, "%s was written but not verified. Verify it with 'ledgerboard verify --bundle %[1]s --key KEY'.\n",
+			e.Bundle)
 		return nil
 	}
-	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle, Kept: c.Kept}.bundle(ctx, s)
+	return verifyCommand{evidence: e.evidence, Bundle: e.Bundle, Kept: e.Kept}.bundle(ctx, std)
 }
 
 // keptCheckpoint returns the id of the checkpoint that the bundle leads to; "" for the newest.
-func (c exportCommand) keptCheckpoint(ctx context.Context, known note.Verifiers) (string, error) {
-	kept, err := readKept(ctx, c.Kept, known)
+func (e exportCommand) keptCheckpoint(ctx context.Context, known note.Verifiers) (string, error) {
+	kept, err := readKept(ctx, e.Kept, known)
 	checkpoint := kept.Checkpoint()
 	switch {
 	case err != nil:
 		return "", err
 	case len(kept.Findings) > 0:
-		return "", fmt.Errorf("%s: %s", c.Kept, plain(kept.Findings[0].Detail))
-	case checkpoint == "" && c.Kept != "":
-		return "", usageError{fmt.Errorf("%s contains no checkpoint that is signed with a key of --key", c.Kept)}
+		return "", fmt.Errorf("%s: %s", e.Kept, plain(kept.Findings[0].Detail))
+	case checkpoint == "" && e.Kept != "":
+		return "", usageError{fmt.Errorf("%s contains no checkpoint that is signed with a key of --key", e.Kept)}
 	}
 	return checkpoint, nil
 }
 
-func (c exportCommand) write(content func(io.Writer) error) error {
-	if c.Force {
-		return writeAs(c.Bundle, content, os.Rename)
+func (e exportCommand) write(content func(io.Writer) error) error {
+	if e.Force {
+		return writeAs(e.Bundle, content, os.Rename)
 	}
-	return writeNew(c.Bundle, "--bundle", content)
+	return writeNew(e.Bundle, "--bundle", content)
 }
 
 func explainProof(err error) error {

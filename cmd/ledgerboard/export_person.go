@@ -25,40 +25,40 @@ type exportPersonCommand struct {
 }
 
 // Run writes the file completely or not at all. Only the owner of the file can read it.
-func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
-	if _, err := os.Lstat(c.Out); err == nil {
-		return alreadyExists(c.Out, "--out")
+func (e exportPersonCommand) Run(ctx context.Context, std streams) error {
+	if _, err := os.Lstat(e.Out); err == nil {
+		return alreadyExists(e.Out, "--out")
 	}
-	subject, path := "user "+c.User, "/api/ops/users/"+c.User+"/export"
-	if c.User == "" {
-		subject, path = fmt.Sprintf("member %d", c.Member), fmt.Sprintf("/api/ops/members/%d/export", c.Member)
+	subject, path := "user "+e.User, "/api/ops/users/"+e.User+"/export"
+	if e.User == "" {
+		subject, path = fmt.Sprintf("member %d", e.Member), fmt.Sprintf("/api/ops/members/%d/export", e.Member)
 	}
-	at, err := c.client(ctx)
+	at, err := e.client(ctx)
 	if err != nil {
 		return err
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("write all data stored about %s to %s", subject, c.Out))
+	reason, err := e.confirm(std, fmt.Sprintf("write all data stored about %s to %s", subject, e.Out))
 	if err != nil {
 		return err
 	}
-	sections, err := c.write(ctx, at, path, reason)
+	sections, err := e.write(ctx, at, path, reason)
 	if err != nil {
 		return interruptedError(ctx, err, "no file was written; run it again")
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(sections)
+	if e.JSON {
+		return json.NewEncoder(std.Out).Encode(sections)
 	}
-	fmt.Fprintf(s.Out, "%s contains the data stored about %s:\n", c.Out, subject)
+	fmt.Fprintf(std.Out, "%s contains the data stored about %s:\n", e.Out, subject)
 	for _, section := range sections {
 		if section.Rows > 0 {
-			fmt.Fprintf(s.Out, "  %-30s %d\n", plain(section.Section), section.Rows)
+			fmt.Fprintf(std.Out, "  %-30s %d\n", plain(section.Section), section.Rows)
 		}
 	}
-	fmt.Fprintln(s.Out, "The file is for this person only: give it to the person, then delete it.")
+	fmt.Fprintln(std.Out, "The file is for this person only: give it to the person, then delete it.")
 	return nil
 }
 
-func (c exportPersonCommand) write(
+func (e exportPersonCommand) write(
 	ctx context.Context, at client, path string, reason domain.Reason,
 ) (sections []directory.PersonSectionCount, err error) {
 	response, err := at.open(ctx, http.MethodPost, path, nil, because(reason))
@@ -66,7 +66,7 @@ func (c exportPersonCommand) write(
 		return nil, err
 	}
 	defer response.Body.Close()
-	err = writeNew(c.Out, "--out", func(out io.Writer) error {
+	err = writeNew(e.Out, "--out", func(out io.Writer) error {
 		_, err := io.Copy(out, response.Body)
 		return wrapError("read response", err)
 	})

@@ -29,7 +29,7 @@ var quiet = logging{LogLevel: "error", LogFormat: "text"}
 var someReason = actionFlags{Yes: true, Reason: "incident:OPS-1"}
 
 type command interface {
-	Run(ctx context.Context, s streams) error
+	Run(ctx context.Context, std streams) error
 }
 
 func runCommand(t *testing.T, c command) (printed string, err error) {

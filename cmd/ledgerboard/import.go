@@ -65,38 +65,38 @@ type importRun struct {
 }
 
 // Run checks everything before it appends anything.
-func (c importCommand) Run(ctx context.Context, s streams) error {
-	i := &importRun{
-		importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(),
+func (i importCommand) Run(ctx context.Context, std streams) error {
+	work := &importRun{
+		importCommand: i, out: std, now: time.Now(), registry: domain.NewRegistry(),
 		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 		readings: map[uuid.UUID]importedReading{}, first: map[string]firstLine{},
-		report: newImportReport(c.DryRun, []importRefusal{}),
+		report: newImportReport(i.DryRun, []importRefusal{}),
 	}
-	i.use = commands.Import{
-		ID: uuid.Must(uuid.NewV7()).String(), World: commands.NewImportWorld(), GrowthWindow: c.GrowthWindow,
-		NoSubscriptions: c.Subscriptions == app.SubscriptionsNone, Now: i.now,
+	work.use = commands.Import{
+		ID: uuid.Must(uuid.NewV7()).String(), World: commands.NewImportWorld(), GrowthWindow: i.GrowthWindow,
+		NoSubscriptions: i.Subscriptions == app.SubscriptionsNone, Now: work.now,
 	}
 	switch {
-	case c.GrowthWindow <= 0:
-		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
-	case c.Withdraw != "" && len(c.Files) > 0:
+	case i.GrowthWindow <= 0:
+		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", i.GrowthWindow)}
+	case i.Withdraw != "" && len(i.Files) > 0:
 		return usageError{errors.New("--withdraw takes no files: first withdraw, then import the correct files")}
-	case c.Withdraw == "" && len(c.Files) == 0:
+	case i.Withdraw == "" && len(i.Files) == 0:
 		return usageError{errors.New("name at least one file, or - for standard input")}
-	case c.Withdraw == "" && (c.Yes || c.Reason != ""):
+	case i.Withdraw == "" && (i.Yes || i.Reason != ""):
 		return usageError{errors.New("--yes and --reason are only for --withdraw")}
 	}
-	run := i.run
-	if c.Withdraw != "" {
-		run = i.withdraw
-		if err := c.needLog(); err != nil {
+	run := work.run
+	if i.Withdraw != "" {
+		run = work.withdraw
+		if err := i.needLog(); err != nil {
 			return err
 		}
 	}
-	config := c.config(c.logger(s))
-	config.Existing, config.SecretsKey = c.DryRun, c.SecretsKey
+	config := i.config(i.logger(std))
+	config.Existing, config.SecretsKey = i.DryRun, i.SecretsKey
 	return withParts(config, func(parts *app.Parts) error {
-		i.parts = parts
+		work.parts = parts
 		return run(ctx)
 	})
 }

@@ -33,14 +33,14 @@ type importFile struct {
 }
 
 // Write takes what is read.
-func (f *importFile) Write(p []byte) (int, error) {
-	f.size += int64(len(p))
-	return f.hash.Write(p)
+func (i *importFile) Write(p []byte) (int, error) {
+	i.size += int64(len(p))
+	return i.hash.Write(p)
 }
 
-func (f *importFile) record() domain.ImportedFile {
+func (i *importFile) record() domain.ImportedFile {
 	return domain.ImportedFile{
-		Name: filepath.Base(f.path), Bytes: f.size, SHA256: hex.EncodeToString(f.hash.Sum(nil)),
+		Name: filepath.Base(i.path), Bytes: i.size, SHA256: hex.EncodeToString(i.hash.Sum(nil)),
 	}
 }
 
@@ -192,11 +192,11 @@ var (
 	doubledEscape = regexp.MustCompile(`\\\\["/bfnrtu]`)
 )
 
-func (f *importFile) noteEscapes(number int, line []byte) {
-	if f.escaped || bytes.IndexByte(line, '\\') < 0 {
+func (i *importFile) noteEscapes(number int, line []byte) {
+	if i.escaped || bytes.IndexByte(line, '\\') < 0 {
 		return
 	}
-	if f.escaped = escape.Match(line); f.doubled == 0 && !f.escaped && doubledEscape.Match(line) {
-		f.doubled = number
+	if i.escaped = escape.Match(line); i.doubled == 0 && !i.escaped && doubledEscape.Match(line) {
+		i.doubled = number
 	}
 }

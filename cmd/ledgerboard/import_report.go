@@ -60,8 +60,8 @@ func (i *importRun) refuse(at place, reason error) {
 }
 
 // counters returns the counters of a line that is not of a dashboard.
-func (r *importReport) counters(line any) (imported, unchanged *int) {
-	in, old := &r.Imported, &r.Unchanged
+func (i *importReport) counters(line any) (imported, unchanged *int) {
+	in, old := &i.Imported, &i.Unchanged
 	switch line := line.(type) {
 	case domain.Draft:
 		return &in.Entities, &old.Entities
@@ -80,14 +80,14 @@ func (r *importReport) counters(line any) (imported, unchanged *int) {
 
 func (p place) String() string { return fmt.Sprintf("%s line %d", p.File, p.Line) }
 
-func (r importRefusal) String() string { return r.place.String() + ": " + r.Reason }
+func (i importRefusal) String() string { return i.place.String() + ": " + i.Reason }
 
-func (r importRepair) String() string {
-	text := fmt.Sprintf("%s: account %s", r.place, r.SubAccountID)
-	if r.Field != "" {
-		text += fmt.Sprintf(": %s %s", r.Field, r.ID)
+func (i importRepair) String() string {
+	text := fmt.Sprintf("%s: account %s", i.place, i.SubAccountID)
+	if i.Field != "" {
+		text += fmt.Sprintf(": %s %s", i.Field, i.ID)
 	}
-	return text + " " + r.Reason
+	return text + " " + i.Reason
 }
 
 // maxListed is the number of lines that are printed; --json lists all.
@@ -104,25 +104,25 @@ func formatList[T fmt.Stringer](list []T) string {
 	return text.String()
 }
 
-func (r *importReport) print(c importCommand, s streams) error {
-	slices.SortStableFunc(r.Refused, func(a, b importRefusal) int {
+func (i *importReport) print(c importCommand, std streams) error {
+	slices.SortStableFunc(i.Refused, func(a, b importRefusal) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.Line, b.Line))
 	})
 	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(r)
+		return json.NewEncoder(std.Out).Encode(i)
 	}
 	did := "imported"
-	if r.DryRun {
+	if i.DryRun {
 		did = "would be imported (--dry-run; nothing was appended)"
 	}
-	in, old := r.Imported, r.Unchanged
+	in, old := i.Imported, i.Unchanged
 	for _, kind := range []struct {
 		name                string
 		imported, unchanged int
 	}{
 		{"entities", in.Entities, old.Entities},
 		{"connections", in.Connections, old.Connections},
-		{"tokens", in.Tokens, r.TokensKept},
+		{"tokens", in.Tokens, i.TokensKept},
 		{"dashboards", in.Dashboards, old.Dashboards},
 		{"posts", in.Posts, old.Posts},
 		{"account readings", in.AccountReadings, old.AccountReadings},
@@ -130,35 +130,35 @@ func (r *importReport) print(c importCommand, s streams) error {
 	} {
 		switch {
 		case kind.unchanged > 0:
-			fmt.Fprintf(s.Out, "%d %s %s; %d were already present.\n", kind.imported, kind.name, did, kind.unchanged)
+			fmt.Fprintf(std.Out, "%d %s %s; %d were already present.\n", kind.imported, kind.name, did, kind.unchanged)
 		case kind.imported > 0:
-			fmt.Fprintf(s.Out, "%d %s %s.\n", kind.imported, kind.name, did)
+			fmt.Fprintf(std.Out, "%d %s %s.\n", kind.imported, kind.name, did)
 		}
 	}
-	if r.Repeated > 0 {
-		fmt.Fprintf(s.Out, "%d lines repeat another line of the files.\n", r.Repeated)
+	if i.Repeated > 0 {
+		fmt.Fprintf(std.Out, "%d lines repeat another line of the files.\n", i.Repeated)
 	}
-	if r.TokensReplaced > 0 {
-		fmt.Fprintf(s.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n",
-			r.TokensReplaced)
+	if i.TokensReplaced > 0 {
+		fmt.Fprintf(std.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n",
+			i.TokensReplaced)
 	}
-	if r.TokensAbsent > 0 {
-		fmt.Fprintf(s.Out, "%d connections have no token in the import: their accounts must be connected again.\n",
-			r.TokensAbsent)
+	if i.TokensAbsent > 0 {
+		fmt.Fprintf(std.Out, "%d connections have no token in the import: their accounts must be connected again.\n",
+			i.TokensAbsent)
 	}
 	for _, repairs := range []struct {
 		title string
 		list  []importRepair
-	}{{"Repaired (only removals; no one gains access):", r.Repairs}, {"Left unchanged:", r.Kept}} {
+	}{{"Repaired (only removals; no one gains access):", i.Repairs}, {"Left unchanged:", i.Kept}} {
 		if len(repairs.list) > 0 {
-			fmt.Fprintln(s.Out, repairs.title+formatList(repairs.list))
+			fmt.Fprintln(std.Out, repairs.title+formatList(repairs.list))
 		}
 	}
-	if r.ID != "" && in.Posts+in.AccountReadings+in.PostReadings > 0 {
-		fmt.Fprintf(s.Out, "If the posts and readings turn out to be wrong: ledgerboard import --withdraw %s\n", r.ID)
+	if i.ID != "" && in.Posts+in.AccountReadings+in.PostReadings > 0 {
+		fmt.Fprintf(std.Out, "If the posts and readings turn out to be wrong: ledgerboard import --withdraw %s\n", i.ID)
 	}
-	if len(r.Refused) > 0 {
-		fmt.Fprintln(s.Err, "Refused:"+formatList(r.Refused))
+	if len(i.Refused) > 0 {
+		fmt.Fprintln(std.Err, "Refused:"+formatList(i.Refused))
 	}
 	return nil
 }

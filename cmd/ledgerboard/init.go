@@ -32,15 +32,15 @@ type initResult struct {
 }
 
 // Run returns an error if it created no agency, or if it is unknown whether it created one.
-func (c initCommand) Run(ctx context.Context, s streams) (err error) {
-	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
-	wrong := c.Faults()
+func (i initCommand) Run(ctx context.Context, std streams) (err error) {
+	agency, person, err := commands.NewAgency(i.Agency, commands.NewPerson{Name: i.Name, Email: i.Email}, time.Now())
+	wrong := i.Faults()
 	if invalid, ok := errors.AsType[*domain.Error](err); ok {
 		for _, field := range invalid.Fields {
 			wrong.Add(fmt.Errorf("%s %s", field.Field, field.Detail))
 		}
 	}
-	switch c.Directory {
+	switch i.Directory {
 	case app.DirectoryLocal:
 	case app.DirectoryMainApp:
 		wrong.Add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application " +
@@ -48,38 +48,38 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	default:
 		wrong.Add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
 	}
-	wrong.Unlessf(c.JWTSecret != "" || c.JWTKeys != "",
+	wrong.Unlessf(i.JWTSecret != "" || i.JWTKeys != "",
 		"LEDGERBOARD_JWT_SECRET is not set: set it, or LEDGERBOARD_JWT_KEYS, as in the service")
-	wrong.Unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
+	wrong.Unlessf(i.For > 0, "--for is %s; use more than 0", i.For)
 	if err := errors.Join(wrong...); err != nil {
 		return usageError{fmt.Errorf("nothing was created:\n%w", err)}
 	}
 	result := initResult{Agency: agency.ID, User: person.ID}
 	next := "Tokens of this user come from the holder of the key for LEDGERBOARD_JWT_KEYS, " +
 		"and a link to the console from 'ledgerboard sign-in-link'."
-	if c.JWTSecret != "" {
-		result.ExpiresAt = time.Now().Add(c.For).UTC().Truncate(time.Second)
-		if result.Token, err = signToken(c.Tokens, person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
+	if i.JWTSecret != "" {
+		result.ExpiresAt = time.Now().Add(i.For).UTC().Truncate(time.Second)
+		if result.Token, err = signToken(i.Tokens, person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
 			return err
 		}
 		next = fmt.Sprintf("Until %s you can use this token to add clients (POST /api/accounts) and invite users "+
 			"(POST /api/users):\n%s", result.ExpiresAt.Format(time.RFC3339), result.Token)
 	}
-	err = withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
+	err = withParts(i.config(i.logger(std)), func(parts *app.Parts) error {
 		if err := parts.OpenLog(ctx); err != nil {
 			return err
 		}
-		return c.makeAgency(ctx, parts.Log, agency, person)
+		return i.makeAgency(ctx, parts.Log, agency, person)
 	})
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, result, "Created agency %s (%s) and its first user %s (%s).\n%s\n",
-		c.Agency, result.Agency, c.Name, result.User, next)
+	return say(std.Out, i.JSON, result, "Created agency %s (%s) and its first user %s (%s).\n%s\n",
+		i.Agency, result.Agency, i.Name, result.User, next)
 }
 
 // makeAgency refuses a second agency with the same name, because init may have been run before.
-func (c initCommand) makeAgency(
+func (i initCommand) makeAgency(
 	ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser,
 ) error {
 	accounts := map[string]domain.DirectoryAccount{} // latest states by key; without a name if erased
@@ -119,26 +119,26 @@ type migrateCommand struct {
 	AdoptLog bool `help:"Also make this database the owner of the log, if the database of the installation that owns it is lost."`
 }
 
-func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
+func (m migrateCommand) Run(ctx context.Context, std streams) error {
+	return withParts(m.config(m.logger(std)), func(parts *app.Parts) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}
-		fmt.Fprintln(s.Out, "The schemas lb and kept match the version of this program.")
-		if !c.AdoptLog {
+		fmt.Fprintln(std.Out, "The schemas lb and kept match the version of this program.")
+		if !m.AdoptLog {
 			return nil
 		}
 		adopted, err := parts.AdoptLog(ctx, operatorCaller(), func(owner string) (domain.Reason, error) {
-			return c.confirm(s, "make this database the owner of the log, which belongs to installation "+owner+
+			return m.confirm(std, "make this database the owner of the log, which belongs to installation "+owner+
 				". Processes of that installation do not start again on these topics")
 		})
 		if err != nil {
 			return commandError(err)
 		}
 		if adopted {
-			fmt.Fprintln(s.Out, "The log belongs to this database now.")
+			fmt.Fprintln(std.Out, "The log belongs to this database now.")
 		} else {
-			fmt.Fprintln(s.Out, "The log does not belong to another installation: nothing had to be adopted.")
+			fmt.Fprintln(std.Out, "The log does not belong to another installation: nothing had to be adopted.")
 		}
 		return nil
 	})

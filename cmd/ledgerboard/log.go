@@ -15,8 +15,8 @@ type logCommand struct {
 	JSON bool `help:"Print a JSON object with all settings."`
 }
 
-func (c logCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
+func (l logCommand) Run(ctx context.Context, std streams) error {
+	at, err := l.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -24,16 +24,16 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(map[string]any{"topics": topics})
+	if l.JSON {
+		return json.NewEncoder(std.Out).Encode(map[string]any{"topics": topics})
 	}
-	return printTopics(s, topics)
+	return printTopics(std, topics)
 }
 
-func printTopics(s streams, topics []operator.Topic) error {
+func printTopics(std streams, topics []operator.Topic) error {
 	const head = "TOPIC\tPARTITIONS\tRECORDS\tREPLICAS\tIN SYNC\tMIN IN SYNC\tCLEANUP\tSTATE"
 	problems := ""
-	err := printList(s.Out, false, topics, head, func(t operator.Topic) string {
+	err := printList(std.Out, false, topics, head, func(t operator.Topic) string {
 		records, replicas, inSync := int64(0), 0, 0
 		for i, p := range t.Partitions {
 			records += p.End - p.Start
@@ -48,7 +48,7 @@ func printTopics(s streams, topics []operator.Topic) error {
 		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s", t.Name, len(t.Partitions), records, replicas, inSync,
 			t.Settings["min.insync.replicas"], t.Settings["cleanup.policy"], state)
 	})
-	fmt.Fprint(s.Out, problems)
+	fmt.Fprint(std.Out, problems)
 	return err
 }
 

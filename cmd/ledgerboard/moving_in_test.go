@@ -111,12 +111,12 @@ func TestMovingInGuideCommandsWork(t *testing.T) {
 
 // requireBothPasses exports readings every 30 minutes through the repeated hour of autumn, and the
 // missing hour of spring, from a DATETIME and from a TIMESTAMP column.
-func (m *oldSystem) requireBothPasses(export string) {
-	m.t.Helper()
+func (o *oldSystem) requireBothPasses(export string) {
+	o.t.Helper()
 	var rows []string
 	var want []int64
 	berlin, err := time.LoadLocation("Europe/Berlin")
-	require.NoError(m.t, err)
+	require.NoError(o.t, err)
 	for _, start := range []time.Time{time.Date(2024, 10, 26, 23, 0, 30, 0, time.UTC), time.Date(2025, 3, 30, 0, 0, 30, 0, time.UTC)} {
 		for n := range 8 {
 			at := start.Add(time.Duration(n) * 30 * time.Minute)
@@ -124,7 +124,7 @@ func (m *oldSystem) requireBothPasses(export string) {
 			rows = append(rows, fmt.Sprintf("(%d, 701, 1, 5, '%s', from_unixtime(%d))", len(want), at.In(berlin).Format(time.DateTime), at.Unix()))
 		}
 	}
-	m.mustBash(`mariadb --defaults-extra-file=old.cnf agency << 'SQL'
+	o.mustBash(`mariadb --defaults-extra-file=old.cnf agency << 'SQL'
 set time_zone = 'Europe/Berlin';
 truncate table tSAccountIns;
 alter table tSAccountIns add column local timestamp;
@@ -132,15 +132,15 @@ insert into tSAccountIns (id, sAccountId, pId, followers, createdAt, local) valu
 SQL`)
 	for _, column := range []string{"createdAt", "local"} {
 		readings, _, _ := strings.Cut(export, "select json_object('type', 'post_reading'")
-		m.mustBash(strings.ReplaceAll(readings, "createdAt", column) + "SQL\n")
+		o.mustBash(strings.ReplaceAll(readings, "createdAt", column) + "SQL\n")
 		var got []int64
-		for at := range strings.FieldsSeq(m.mustBash(`jq 'select(.type == "account_reading") | .data.captured_at' readings.jsonl`)) {
+		for at := range strings.FieldsSeq(o.mustBash(`jq 'select(.type == "account_reading") | .data.captured_at' readings.jsonl`)) {
 			var n int64
 			_, err := fmt.Sscan(at, &n)
-			require.NoError(m.t, err)
+			require.NoError(o.t, err)
 			got = append(got, n)
 		}
-		require.Equal(m.t, want, got, column)
+		require.Equal(o.t, want, got, column)
 	}
 }
 
@@ -177,27 +177,27 @@ func newOldSystem(t *testing.T) *oldSystem {
 	return m
 }
 
-func (m *oldSystem) write(name, text string) {
-	m.t.Helper()
-	require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, name), []byte(text), 0o600))
+func (o *oldSystem) write(name, text string) {
+	o.t.Helper()
+	require.NoError(o.t, os.WriteFile(filepath.Join(o.dir, name), []byte(text), 0o600))
 }
 
 // bash runs a command in the folder as a person does, and returns what it printed.
-func (m *oldSystem) bash(command, input string) (string, error) {
-	c := exec.CommandContext(m.t.Context(), "bash", "-e", "-o", "pipefail", "-c", command)
-	c.Dir, c.Env, c.Stdin = m.dir, append(os.Environ(), m.environment...), strings.NewReader(input)
+func (o *oldSystem) bash(command, input string) (string, error) {
+	c := exec.CommandContext(o.t.Context(), "bash", "-e", "-o", "pipefail", "-c", command)
+	c.Dir, c.Env, c.Stdin = o.dir, append(os.Environ(), o.environment...), strings.NewReader(input)
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
 
-func (m *oldSystem) mustBash(command string) string {
-	m.t.Helper()
-	out, err := m.bash(command, "")
-	require.NoError(m.t, err, "%s\n%s", command, out)
+func (o *oldSystem) mustBash(command string) string {
+	o.t.Helper()
+	out, err := o.bash(command, "")
+	require.NoError(o.t, err, "%s\n%s", command, out)
 	return out
 }
 
-func (m *oldSystem) requireFile(name, golden string) {
-	m.t.Helper()
-	require.Equal(m.t, readFile(m.t, golden), readFile(m.t, filepath.Join(m.dir, name)))
+func (o *oldSystem) requireFile(name, golden string) {
+	o.t.Helper()
+	require.Equal(o.t, readFile(o.t, golden), readFile(o.t, filepath.Join(o.dir, name)))
 }

@@ -47,17 +47,17 @@ func withParts(config app.Config, do func(*app.Parts) error) (err error) {
 }
 
 // withExistingParts is for commands that only inspect the log: it creates no missing topics.
-func (i installation) withExistingParts(s streams, do func(*app.Parts) error) error {
+func (i installation) withExistingParts(std streams, do func(*app.Parts) error) error {
 	if err := i.needLog(); err != nil {
 		return err
 	}
-	config := i.config(i.logger(s))
+	config := i.config(i.logger(std))
 	config.Existing = true
 	return withParts(config, do)
 }
 
-func (i installation) withExistingLog(ctx context.Context, s streams, do func(*eventlog.Log) error) error {
-	return i.withExistingParts(s, func(parts *app.Parts) error {
+func (i installation) withExistingLog(ctx context.Context, std streams, do func(*eventlog.Log) error) error {
+	return i.withExistingParts(std, func(parts *app.Parts) error {
 		if err := parts.OpenLog(ctx); err != nil {
 			return err
 		}

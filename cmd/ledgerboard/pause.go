@@ -20,23 +20,23 @@ type pauseCommand struct {
 	List  bool     `help:"List pauses."`
 }
 
-func (c pauseCommand) Run(ctx context.Context, s streams) error {
-	if c.List == (len(c.Names) > 0) {
+func (p pauseCommand) Run(ctx context.Context, std streams) error {
+	if p.List == (len(p.Names) > 0) {
 		return usageError{errors.New("name the read models, platforms or connections to pause, or use --list")}
 	}
-	if !c.List {
-		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.service, c.Names)
+	if !p.List {
+		return pauseAction{p.actionFlags, "pause", true}.each(ctx, std, p.service, p.Names)
 	}
-	at, err := c.client(ctx)
+	at, err := p.client(ctx)
 	if err != nil {
 		return err
 	}
 	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
-	for _, p := range pauses {
-		fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
+	for _, pause := range pauses {
+		fmt.Fprintf(std.Out, "%s %s: %s\n", pause.Kind, pause.Name, pauseInWords(pause.Since, pause.Actor, pause.Reason.String()))
 	}
 	if err == nil && len(pauses) == 0 {
-		fmt.Fprintln(s.Out, "nothing is paused")
+		fmt.Fprintln(std.Out, "nothing is paused")
 	}
 	return err
 }
@@ -51,8 +51,8 @@ type resumeCommand struct {
 	Names []string `arg:"" name:"name" help:"Read models, platforms or connection ids."`
 }
 
-func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return pauseAction{c.actionFlags, "resume", false}.each(ctx, s, c.service, c.Names)
+func (r resumeCommand) Run(ctx context.Context, std streams) error {
+	return pauseAction{r.actionFlags, "resume", false}.each(ctx, std, r.service, r.Names)
 }
 
 type pauseAction struct {
@@ -71,7 +71,7 @@ func nameOf(p domain.Pause) string {
 
 // each pauses or resumes the named targets. It checks all names before it asks for confirmation,
 // and skips targets that are already in the requested state.
-func (p pauseAction) each(ctx context.Context, s streams, to service, names []string) error {
+func (p pauseAction) each(ctx context.Context, std streams, to service, names []string) error {
 	all, err := allPausable(names)
 	if err != nil {
 		return err
@@ -87,9 +87,9 @@ func (p pauseAction) each(ctx context.Context, s streams, to service, names []st
 			}
 		}
 	}
-	remaining, err := p.remaining(ctx, s, at, all)
+	remaining, err := p.remaining(ctx, std, at, all)
 	if err == nil && len(remaining) < len(all) {
-		fmt.Fprintln(s.Out, "Nothing was changed or recorded for these.")
+		fmt.Fprintln(std.Out, "Nothing was changed or recorded for these.")
 	}
 	if err != nil || len(remaining) == 0 {
 		return err
@@ -98,7 +98,7 @@ func (p pauseAction) each(ctx context.Context, s streams, to service, names []st
 	for _, target := range remaining {
 		words = append(words, nameOf(target))
 	}
-	reason, err := p.confirm(s, p.verb+" "+strings.Join(words, ", "))
+	reason, err := p.confirm(std, p.verb+" "+strings.Join(words, ", "))
 	if err != nil {
 		return err
 	}
@@ -107,8 +107,8 @@ func (p pauseAction) each(ctx context.Context, s streams, to service, names []st
 			return err
 		}
 		if !p.paused {
-			fmt.Fprintf(s.Out, "%s resumed\n", nameOf(target))
-		} else if _, err := p.remaining(ctx, s, at, []domain.Pause{target}); err != nil {
+			fmt.Fprintf(std.Out, "%s resumed\n", nameOf(target))
+		} else if _, err := p.remaining(ctx, std, at, []domain.Pause{target}); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (p pauseAction) each(ctx context.Context, s streams, to service, names []st
 
 // remaining returns the targets to change, and prints the state of the others.
 func (p pauseAction) remaining(
-	ctx context.Context, s streams, at client, all []domain.Pause,
+	ctx context.Context, std streams, at client, all []domain.Pause,
 ) (remaining []domain.Pause, err error) {
 	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
 	if err != nil {
@@ -132,10 +132,10 @@ func (p pauseAction) remaining(
 			remaining = append(remaining, target)
 		case p.paused:
 			found := pauses[i]
-			fmt.Fprintf(s.Out, "%s: %s\n",
+			fmt.Fprintf(std.Out, "%s: %s\n",
 				nameOf(target), pauseInWords(found.Since, found.Actor, found.Reason.String()))
 		default:
-			fmt.Fprintf(s.Out, "%s was not paused\n", nameOf(target))
+			fmt.Fprintf(std.Out, "%s was not paused\n", nameOf(target))
 		}
 	}
 	return remaining, nil

@@ -30,12 +30,12 @@ const (
 		"without one, run the same command again"
 )
 
-func (c prepareCommand) Run(ctx context.Context, s streams) error {
-	names, err := readModels(c.Names, len(c.Names) == 0)
+func (p prepareCommand) Run(ctx context.Context, std streams) error {
+	names, err := readModels(p.Names, len(p.Names) == 0)
 	if err != nil {
 		return err
 	}
-	return c.withRebuilds(s, func(parts *app.Parts) error {
+	return p.withRebuilds(std, func(parts *app.Parts) error {
 		if err := parts.OpenLog(ctx); err != nil { // fails before the database is changed
 			return err
 		}
@@ -54,7 +54,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 			case err != nil:
 				return commandError(err)
 			case prepared.Already:
-				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n",
+				fmt.Fprintf(std.Err, "%s: generation %d of version %d already exists\n",
 					name, prepared.Generation.Generation, prepared.Generation.Version)
 			default:
 				remaining = append(remaining, name)
@@ -63,13 +63,13 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if len(remaining) == 0 {
 			return nil
 		}
-		reason, err := c.confirm(s,
+		reason, err := p.confirm(std,
 			"build the tables of this version of "+strings.Join(remaining, ", ")+" from the log, next to the live ones")
 		if err != nil {
 			return err
 		}
 		for _, name := range remaining {
-			if err := c.prepare(ctx, s, parts, ops, name, reason); err != nil {
+			if err := p.prepare(ctx, std, parts, ops, name, reason); err != nil {
 				return interruptedError(ctx, commandError(err), notChanged)
 			}
 		}
@@ -77,10 +77,10 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-func (c prepareCommand) prepare(
-	ctx context.Context, s streams, parts *app.Parts, ops *app.Operators, name string, reason domain.Reason,
+func (p prepareCommand) prepare(
+	ctx context.Context, std streams, parts *app.Parts, ops *app.Operators, name string, reason domain.Reason,
 ) error {
-	b := build{streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
+	b := build{streams: std, json: p.JSON, outcome: "is ready for readers of this version"}
 	all, err := ops.Generations(ctx)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (c prepareCommand) prepare(
 	})
 	if i >= 0 {
 		b.g = all[i]
-		fmt.Fprintf(s.Err, "continuing the build of %s\n", b.g.ID)
+		fmt.Fprintf(std.Err, "continuing the build of %s\n", b.g.ID)
 	} else {
 		prepared, err := ops.PrepareGeneration(ctx, operatorCaller(), name, reason)
 		if err != nil || prepared.Already { // a process of this version started in the meantime
@@ -108,7 +108,7 @@ func (c prepareCommand) prepare(
 	}
 	b.begin()
 	left := hereGoesOn
-	if slices.ContainsFunc(pauses, func(p domain.Pause) bool { return p.Kind == domain.PauseProjection && p.Name == name }) {
+	if slices.ContainsFunc(pauses, func(pause domain.Pause) bool { return pause.Kind == domain.PauseProjection && pause.Name == name }) {
 		left = pausedHere
 		b.sayf("build %s waits: an operator has paused this read model", b.g.ID)
 	}
@@ -147,12 +147,12 @@ func (b *build) watch(ctx context.Context, ops *app.Operators, engine *projectio
 	return b.printResult()
 }
 
-func (i installation) withRebuilds(s streams, do func(*app.Parts) error) error {
+func (i installation) withRebuilds(std streams, do func(*app.Parts) error) error {
 	if err := i.needLogAndTables(); err != nil {
 		return err
 	}
 	if i.LogLevel == "info" {
 		i.LogLevel = "warn" // the command prints its own progress
 	}
-	return withParts(i.config(i.logger(s)), do)
+	return withParts(i.config(i.logger(std)), do)
 }

@@ -36,20 +36,20 @@ const (
 
 var errNotRebuilt = errors.New("the read model was not rebuilt; the previous tables stay live")
 
-func (c rebuildCommand) Run(ctx context.Context, s streams) error {
-	names, err := readModels(c.Names, c.All)
+func (r rebuildCommand) Run(ctx context.Context, std streams) error {
+	names, err := readModels(r.Names, r.All)
 	if err != nil {
 		return err
 	}
-	at, err := c.client(ctx)
+	at, err := r.client(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		b := build{streams: s, cancel: c.Cancel, json: c.JSON, outcome: "serves"}
+		b := build{streams: std, cancel: r.Cancel, json: r.JSON, outcome: "serves"}
 		where, left, err := whereBuilt(ctx, at, name)
 		if err == nil {
-			b.g, err = c.startOrCancel(ctx, s, at, name)
+			b.g, err = r.startOrCancel(ctx, std, at, name)
 		}
 		if err != nil {
 			return interruptedError(ctx, err, notChanged)
@@ -63,9 +63,9 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-func (c rebuildCommand) startOrCancel(ctx context.Context, s streams, at client, name string) (g operator.Generation, err error) {
-	if !c.Cancel {
-		reason, err := c.confirm(s, "rebuild read model "+name+
+func (r rebuildCommand) startOrCancel(ctx context.Context, std streams, at client, name string) (g operator.Generation, err error) {
+	if !r.Cancel {
+		reason, err := r.confirm(std, "rebuild read model "+name+
 			" from the log, and switch readers to the new tables once they have caught up")
 		if err != nil {
 			return g, err
@@ -80,7 +80,7 @@ func (c rebuildCommand) startOrCancel(ctx context.Context, s streams, at client,
 	if i < 0 {
 		return g, usageError{fmt.Errorf("there is no running rebuild of %s", name)}
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("cancel the build of %s and drop its tables", all[i].ID))
+	reason, err := r.confirm(std, fmt.Sprintf("cancel the build of %s and drop its tables", all[i].ID))
 	if err == nil {
 		_, err = act[done](ctx, at, "/api/ops/generations/"+all[i].ID+"/cancel", reason)
 	}

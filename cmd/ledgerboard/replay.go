@@ -32,25 +32,25 @@ type replayCommand struct {
 
 var errChain = errors.New("the hash chain is broken: later records were not replayed; run 'ledgerboard verify'")
 
-func (c replayCommand) Run(ctx context.Context, s streams) error {
-	if c.Version < 0 {
-		return usageError{fmt.Errorf("--version is %d; use 1 or more", c.Version)}
+func (r replayCommand) Run(ctx context.Context, std streams) error {
+	if r.Version < 0 {
+		return usageError{fmt.Errorf("--version is %d; use 1 or more", r.Version)}
 	}
-	until, err := parseUntil(c.Until)
+	until, err := parseUntil(r.Until)
 	if err != nil {
 		return usageError{err}
 	}
 	// Changes are printed as they are read, so that a long history does not have to fit in memory.
-	printer := replayPrinter{json: c.Format == "json", out: bufio.NewWriterSize(s.Out, 64<<10)}
-	cfg := proof.ReplayConfig{Parent: c.Parent, Dashboard: c.Dashboard, Version: c.Version, Until: until}
+	printer := replayPrinter{json: r.Format == "json", out: bufio.NewWriterSize(std.Out, 64<<10)}
+	cfg := proof.ReplayConfig{Parent: r.Parent, Dashboard: r.Dashboard, Version: r.Version, Until: until}
 	cfg.Yield = func(change proof.Change) error {
-		if err := ctx.Err(); err != nil || c.State {
+		if err := ctx.Err(); err != nil || r.State {
 			return err
 		}
 		return printer.change(change)
 	}
-	done, err := c.replay(ctx, s, cfg)
-	if err == nil && c.State {
+	done, err := r.replay(ctx, std, cfg)
+	if err == nil && r.State {
 		err = printer.state(done)
 	}
 	if flushed := printer.out.Flush(); err == nil {
@@ -61,9 +61,9 @@ func (c replayCommand) Run(ctx context.Context, s streams) error {
 			fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
 	}
 	if done.Broken == "" && done.Version == 0 {
-		fmt.Fprintf(s.Err, "There are no records of agency %s up to that point.\n", done.Agency)
+		fmt.Fprintf(std.Err, "There are no records of agency %s up to that point.\n", done.Agency)
 	} else {
-		fmt.Fprintf(s.Err, "%d changes to single dashboards in the records up to version %d of %s; "+
+		fmt.Fprintf(std.Err, "%d changes to single dashboards in the records up to version %d of %s; "+
 			"the chain is valid up to that version.\n",
 			done.Changes, done.Version, done.Time.Format(time.RFC3339))
 	}
@@ -89,11 +89,11 @@ func parseUntil(text string) (time.Time, error) {
 	return instant, nil
 }
 
-func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
-	if c.Bundle != "" {
-		return c.fromBundle(ctx, s, cfg)
+func (r replayCommand) replay(ctx context.Context, std streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
+	if r.Bundle != "" {
+		return r.fromBundle(ctx, std, cfg)
 	}
-	err = c.withExistingLog(ctx, s, func(log *eventlog.Log) (err error) {
+	err = r.withExistingLog(ctx, std, func(log *eventlog.Log) (err error) {
 		done, err = proof.Replay(ctx, log, cfg)
 		return err
 	})
@@ -101,14 +101,14 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 }
 
 // fromBundle verifies the bundle before it prints anything: unverified content must not be shown.
-func (c replayCommand) fromBundle(
-	ctx context.Context, s streams, cfg proof.ReplayConfig,
+func (r replayCommand) fromBundle(
+	ctx context.Context, std streams, cfg proof.ReplayConfig,
 ) (done proof.Replayed, err error) {
-	verify := verifyCommand{evidence: c.evidence, bundleTrust: c.bundleTrust, Bundle: c.Bundle}
-	if err := verify.bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
+	verify := verifyCommand{evidence: r.evidence, bundleTrust: r.bundleTrust, Bundle: r.Bundle}
+	if err := verify.bundle(ctx, streams{Out: std.Err, Err: std.Err}); err != nil {
 		return done, err
 	}
-	known, err := c.forBundle(c.Bundle, c.TrustBundleKey)
+	known, err := r.forBundle(r.Bundle, r.TrustBundleKey)
 	if err != nil {
 		return done, err
 	}
@@ -116,7 +116,7 @@ func (c replayCommand) fromBundle(
 	if err != nil {
 		return done, err
 	}
-	file, err := os.Open(c.Bundle)
+	file, err := os.Open(r.Bundle)
 	if err != nil {
 		return done, fmt.Errorf("open bundle: %w", err)
 	}
@@ -130,16 +130,16 @@ type replayPrinter struct {
 	began bool
 }
 
-func (p *replayPrinter) change(c proof.Change) error {
-	if p.json {
-		return json.NewEncoder(p.out).Encode(c)
+func (r *replayPrinter) change(c proof.Change) error {
+	if r.json {
+		return json.NewEncoder(r.out).Encode(c)
 	}
-	if !p.began {
-		p.began = true
-		fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n",
+	if !r.began {
+		r.began = true
+		fmt.Fprintf(r.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n",
 			"VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
 	}
-	_, err := fmt.Fprintf(p.out, "%7d  %-23s  %-24s  %-24s  %-24s  %s\n",
+	_, err := fmt.Fprintf(r.out, "%7d  %-23s  %-24s  %-24s  %-24s  %s\n",
 		c.Version, c.Time.UTC().Format("2006-01-02 15:04:05.000"), plain(cmp.Or(c.Actor, "-")),
 		plain(strings.TrimPrefix(c.Event, "dashboard.")), plain(cmp.Or(c.Dashboard, "-")), plain(inWords(c)))
 	return err
@@ -191,15 +191,15 @@ func inWords(c proof.Change) string {
 	return strings.Join(parts, "; ")
 }
 
-func (p *replayPrinter) state(done proof.Replayed) error {
-	if p.json {
-		return json.NewEncoder(p.out).Encode(done)
+func (r *replayPrinter) state(done proof.Replayed) error {
+	if r.json {
+		return json.NewEncoder(r.out).Encode(done)
 	}
-	fmt.Fprintf(p.out, "State after version %d (%s):\n", done.Version, done.Time.Format(time.RFC3339Nano))
+	fmt.Fprintf(r.out, "State after version %d (%s):\n", done.Version, done.Time.Format(time.RFC3339Nano))
 	for _, d := range done.State {
-		fmt.Fprintf(p.out, "%s  changed by version %d on %s\n",
+		fmt.Fprintf(r.out, "%s  changed by version %d on %s\n",
 			d.SubAccountID, d.Version, d.UpdatedAt.Format(time.RFC3339))
-		fmt.Fprintf(p.out, "  linked   %s\n  users    %s\n  poc      %s\n  allowed  %t\n  scopes   %s\n",
+		fmt.Fprintf(r.out, "  linked   %s\n  users    %s\n  poc      %s\n  allowed  %t\n  scopes   %s\n",
 			cell(d.SubAccountIDs), cell(d.Users), cell(d.MainPOC), d.AllowClientDashboard, cell(d.Scopes))
 	}
 	return nil

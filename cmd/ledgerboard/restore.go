@@ -32,25 +32,25 @@ type restoreRun struct {
 	heads   map[string]domain.StreamHead // by agency, from the backup
 }
 
-func (c restoreCommand) Run(ctx context.Context, s streams) error {
-	files, err := backup.Open(c.From)
+func (r restoreCommand) Run(ctx context.Context, std streams) error {
+	files, err := backup.Open(r.From)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	return withParts(c.config(c.logger(s)), func(parts *app.Parts) error {
-		r := &restoreRun{
-			restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{},
+	return withParts(r.config(r.logger(std)), func(parts *app.Parts) error {
+		run := &restoreRun{
+			restoreCommand: r, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{},
 		}
-		return r.run(ctx, s)
+		return run.run(ctx, std)
 	})
 }
 
-func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
+func (r *restoreRun) run(ctx context.Context, std streams) (err error) {
 	if r.target, err = r.parts.RestoreTarget(ctx); err != nil {
 		return err
 	}
-	if err := r.check(ctx, s); err != nil {
+	if err := r.check(ctx, std); err != nil {
 		return err
 	}
 	if err := r.files.CheckTarget(ctx, r.target); err != nil {
@@ -60,16 +60,16 @@ func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	reason, err := r.confirm(s, r.inWords(lost, otherLog))
+	reason, err := r.confirm(std, r.inWords(lost, otherLog))
 	if err != nil {
 		return err
 	}
-	return r.write(ctx, s, reason)
+	return r.write(ctx, std, reason)
 }
 
 // check checks the whole backup and sets r.records and r.heads.
-func (r *restoreRun) check(ctx context.Context, s streams) error {
-	bar := progress{out: s.Err, label: "Check (bytes)"}
+func (r *restoreRun) check(ctx context.Context, std streams) error {
+	bar := progress{out: std.Err, label: "Check (bytes)"}
 	defer bar.end()
 	partitions := int32(0)
 	if t := r.m.Topic(domain.TopicDashboards); t != nil {
@@ -111,8 +111,8 @@ func (r *restoreRun) inWords(lost map[string]int64, otherLog bool) string {
 	return strings.Join(words, "; ") + ". The service rebuilds its read models when it starts"
 }
 
-func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason) error {
-	bar := progress{out: s.Err, label: "Restore (offsets)"}
+func (r *restoreRun) write(ctx context.Context, std streams, reason domain.Reason) error {
+	bar := progress{out: std.Err, label: "Restore (offsets)"}
 	err := r.files.Restore(ctx, r.target, bar.reach)
 	bar.end()
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason)
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
 		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", commandError(err))
 	}
-	fmt.Fprintf(s.Out, `Restored the log as of %s: %d records. The service rebuilds its read models when it starts.
+	fmt.Fprintf(std.Out, `Restored the log as of %s: %d records. The service rebuilds its read models when it starts.
 People who were erased after the backup are in the log again. Run 'ledgerboard migrate', then repeat their erasures with
 'ledgerboard erase --from FILE': FILE is the last output of 'ledgerboard erase --list'. `+
 		"Then start the service and run 'ledgerboard verify --all'. See docs/restore.md.\n",

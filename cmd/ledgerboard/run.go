@@ -174,8 +174,8 @@ type serveCommand struct {
 	Mock bool   `help:"Serve sample data for frontend developers: everything is embedded, in a temporary directory that is removed when the process stops."`
 }
 
-func (c serveCommand) Run(ctx context.Context, s streams, parser *kong.Kong) (err error) {
-	logger := c.logger(s)
+func (s serveCommand) Run(ctx context.Context, std streams, parser *kong.Kong) (err error) {
+	logger := s.logger(std)
 	unknown, err := unknownSettings(parser)
 	if err != nil {
 		return err
@@ -184,30 +184,30 @@ func (c serveCommand) Run(ctx context.Context, s streams, parser *kong.Kong) (er
 		logger.Warn("variables that are not settings are ignored: check their names (docs/settings.md)",
 			"names", strings.Join(unknown, " "))
 	}
-	if c.Mock {
-		return c.serveMock(ctx, s)
+	if s.Mock {
+		return s.serveMock(ctx, std)
 	}
-	if err := c.validate(c.Addr); err != nil {
+	if err := s.validate(s.Addr); err != nil {
 		return err
 	}
-	if c.front, err = c.openFront(ctx, c.Addr, logger); err != nil {
+	if s.front, err = s.openFront(ctx, s.Addr, logger); err != nil {
 		return err
 	}
-	defer c.front.close()
-	logger.Info("starting", "version", thisBuild().Version, "address", c.front.main.Addr().String())
-	p, err := c.open(ctx, logger)
+	defer s.front.close()
+	logger.Info("starting", "version", thisBuild().Version, "address", s.front.main.Addr().String())
+	p, err := s.open(ctx, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	return p.run(ctx, c.Addr, nil)
+	return p.run(ctx, s.Addr, nil)
 }
 
-func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
+func (s serveCommand) serveMock(ctx context.Context, std streams) (err error) {
 	switch {
-	case c.Env == app.EnvProduction:
+	case s.Env == app.EnvProduction:
 		return usageError{errors.New("LEDGERBOARD_ENV is production: --mock serves sample data and does not run there")}
-	case len(c.KafkaBrokers) > 0 || c.DatabaseURL != "":
+	case len(s.KafkaBrokers) > 0 || s.DatabaseURL != "":
 		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: " +
 			"--mock uses an embedded broker and database; unset both, so that sample data cannot get into real data")}
 	}
@@ -220,9 +220,9 @@ func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 			err = errors.Join(err, fmt.Errorf("remove sample data: %w", removed))
 		}
 	}()
-	c.DataDir = filepath.Join(dir, "data")
-	c.HTTP.Headers = api.MockHeaders()
-	return (&demoCommand{settings: c.settings, Addr: c.Addr, mock: true}).Run(ctx, s)
+	s.DataDir = filepath.Join(dir, "data")
+	s.HTTP.Headers = api.MockHeaders()
+	return (&demoCommand{settings: s.settings, Addr: s.Addr, mock: true}).Run(ctx, std)
 }
 
 // traced reports whether the environment enables traces. The SDK and the exporter read all other

@@ -30,13 +30,13 @@ type rotateCommand struct {
 	JSON       bool   `help:"Print a JSON object."`
 }
 
-func (c rotateCommand) Run(ctx context.Context, s streams) error {
-	keys, err := vault.OpenKeyring(c.SecretsKey, c.logger(s))
-	if err := errors.Join(append(c.Faults(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
+func (r rotateCommand) Run(ctx context.Context, std streams) error {
+	keys, err := vault.OpenKeyring(r.SecretsKey, r.logger(std))
+	if err := errors.Join(append(r.Faults(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	config := c.config(c.logger(s))
-	config.SecretsKey = c.SecretsKey
+	config := r.config(r.logger(std))
+	config.SecretsKey = r.SecretsKey
 	return withParts(config, func(parts *app.Parts) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
@@ -45,19 +45,19 @@ func (c rotateCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		return c.rotate(ctx, s, secrets, keys.Current()[0].ID())
+		return r.rotate(ctx, std, secrets, keys.Current()[0].ID())
 	})
 }
 
-func (c rotateCommand) rotate(ctx context.Context, s streams, secrets *vault.Secrets, key string) error {
+func (r rotateCommand) rotate(ctx context.Context, std streams, secrets *vault.Secrets, key string) error {
 	done, err := secrets.Rotate(ctx)
-	if c.JSON {
-		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
+	if r.JSON {
+		err = errors.Join(err, json.NewEncoder(std.Out).Encode(done))
 	} else {
-		fmt.Fprintf(s.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n",
+		fmt.Fprintf(std.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n",
 			done.Resealed, key, done.Remaining)
 		for _, ref := range done.Unreadable {
-			fmt.Fprintf(s.Out, "  no key decrypts %s\n", ref)
+			fmt.Fprintf(std.Out, "  no key decrypts %s\n", ref)
 		}
 	}
 	if err == nil && done.Remaining > 0 {

@@ -21,14 +21,14 @@ type logging struct {
 	LogFormat string `env:"LEDGERBOARD_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of log messages."`
 }
 
-func (l logging) logger(s streams) *slog.Logger {
+func (l logging) logger(std streams) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.LogLevel)) // the enum permits no invalid level
 	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
-		return slog.New(tracing.LogHandler(slog.NewJSONHandler(s.Err, options)))
+		return slog.New(tracing.LogHandler(slog.NewJSONHandler(std.Err, options)))
 	}
-	return slog.New(tracing.LogHandler(slog.NewTextHandler(s.Err, options)))
+	return slog.New(tracing.LogHandler(slog.NewTextHandler(std.Err, options)))
 }
 
 // storage are the settings of the log and the database.

@@ -62,31 +62,31 @@ type personsBrowser struct {
 var formOwner = regexp.MustCompile(`name="drawn_for" value="([^"]+)"`)
 
 // shows requests a page or sends a form, and repeats that while the service is not ready.
-func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
+func (p *personsBrowser) shows(path string, form url.Values) (status int, text string) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		if status, text = b.send(path, form); status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+		if status, text = p.send(path, form); status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return status, text
 		}
 	}
 }
 
-func (b *personsBrowser) send(path string, form url.Values) (status int, text string) {
+func (p *personsBrowser) send(path string, form url.Values) (status int, text string) {
 	method := http.MethodGet
 	if form != nil {
 		method, form = http.MethodPost, maps.Clone(form)
-		form.Set("drawn_for", b.owner)
+		form.Set("drawn_for", p.owner)
 	}
-	answer := ledgertest.Send(&b.client, method, b.base+path, form.Encode(), "Content-Type: application/x-www-form-urlencoded", "Accept: text/html")
-	require.NoError(b.t, answer.Err)
+	answer := ledgertest.Send(&p.client, method, p.base+path, form.Encode(), "Content-Type: application/x-www-form-urlencoded", "Accept: text/html")
+	require.NoError(p.t, answer.Err)
 	if found := formOwner.FindStringSubmatch(answer.Body); found != nil {
-		b.owner = found[1]
+		p.owner = found[1]
 	}
 	return answer.Status, answer.Body
 }
 
-func (b *personsBrowser) opens(path string, form url.Values) (text string) {
-	status, text := b.shows(path, form)
-	require.Equal(b.t, http.StatusOK, status, text)
+func (p *personsBrowser) opens(path string, form url.Values) (text string) {
+	status, text := p.shows(path, form)
+	require.Equal(p.t, http.StatusOK, status, text)
 	return text
 }
 
@@ -150,19 +150,19 @@ func withLog(t *testing.T, settings settings, logger *slog.Logger, use func(a *p
 	})
 }
 
-func (b *personsBrowser) signsIn(as string) (status int, text string) {
+func (p *personsBrowser) signsIn(as string) (status int, text string) {
 	var at string
-	b.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+	p.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if strings.HasSuffix(r.URL.Path, "/authorize") {
 			at = r.URL.String()
 		}
 		return nil
 	}
-	require.Contains(b.t, b.opens("/console/signin/start", nil), "Who are you?")
-	base := b.base
-	b.base = ""
-	defer func() { b.base = base }()
-	return b.shows(at+"&as="+url.QueryEscape(as), nil)
+	require.Contains(p.t, p.opens("/console/signin/start", nil), "Who are you?")
+	base := p.base
+	p.base = ""
+	defer func() { p.base = base }()
+	return p.shows(at+"&as="+url.QueryEscape(as), nil)
 }
 
 // Sign-in through provider, log and tables: who gets which role, who is refused, and why.
@@ -352,13 +352,13 @@ func TestOperatorLinksUserToProviderSubject(t *testing.T) {
 
 var linkShown = regexp.MustCompile(`https://[^<]+/console/link/[A-Z2-7]+`)
 
-func (b *personsBrowser) makesLink(user string) string {
-	text := b.opens("/console/people/"+user+"/sign-in", url.Values{})
+func (p *personsBrowser) makesLink(user string) string {
+	text := p.opens("/console/people/"+user+"/sign-in", url.Values{})
 	link := linkShown.FindString(text)
-	require.NotEmpty(b.t, link, text)
+	require.NotEmpty(p.t, link, text)
 	at, err := url.Parse(link)
-	require.NoError(b.t, err)
-	require.Equal(b.t, atBoards, at.Scheme+"://"+at.Host)
+	require.NoError(p.t, err)
+	require.Equal(p.t, atBoards, at.Scheme+"://"+at.Host)
 	return at.Path
 }
 

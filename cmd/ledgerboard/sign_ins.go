@@ -18,37 +18,37 @@ type signInLinkCommand struct {
 	JSON     bool   `help:"Print a JSON object."`
 }
 
-func (c signInLinkCommand) Run(ctx context.Context, s streams) error {
-	if _, err := api.SignInLinkDuration(c.ValidFor); err != nil {
-		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}
+func (s signInLinkCommand) Run(ctx context.Context, std streams) error {
+	if _, err := api.SignInLinkDuration(s.ValidFor); err != nil {
+		return usageError{fmt.Errorf("--valid-for %q: %w", s.ValidFor, err)}
 	}
-	at, err := c.client(ctx)
+	at, err := s.client(ctx)
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("create a link that signs in user %s once", c.User)
-	if c.Subject != "" {
-		what = fmt.Sprintf("link user %s to the subject %q of the identity provider, who can then sign in as this user", c.User, c.Subject)
+	what := fmt.Sprintf("create a link that signs in user %s once", s.User)
+	if s.Subject != "" {
+		what = fmt.Sprintf("link user %s to the subject %q of the identity provider, who can then sign in as this user", s.User, s.Subject)
 	}
-	reason, err := c.confirm(s, what)
+	reason, err := s.confirm(std, what)
 	if err != nil {
 		return err
 	}
-	body, path := because(reason), "/api/ops/users/"+c.User
-	if c.Subject != "" {
-		body["subject"] = c.Subject
+	body, path := because(reason), "/api/ops/users/"+s.User
+	if s.Subject != "" {
+		body["subject"] = s.Subject
 		if _, err := post[done](ctx, at, path+"/sign-in/link", body); err != nil {
 			return err
 		}
-		result := map[string]any{"user_id": c.User, "subject": c.Subject}
-		return say(s.Out, c.JSON, result, "The user is linked. The subject %q now signs in as this user.\n", c.Subject)
+		result := map[string]any{"user_id": s.User, "subject": s.Subject}
+		return say(std.Out, s.JSON, result, "The user is linked. The subject %q now signs in as this user.\n", s.Subject)
 	}
-	body["valid_for"] = c.ValidFor
+	body["valid_for"] = s.ValidFor
 	link, err := post[api.SignInLink](ctx, at, path+"/sign-in-link", body)
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, link, "The link signs the user in once, until %s. Send it only to that user:\n%s\n",
+	return say(std.Out, s.JSON, link, "The link signs the user in once, until %s. Send it only to that user:\n%s\n",
 		link.WorksUntil.Format(time.RFC3339), plain(link.URL))
 }
 
@@ -57,10 +57,10 @@ type signInUnlinkCommand struct {
 	User string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 }
 
-func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
-	return c.do(ctx, s,
-		fmt.Sprintf("remove the link between user %s and the identity provider, and end the user's sessions", c.User),
-		"/api/ops/users/"+c.User+"/sign-in/unlink",
+func (s signInUnlinkCommand) Run(ctx context.Context, std streams) error {
+	return s.do(ctx, std,
+		fmt.Sprintf("remove the link between user %s and the identity provider, and end the user's sessions", s.User),
+		"/api/ops/users/"+s.User+"/sign-in/unlink",
 		"The link was removed. The next sign-in with the user's verified email address links the user again.")
 }
 
@@ -75,21 +75,21 @@ type sessionsListCommand struct {
 	JSON bool   `help:"Print a JSON array."`
 }
 
-func (c sessionsListCommand) Run(ctx context.Context, s streams) error {
-	at, err := c.client(ctx)
+func (s sessionsListCommand) Run(ctx context.Context, std streams) error {
+	at, err := s.client(ctx)
 	if err != nil {
 		return err
 	}
 	query := url.Values{}
-	if c.User != "" {
-		query.Set("user_id", c.User)
+	if s.User != "" {
+		query.Set("user_id", s.User)
 	}
 	sessions, _, err := list[api.PersonSession](ctx, at, "/api/ops/sessions", query, 0)
 	if err != nil {
 		return err
 	}
 	const head = "SESSION\tPERSON\tROLE\tSIGNED IN BY\tSIGNED IN\tLAST PAGE\tENDS"
-	return printList(s.Out, c.JSON, sessions, head, func(p api.PersonSession) string {
+	return printList(std.Out, s.JSON, sessions, head, func(p api.PersonSession) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", plain(p.ID), plain(p.UserID), plain(p.Role), plain(p.Way),
 			momentOr(&p.SignedInAt, "-"), momentOr(&p.SeenAt, "-"), momentOr(&p.EndsAt, "-"))
 	})
@@ -100,6 +100,6 @@ type sessionsEndCommand struct {
 	ID string `arg:"" help:"Session id, as shown by 'sessions list'."`
 }
 
-func (c sessionsEndCommand) Run(ctx context.Context, s streams) error {
-	return c.do(ctx, s, "end session "+c.ID, "/api/ops/sessions/"+url.PathEscape(c.ID)+"/end", "The session was ended.")
+func (s sessionsEndCommand) Run(ctx context.Context, std streams) error {
+	return s.do(ctx, std, "end session "+s.ID, "/api/ops/sessions/"+url.PathEscape(s.ID)+"/end", "The session was ended.")
 }

@@ -37,58 +37,58 @@ var (
 	errNoAnswer = errors.New("no service responds")
 )
 
-func (c statusCommand) Run(ctx context.Context, s streams) error {
-	health, err := c.health(ctx, s)
+func (s statusCommand) Run(ctx context.Context, std streams) error {
+	health, err := s.health(ctx, std)
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = json.NewEncoder(s.Out).Encode(health)
+	if s.JSON {
+		err = json.NewEncoder(std.Out).Encode(health)
 	} else {
-		printHealth(s.Out, health, c.All)
+		printHealth(std.Out, health, s.All)
 	}
 	switch {
 	case err != nil:
 		return err
 	case health.Status == operator.NotReady:
 		return errNotReady
-	case health.Status == operator.Degraded && !c.Serving:
+	case health.Status == operator.Degraded && !s.Serving:
 		return errDegraded
 	default:
 		return nil
 	}
 }
 
-func (c statusCommand) health(ctx context.Context, s streams) (health operator.Health, err error) {
-	if c.Direct {
-		err = c.withExistingParts(s, func(parts *app.Parts) error {
+func (s statusCommand) health(ctx context.Context, std streams) (health operator.Health, err error) {
+	if s.Direct {
+		err = s.withExistingParts(std, func(parts *app.Parts) error {
 			var failed error
 			if health, failed = app.Health(ctx, parts); errors.Is(failed, embedded.ErrLocked) || health.Status == "" {
 				return failed
 			} else if failed != nil {
-				fmt.Fprintln(s.Err, "ledgerboard:", failed)
+				fmt.Fprintln(std.Err, "ledgerboard:", failed)
 			}
 			return ctx.Err()
 		})
 		return health, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	if c.Addr != "" {
-		return c.readiness(ctx, c.Addr)
+	if s.Addr != "" {
+		return s.readiness(ctx, s.Addr)
 	}
-	at, err := (&service{remote: c.remote, DataDir: c.DataDir}).client(ctx)
+	at, err := (&service{remote: s.remote, DataDir: s.DataDir}).client(ctx)
 	if err == nil {
 		return fetch[operator.Health](ctx, at, "/api/ops/health")
 	}
-	if c.URL == "" {
-		return c.readiness(ctx, c.Own)
+	if s.URL == "" {
+		return s.readiness(ctx, s.Own)
 	}
 	return health, err
 }
 
 // readiness asks a process at an address for what everyone may see.
-func (c statusCommand) readiness(ctx context.Context, addr string) (health operator.Health, err error) {
+func (s statusCommand) readiness(ctx context.Context, addr string) (health operator.Health, err error) {
 	base, err := reachable(addr)
 	if err != nil {
 		return health, usageError{fmt.Errorf("--addr %q is not host:port", addr)}
@@ -100,7 +100,7 @@ func (c statusCommand) readiness(ctx context.Context, addr string) (health opera
 	body, err := client{http: http.DefaultClient, base: target}.read(ctx, "/readyz")
 	if err != nil {
 		return health, fmt.Errorf("%w at %s or in the data directory %s: start it with 'ledgerboard serve', or set --addr, "+
-			"--data-dir or --url; --direct asks no service (%w)", errNoAnswer, addr, c.DataDir, err)
+			"--data-dir or --url; --direct asks no service (%w)", errNoAnswer, addr, s.DataDir, err)
 	}
 	// Another service's response says nothing about this one.
 	if err = json.Unmarshal(body, &health); err == nil && health.Status == "" {

@@ -156,9 +156,9 @@ type contextReader struct {
 	io.Reader
 }
 
-func (r contextReader) Read(into []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
+func (c contextReader) Read(into []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.Reader.Read(into)
+	return c.Reader.Read(into)
 }

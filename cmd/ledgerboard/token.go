@@ -26,39 +26,39 @@ type tokenCommand struct {
 	JSON    bool          `help:"Print a JSON object with the token and its expiry time."`
 }
 
-func (c tokenCommand) Run(_ context.Context, s streams) error {
-	if c.JWTSecret == "" {
+func (t tokenCommand) Run(_ context.Context, std streams) error {
+	if t.JWTSecret == "" {
 		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; " +
 			"if the service uses LEDGERBOARD_JWT_KEYS, only the holder of the private key can sign tokens")}
 	}
-	if c.For <= 0 {
-		return usageError{fmt.Errorf("--for is %s; use more than 0", c.For)}
+	if t.For <= 0 {
+		return usageError{fmt.Errorf("--for is %s; use more than 0", t.For)}
 	}
-	if err := c.judgeUser(); err != nil {
+	if err := t.judgeUser(); err != nil {
 		return err
 	}
-	expires := time.Now().Add(c.For)
-	token, err := signToken(c.Tokens, c.User, c.Account, c.Role, expires)
+	expires := time.Now().Add(t.For)
+	token, err := signToken(t.Tokens, t.User, t.Account, t.Role, expires)
 	if err != nil {
 		return err
 	}
 	result := map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)}
-	return say(s.Out, c.JSON, result, "%s\n", token)
+	return say(std.Out, t.JSON, result, "%s\n", token)
 }
 
 // judgeUser returns an error if --user is not valid for the roles. Operators and main applications
 // may have names; all other roles require an id.
-func (c tokenCommand) judgeUser() error {
-	if _, isID := domain.HexID(c.User); isID {
+func (t tokenCommand) judgeUser() error {
+	if _, isID := domain.HexID(t.User); isID {
 		return nil
 	}
 	requiresID := func(role string) bool { return role != string(api.RoleOperator) && role != string(api.RoleMainApp) }
-	if slices.ContainsFunc(c.Role, requiresID) {
-		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
+	if slices.ContainsFunc(t.Role, requiresID) {
+		return usageError{fmt.Errorf("--user %q is not 24 hex digits", t.User)}
 	}
-	if !domain.IsOperatorName(c.User) {
+	if !domain.IsOperatorName(t.User) {
 		return usageError{fmt.Errorf("--user %q is not a valid name: "+
-			"use at most 100 letters, digits and the characters . _ @ -, starting with a letter or digit", c.User)}
+			"use at most 100 letters, digits and the characters . _ @ -, starting with a letter or digit", t.User)}
 	}
 	return nil
 }
@@ -81,16 +81,16 @@ type keygenCommand struct {
 }
 
 // Run prints a new key pair and stores nothing.
-func (c keygenCommand) Run(_ context.Context, s streams) error {
+func (k keygenCommand) Run(_ context.Context, std streams) error {
 	private, public, err := proof.GenerateKey()
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(map[string]string{"private_key": private, "public_key": public})
+	if k.JSON {
+		return json.NewEncoder(std.Out).Encode(map[string]string{"private_key": private, "public_key": public})
 	}
-	fmt.Fprintf(s.Out, "LEDGERBOARD_CHECKPOINT_KEY=%s\n", private)
-	fmt.Fprintf(s.Err, `The line above is a setting of the service and contains the private key. Keep it secret.
+	fmt.Fprintf(std.Out, "LEDGERBOARD_CHECKPOINT_KEY=%s\n", private)
+	fmt.Fprintf(std.Err, `The line above is a setting of the service and contains the private key. Keep it secret.
 Give this public key to auditors ('ledgerboard verify --key'), but do not send it through the machine that they audit:
 %s
 `, public)

@@ -45,32 +45,32 @@ var (
 	errBundleFindings = errors.New("the bundle is not valid: see the findings")
 )
 
-func (c verifyCommand) Run(ctx context.Context, s streams) error {
-	run := c.log
+func (v verifyCommand) Run(ctx context.Context, std streams) error {
+	run := v.log
 	switch {
-	case c.Kept != "" && c.Tables:
+	case v.Kept != "" && v.Tables:
 		return usageError{errors.New("--kept does not work with --tables: nothing was verified")}
-	case c.TrustBundleKey && c.Bundle == "":
+	case v.TrustBundleKey && v.Bundle == "":
 		return usageError{errors.New("--trust-bundle-key works only with --bundle: nothing was verified")}
-	case c.Bundle != "":
-		run = c.bundle
-	case c.Tables:
-		run = c.tables
+	case v.Bundle != "":
+		run = v.bundle
+	case v.Tables:
+		run = v.tables
 	}
-	return interruptedError(ctx, run(ctx, s), "the verification is incomplete; run it again")
+	return interruptedError(ctx, run(ctx, std), "the verification is incomplete; run it again")
 }
 
-func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
-	cfg := proof.VerifyConfig{Parent: c.Parent}
-	if cfg.Verifiers, err = c.verifiers(c.storage); err != nil {
+func (v verifyCommand) log(ctx context.Context, std streams) (err error) {
+	cfg := proof.VerifyConfig{Parent: v.Parent}
+	if cfg.Verifiers, err = v.verifiers(v.storage); err != nil {
 		return err
 	}
-	if cfg.Kept, err = readKept(ctx, c.Kept, cfg.Verifiers); err != nil {
+	if cfg.Kept, err = readKept(ctx, v.Kept, cfg.Verifiers); err != nil {
 		return err
 	}
 	started, report := time.Now(), proof.Report{}
-	err = c.withExistingParts(s, func(parts *app.Parts) (err error) {
-		report, err = c.readLog(ctx, s, parts, cfg)
+	err = v.withExistingParts(std, func(parts *app.Parts) (err error) {
+		report, err = v.readLog(ctx, std, parts, cfg)
 		return err
 	})
 	if err != nil {
@@ -79,12 +79,12 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	if cfg.Parent != "" && report.OK() && report.Agencies == 0 {
 		return fmt.Errorf("the log contains no record of agency %s: nothing was verified; check --parent", cfg.Parent)
 	}
-	if c.JSON {
-		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+	if v.JSON {
+		if err := json.NewEncoder(std.Out).Encode(report); err != nil {
 			return err
 		}
 	} else {
-		printReport(s.Out, report, time.Since(started))
+		printReport(std.Out, report, time.Since(started))
 	}
 	if !report.OK() {
 		return errFindings
@@ -92,8 +92,8 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-func (c verifyCommand) readLog(
-	ctx context.Context, s streams, parts *app.Parts, cfg proof.VerifyConfig,
+func (v verifyCommand) readLog(
+	ctx context.Context, std streams, parts *app.Parts, cfg proof.VerifyConfig,
 ) (report proof.Report, err error) {
 	err = parts.OpenLog(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
@@ -110,7 +110,7 @@ func (c verifyCommand) readLog(
 	for _, r := range ranges {
 		total += r.End - r.Start
 	}
-	bar := newProgress(s.Err, "verify", int(total))
+	bar := newProgress(std.Err, "verify", int(total))
 	defer bar.end()
 	var mu sync.Mutex
 	cfg.Source = parts.Log
@@ -130,17 +130,17 @@ func noLog(err error) string {
 		"or these are not the brokers of the service (%s)", err)
 }
 
-func (c verifyCommand) bundle(ctx context.Context, s streams) error {
-	known, err := c.forBundle(c.Bundle, c.TrustBundleKey)
+func (v verifyCommand) bundle(ctx context.Context, std streams) error {
+	known, err := v.forBundle(v.Bundle, v.TrustBundleKey)
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(c.Bundle)
+	file, err := os.Open(v.Bundle)
 	if err != nil {
 		return fmt.Errorf("open bundle: %w", err)
 	}
 	defer file.Close()
-	kept, err := readKept(ctx, c.Kept, known)
+	kept, err := readKept(ctx, v.Kept, known)
 	if err != nil {
 		return err
 	}
@@ -148,14 +148,14 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = json.NewEncoder(s.Out).Encode(report)
+	if v.JSON {
+		err = json.NewEncoder(std.Out).Encode(report)
 	} else {
 		for _, f := range report.Findings {
-			fmt.Fprintln(s.Out, plain(f.String()))
+			fmt.Fprintln(std.Out, plain(f.String()))
 		}
 		if report.OK() {
-			fmt.Fprintf(s.Out, "%s\nThe bundle is signed with the key %s.\n", report.Proven(), report.PublicKey)
+			fmt.Fprintf(std.Out, "%s\nThe bundle is signed with the key %s.\n", report.Proven(), report.PublicKey)
 		}
 	}
 	if err == nil && !report.OK() {
@@ -179,25 +179,25 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 }
 
 // tables checks every projection, even if one of them cannot be checked.
-func (c verifyCommand) tables(ctx context.Context, s streams) error {
-	if err := c.needLogAndTables(); err != nil {
+func (v verifyCommand) tables(ctx context.Context, std streams) error {
+	if err := v.needLogAndTables(); err != nil {
 		return err
 	}
-	return c.withExistingParts(s, func(parts *app.Parts) error { return c.allTables(ctx, s, parts) })
+	return v.withExistingParts(std, func(parts *app.Parts) error { return v.allTables(ctx, std, parts) })
 }
 
-func (c verifyCommand) allTables(ctx context.Context, s streams, parts *app.Parts) error {
+func (v verifyCommand) allTables(ctx context.Context, std streams, parts *app.Parts) error {
 	engines, err := parts.Engines(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
 		report := projections.Report{At: time.Now().UTC(), Note: noLog(err)}
-		return errors.Join(fmt.Errorf("%w: %s", errFindings, report.Note), c.printTables(s.Out, report))
+		return errors.Join(fmt.Errorf("%w: %s", errFindings, report.Note), v.printTables(std.Out, report))
 	}
 	if err != nil {
 		return err
 	}
 	var wrong []error
 	for _, engine := range engines {
-		err := c.checkTables(ctx, s, engine)
+		err := v.checkTables(ctx, std, engine)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func (c verifyCommand) allTables(ctx context.Context, s streams, parts *app.Part
 
 // checkTables compares the tables of a projection with the log up to the offsets that the tables
 // have folded.
-func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *projections.Engine) error {
+func (v verifyCommand) checkTables(ctx context.Context, std streams, engine *projections.Engine) error {
 	status, err := engine.Status(ctx)
 	if err != nil {
 		return err
@@ -221,22 +221,22 @@ func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *proje
 		report.Note = fmt.Sprintf("the tables have folded records that are not in the log: "+
 			"either records were removed from the log, or the tables belong to another log (%s)", err)
 		differ := fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note)
-		return errors.Join(differ, c.printTables(s.Out, report))
+		return errors.Join(differ, v.printTables(std.Out, report))
 	case err != nil:
 		return err
 	}
 	if status.Lag > 0 {
 		checked.Behind = fmt.Sprintf("%d records of the log are not folded yet and were not compared", status.Lag)
 	}
-	err = c.printTables(s.Out, checked)
+	err = v.printTables(std.Out, checked)
 	if !checked.Equal {
 		err = errors.Join(errTableFindings, err)
 	}
 	return err
 }
 
-func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
-	if c.JSON {
+func (v verifyCommand) printTables(out io.Writer, r projections.Report) error {
+	if v.JSON {
 		return json.NewEncoder(out).Encode(r)
 	}
 	if r.Note != "" {

@@ -19,8 +19,8 @@ type versionCommand struct {
 	JSON bool `help:"Print a JSON object."`
 }
 
-func (c versionCommand) Run(s streams) error {
-	return say(s.Out, c.JSON, thisBuild(), "%s\n", thisBuild())
+func (v versionCommand) Run(std streams) error {
+	return say(std.Out, v.JSON, thisBuild(), "%s\n", thisBuild())
 }
 
 // buildInfo describes this build. Builds with the same projector versions can read each other's

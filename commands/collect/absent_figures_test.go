@@ -13,9 +13,9 @@ import (
 )
 
 // countsOf returns the counts of a post's readings in order.
-func (s *fetchStage) countsOf(c connected, post string) (counts []domain.Counts) {
-	s.t.Helper()
-	for _, read := range logged[domain.PostRead](s, domain.TopicMetrics) {
+func (f *fetchStage) countsOf(c connected, post string) (counts []domain.Counts) {
+	f.t.Helper()
+	for _, read := range logged[domain.PostRead](f, domain.TopicMetrics) {
 		if read.SocialAccount == c.ID && read.ExternalID == post {
 			counts = append(counts, read.Counts)
 		}

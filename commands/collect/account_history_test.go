@@ -37,10 +37,10 @@ func storied(fail func(r platforms.AccountRequest) error) (client *scripted, par
 }
 
 // appendedHistory counts the readings of history in the log, by their day.
-func (s *fetchStage) appendedHistory() map[string]int {
-	s.t.Helper()
+func (f *fetchStage) appendedHistory() map[string]int {
+	f.t.Helper()
 	days := map[string]int{}
-	for _, read := range logged[domain.AccountRead](s, domain.TopicMetrics) {
+	for _, read := range logged[domain.AccountRead](f, domain.TopicMetrics) {
 		if read.Backfilled {
 			days[read.CapturedAt.Format(time.DateOnly)]++
 		}
@@ -49,11 +49,11 @@ func (s *fetchStage) appendedHistory() map[string]int {
 }
 
 // accountRounds reads in so many intervals, one after the other.
-func (s *fetchStage) accountRounds(n int, p domain.Platform) {
-	s.t.Helper()
+func (f *fetchStage) accountRounds(n int, p domain.Platform) {
+	f.t.Helper()
 	for range n {
-		require.Empty(s.t, s.round(domain.FetchAccounts, p))
-		s.clock.Advance(tick)
+		require.Empty(f.t, f.round(domain.FetchAccounts, p))
+		f.clock.Advance(tick)
 	}
 }
 

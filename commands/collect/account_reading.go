@@ -22,11 +22,11 @@ const (
 
 type accounts struct{ *parts }
 
-func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched, err error) {
-	at := c.clock()
-	reads := f.BackfilledAt == nil && c.Backfill > 0
-	if c.historyFirst(f, at) {
-		result, err = c.withHistory(ctx, f, at, result)
+func (a accounts) accountReading(ctx context.Context, f *fetch) (result fetched, err error) {
+	at := a.clock()
+	reads := f.BackfilledAt == nil && a.Backfill > 0
+	if a.historyFirst(f, at) {
+		result, err = a.withHistory(ctx, f, at, result)
 		if refusal := f.reading.Refusal(); err == nil && refusal != nil {
 			err = refusal.Err()
 		}
@@ -49,7 +49,7 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	if err != nil {
 		return result, err
 	}
-	err = errors.Join(Record(ctx, c.Log, c.Now(), domain.AccountRead{
+	err = errors.Join(Record(ctx, a.Log, a.Now(), domain.AccountRead{
 		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
 		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
 	})...)
@@ -64,13 +64,13 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	result.Demographics = request.Demographics && (failed == nil || lasts && len(snapshot.Demographics) > 0)
 	// A metric that always fails must not keep the history from being read.
 	if reads && (failed == nil || failed.Kind() != domain.StatusThrottled) {
-		return c.withHistory(ctx, f, at, result)
+		return a.withHistory(ctx, f, at, result)
 	}
 	return result, nil
 }
 
-func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
-	result.Backfilled, err = c.readHistory(ctx, f, at)
+func (a accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
+	result.Backfilled, err = a.readHistory(ctx, f, at)
 	result.Reason = f.History.Reason
 	return result, err
 }
@@ -85,9 +85,9 @@ const longHistoryPause = day
 // readHistory reads one more part of an account's history, going back from the day before its first
 // reading, unless the next attempt is not due yet. Failures to read the history are stored with the
 // account and do not delay its readings. The returned error concerns only our own storage.
-func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
+func (a accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
 	h := f.History
-	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
+	until, oldest := at.Truncate(day), at.Add(-a.Backfill).Truncate(day)
 	if h.From != nil {
 		until = *h.From
 	}
@@ -101,9 +101,9 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	part := max(day, (f.Platform.Facts().HistoryPart >> min(h.Failures, 8)).Truncate(day))
 	since := later(until.Add(-part), oldest)
 	last := part == day && lasting(h.Failures)
-	from, failure := c.historyFrom(ctx, f, since, until, last)
+	from, failure := a.historyFrom(ctx, f, since, until, last)
 	if failure == nil || ctx.Err() == nil { // a reading that was cut short is not a failure
-		h = c.afterHistory(ctx, f, failure)
+		h = a.afterHistory(ctx, f, failure)
 	}
 	if last && platforms.AboutOf(failure) == platforms.AboutObject {
 		from = since
@@ -114,13 +114,13 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	storing, cancel := recording(ctx)
 	defer cancel()
 	f.History = h
-	return !from.After(oldest), c.States.KeepHistory(storing, f.queue, f.SocialAccount, h, c.clock())
+	return !from.After(oldest), a.States.KeepHistory(storing, f.queue, f.SocialAccount, h, a.clock())
 }
 
 // historyFirst reports whether a part of the history comes before the reading. A small budget never
 // has the calls of both, so a part that it refused after a reading comes before the next one.
-func (c *parts) historyFirst(f *fetch, at time.Time) bool {
-	return f.BackfilledAt == nil && c.Backfill > 0 && f.historyDue(at) &&
+func (p *parts) historyFirst(f *fetch, at time.Time) bool {
+	return f.BackfilledAt == nil && p.Backfill > 0 && f.historyDue(at) &&
 		f.History.Reason != nil && f.History.Reason.Code == domain.StatusOwnQuota
 }
 
@@ -143,7 +143,7 @@ func (f *fetch) historyDue(at time.Time) bool {
 
 // historyFrom records the days in [since, until), newest first, and returns the first day that is
 // recorded. A last attempt also records days that lack some figures.
-func (c accounts) historyFrom(
+func (a accounts) historyFrom(
 	ctx context.Context, f *fetch, since, until time.Time, last bool,
 ) (from time.Time, err error) {
 	if err := f.historyStep(ctx); err != nil {
@@ -161,7 +161,7 @@ func (c accounts) historyFrom(
 	from = until
 	// Record the days one by one, so that the recorded days have no gap.
 	for _, read := range f.byDay(snapshot.Figures, since, until) {
-		if err := errors.Join(Record(ctx, c.Log, c.Now(), read)...); err != nil {
+		if err := errors.Join(Record(ctx, a.Log, a.Now(), read)...); err != nil {
 			return from, err
 		}
 		from = read.CapturedAt.Truncate(day)
@@ -169,19 +169,19 @@ func (c accounts) historyFrom(
 	return since, nil
 }
 
-func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
+func (a accounts) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
 	h := domain.FetchHistory{From: f.History.From}
 	if failure == nil {
 		return h
 	}
-	c.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
+	a.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
 	h.Failures, h.Words = f.History.Failures, wordsOf(failure)
 	h.Reason = reasonOf(failure, true)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
 		h.Failures++
 	}
-	h.NotBefore = new(c.clock().Add(pause))
+	h.NotBefore = new(a.clock().Add(pause))
 	return h
 }
 

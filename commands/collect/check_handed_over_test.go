@@ -21,27 +21,27 @@ import (
 )
 
 // checked is the use case as it is served over HTTP: the platforms are asked first.
-func (s *fetchStage) checked() collect.HandOverTokens {
-	s.t.Helper()
-	use := s.handOver()
-	use.Consent = s.set.ConsentOf
+func (f *fetchStage) checked() collect.HandOverTokens {
+	f.t.Helper()
+	use := f.handOver()
+	use.Consent = f.set.ConsentOf
 	return use
 }
 
 // reach makes the process one that knows its apps, and people who can sign in.
-func (s *fetchStage) reach(t *testing.T) {
+func (f *fetchStage) reach(t *testing.T) {
 	t.Helper()
-	s.app = "ourapp"
-	s.sim.AddPeople(fetchDay.AddDate(0, -1, 0))
-	s.collect = s.process()
+	f.app = "ourapp"
+	f.sim.AddPeople(fetchDay.AddDate(0, -1, 0))
+	f.collect = f.process()
 }
 
 // signIn is what the dialog of a main application's own app brings: Mara's token, with everything
 // ticked.
-func (s *fetchStage) signIn(p domain.Platform) platforms.Consent {
-	s.t.Helper()
-	dialog, err := s.set.SignIn(p)
-	require.NoError(s.t, err)
+func (f *fetchStage) signIn(p domain.Platform) platforms.Consent {
+	f.t.Helper()
+	dialog, err := f.set.SignIn(p)
+	require.NoError(f.t, err)
 	const back = "https://app.example/back"
 	address := dialog.Address("state", back) + "&as=" + simulator.Mara
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{}}
@@ -52,26 +52,26 @@ func (s *fetchStage) signIn(p domain.Platform) platforms.Consent {
 		"page": {"90011", "90012", "90013"},
 	}
 	done, err := client.PostForm(address, form) //nolint:noctx // of the test's own server
-	require.NoError(s.t, err)
+	require.NoError(f.t, err)
 	defer done.Body.Close()
 	at, err := done.Location()
-	require.NoError(s.t, err)
-	consent, err := dialog.Redeem(s.t.Context(), at.Query().Get("code"), back)
-	require.NoError(s.t, err)
+	require.NoError(f.t, err)
+	consent, err := dialog.Redeem(f.t.Context(), at.Query().Get("code"), back)
+	require.NoError(f.t, err)
 	return consent
 }
 
 // mainApps registers accounts of one connection, as a main application tells them.
-func (s *fetchStage) mainApps(connection int64, p domain.Platform, kind domain.AccountType, externalIDs ...string) (all []connected) {
-	s.t.Helper()
+func (f *fetchStage) mainApps(connection int64, p domain.Platform, kind domain.AccountType, externalIDs ...string) (all []connected) {
+	f.t.Helper()
 	ref := "connection:" + externalIDs[0]
-	s.log.Put(s.t, domain.DirectoryConnection{ID: connection, MemberID: 5, Platform: p, AccountType: kind, SecretRef: ref})
+	f.log.Put(f.t, domain.DirectoryConnection{ID: connection, MemberID: 5, Platform: p, AccountType: kind, SecretRef: ref})
 	for i, id := range externalIDs {
 		c := connected{domain.DirectorySocialAccount{
 			ID: connection*10 + int64(i), ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: connection, Platform: p, AccountType: kind,
 			ExternalID: id, Connected: true,
 		}, ref}
-		s.log.Put(s.t, c.DirectorySocialAccount)
+		f.log.Put(f.t, c.DirectorySocialAccount)
 		all = append(all, c)
 	}
 	return all
@@ -248,13 +248,13 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 
 // handOver is the use case at a platform that takes every token for one of all accounts of the
 // stage.
-func (s *fetchStage) handOver() collect.HandOverTokens {
+func (f *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
-		Places: directory.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
-		Pages:        directory.Connecting{Pool: s.log.DB.ReadOnly},
+		Places: directory.Connections{Pool: f.log.DB.ReadOnly}, Secrets: f.secrets, Now: f.clock.Now,
+		Pages:        directory.Connecting{Pool: f.log.DB.ReadOnly},
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		Consent: func(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
-			return platforms.Consent{Offered: s.offered}, nil
+			return platforms.Consent{Offered: f.offered}, nil
 		},
 	}
 }

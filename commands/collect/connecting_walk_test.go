@@ -45,41 +45,41 @@ func newConnecting(t *testing.T) connecting {
 }
 
 // connects signs in at a platform without a scope, ticks pages there, and chooses pages here.
-func (s connecting) connects(p domain.Platform, client, without string, ticked, chosen, moved []string) connect.View {
-	s.t.Helper()
+func (c connecting) connects(p domain.Platform, client, without string, ticked, chosen, moved []string) connect.View {
+	c.t.Helper()
 	const browser = "BROWSER"
-	ctx, allowed := s.t.Context(), func(context.Context, domain.ConnectRequester) error { return nil }
+	ctx, allowed := c.t.Context(), func(context.Context, domain.ConnectRequester) error { return nil }
 	by := domain.ConnectRequester{ParentAccount: agency, AccountID: client, UserID: "a11ce0000000000000000001", Role: "agency"}
-	begun, err := s.Begin(ctx, connect.Request{ConnectRequester: by, Platform: p}, allowed)
-	require.NoError(s.t, err)
-	opened, err := s.Open(ctx, begun.StartURL[strings.LastIndex(begun.StartURL, "/")+1:], browser, allowed)
-	require.NoError(s.t, err)
+	begun, err := c.Begin(ctx, connect.Request{ConnectRequester: by, Platform: p}, allowed)
+	require.NoError(c.t, err)
+	opened, err := c.Open(ctx, begun.StartURL[strings.LastIndex(begun.StartURL, "/")+1:], browser, allowed)
+	require.NoError(c.t, err)
 	form := url.Values{"decision": {"consent"}, "page": ticked}
 	form["scope"] = slices.DeleteFunc(slices.Clone(p.Facts().Scopes), func(scope string) bool { return scope == without })
 	leaving := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{}}
 	defer leaving.CloseIdleConnections()
 	decided, err := leaving.PostForm(opened.Address+"&as="+simulator.Mara, form) //nolint:noctx // of the test's own server
-	require.NoError(s.t, err)
+	require.NoError(c.t, err)
 	defer decided.Body.Close()
 	back, err := decided.Location()
-	require.NoError(s.t, err)
-	id, err := s.CallBack(ctx, connect.Callback{Platform: p, State: back.Query().Get("state"), Code: back.Query().Get("code"), Cookie: browser}, allowed)
-	require.NoError(s.t, err)
-	view, err := s.View(ctx, id, browser, allowed)
-	require.NoError(s.t, err)
-	require.NotNil(s.t, view.Choice, "%v", view.Outcome)
-	require.NoError(s.t, s.Choose(ctx, id, connect.Selection{Cookie: browser, Pages: chosen, Move: moved, Seen: view.Choice.Seen}, allowed))
+	require.NoError(c.t, err)
+	id, err := c.CallBack(ctx, connect.Callback{Platform: p, State: back.Query().Get("state"), Code: back.Query().Get("code"), Cookie: browser}, allowed)
+	require.NoError(c.t, err)
+	view, err := c.View(ctx, id, browser, allowed)
+	require.NoError(c.t, err)
+	require.NotNil(c.t, view.Choice, "%v", view.Outcome)
+	require.NoError(c.t, c.Choose(ctx, id, connect.Selection{Cookie: browser, Pages: chosen, Move: moved, Seen: view.Choice.Seen}, allowed))
 	return view
 }
 
 // statuses returns the status of each connected page, by its id at the platform.
-func (s connecting) statuses(p domain.Platform) map[string]domain.PageStatus {
-	s.t.Helper()
-	entities := directory.Entities{Pool: s.log.DB.ReadOnly}
-	pages, _, err := entities.Platforms(s.t.Context(), readmodels.Scope{ParentAccount: agency}, directory.PlatformsQuery{
+func (c connecting) statuses(p domain.Platform) map[string]domain.PageStatus {
+	c.t.Helper()
+	entities := directory.Entities{Pool: c.log.DB.ReadOnly}
+	pages, _, err := entities.Platforms(c.t.Context(), readmodels.Scope{ParentAccount: agency}, directory.PlatformsQuery{
 		Page: readmodels.Page{Limit: 100}, Platforms: []domain.Platform{p},
 	})
-	require.NoError(s.t, err)
+	require.NoError(c.t, err)
 	found := map[string]domain.PageStatus{}
 	for _, page := range pages {
 		found[page.ProfileID] = page.Status
@@ -169,19 +169,19 @@ func TestConnectionLifecycleOnEveryPlatform(t *testing.T) {
 }
 
 // news returns the connection events of the last minute.
-func (s connecting) news() []stream.ConnectionNews {
-	s.t.Helper()
-	news, err := readmodels.Notices{Pool: s.log.DB.ReadOnly}.ConnectionNews(
-		s.t.Context(), []string{agency}, s.clock.Now().Add(-time.Minute), s.clock.Now().Add(time.Minute))
-	require.NoError(s.t, err)
+func (c connecting) news() []stream.ConnectionNews {
+	c.t.Helper()
+	news, err := readmodels.Notices{Pool: c.log.DB.ReadOnly}.ConnectionNews(
+		c.t.Context(), []string{agency}, c.clock.Now().Add(-time.Minute), c.clock.Now().Add(time.Minute))
+	require.NoError(c.t, err)
 	return news
 }
 
 // grantTokens returns the sealed tokens of the only grant.
-func (s connecting) grantTokens() string {
-	s.t.Helper()
-	ref := only[string](s.fetchStage, `select ref from kept.secrets where ref like 'grant/%'`)
-	raw, err := s.secrets.Get(s.t.Context(), ref)
-	require.NoError(s.t, err)
+func (c connecting) grantTokens() string {
+	c.t.Helper()
+	ref := only[string](c.fetchStage, `select ref from kept.secrets where ref like 'grant/%'`)
+	raw, err := c.secrets.Get(c.t.Context(), ref)
+	require.NoError(c.t, err)
 	return string(raw)
 }

@@ -230,7 +230,7 @@ func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 	t.Logf("read after %s", time.Since(began))
 }
 
-func (s *fetchStage) lag() int {
-	s.t.Helper()
-	return s.metric("lag_seconds", "")
+func (f *fetchStage) lag() int {
+	f.t.Helper()
+	return f.metric("lag_seconds", "")
 }

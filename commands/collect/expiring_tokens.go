@@ -17,31 +17,31 @@ const lookAtTokens = day
 // a known expiry is renewed at this age, because the response contains the new expiry.
 const renewAfter = day
 
-func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, err error) {
-	stored, _, err := c.load(ctx, f.SecretRef)
+func (t *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, err error) {
+	stored, _, err := t.load(ctx, f.SecretRef)
 	if err != nil {
 		return result, err
 	}
 	ahead := f.Platform.Facts().RenewedAhead
 	endless := stored.ExpiresAt.IsZero() && stored.OwnLogin && f.TokenTakenAt != nil
-	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) ||
-		!stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
-		if stored, err = c.renew(ctx, f, stored); err != nil && !errors.Is(err, platforms.ErrNoRefresh) {
+	if endless && !t.Now().Before(f.TokenTakenAt.Add(renewAfter)) ||
+		!stored.ExpiresAt.IsZero() && !t.Now().Add(ahead).Before(stored.ExpiresAt) {
+		if stored, err = t.renew(ctx, f, stored); err != nil && !errors.Is(err, platforms.ErrNoRefresh) {
 			return result, err
 		}
 	}
-	inspected, err := c.inspect(ctx, f, stored)
+	inspected, err := t.inspect(ctx, f, stored)
 	switch {
 	case platforms.KindOf(err) == domain.StatusRefused: // the platform no longer accepts the token
 		return result, err
 	case err != nil:
-		c.Logger.WarnContext(ctx, "token permissions unknown",
+		t.Logger.WarnContext(ctx, "token permissions unknown",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 	}
 	stored = inspected
-	now := c.clock()
+	now := t.clock()
 	if end := stored.SignInBefore(); !end.IsZero() && end.Before(now.Add(signInAhead)) {
-		c.Logger.WarnContext(ctx,
+		t.Logger.WarnContext(ctx,
 			"a person must sign in again before the token expires, provides no more data, or can no longer be renewed",
 			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
 	}
@@ -63,15 +63,15 @@ const signInAhead = 14 * day
 
 // lookAhead reports how many accounts of a platform will need a sign-in, and whether our client key
 // is missing.
-func (c *tokens) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
-	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
+func (t *tokens) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
+	accounts, due, err := t.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
 	if err != nil {
 		return err
 	}
-	c.metrics.signIns.WithLabelValues(platform.String()).Set(float64(due))
-	if set := c.Unkeyed[platform]; set != "" && accounts > 0 {
-		if _, logged := c.keyWarned.LoadOrStore(platform, true); !logged {
-			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: the client key is missing",
+	t.metrics.signIns.WithLabelValues(platform.String()).Set(float64(due))
+	if set := t.Unkeyed[platform]; set != "" && accounts > 0 {
+		if _, logged := t.keyWarned.LoadOrStore(platform, true); !logged {
+			t.Logger.ErrorContext(ctx, "tokens cannot be renewed: the client key is missing",
 				"platform", platform.String(), "accounts", accounts, "set", set)
 		}
 	}

@@ -25,11 +25,11 @@ func expiresIn(d time.Duration) func(*simulator.Account) {
 	return func(a *simulator.Account) { a.AccessExpires = fetchDay.Add(d) }
 }
 
-func (s *fetchStage) tokens(c connected) (stored commands.StoredTokens) {
-	s.t.Helper()
-	raw, err := s.secrets.Get(s.t.Context(), c.ref)
-	require.NoError(s.t, err)
-	require.NoError(s.t, json.Unmarshal(raw, &stored))
+func (f *fetchStage) tokens(c connected) (stored commands.StoredTokens) {
+	f.t.Helper()
+	raw, err := f.secrets.Get(f.t.Context(), c.ref)
+	require.NoError(f.t, err)
+	require.NoError(f.t, json.Unmarshal(raw, &stored))
 	return stored
 }
 
@@ -287,9 +287,9 @@ func TestTokensAreRenewedBeforeExpiry(t *testing.T) {
 	require.Empty(t, s.claim(s.collect, domain.FetchTokens, domain.Facebook).Accounts(), "pages' tokens cannot be renewed")
 }
 
-func (s *fetchStage) renewableUntil(c connected) time.Time {
-	s.t.Helper()
-	return only[time.Time](s, `select renewable_until from kept.secrets where ref = $1`, c.ref).UTC()
+func (f *fetchStage) renewableUntil(c connected) time.Time {
+	f.t.Helper()
+	return only[time.Time](f, `select renewable_until from kept.secrets where ref = $1`, c.ref).UTC()
 }
 
 // LinkedIn's renewals end a year after the first consent, whatever is renewed in between.

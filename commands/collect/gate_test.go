@@ -529,9 +529,9 @@ func gatesAt(t testing.TB, databaseURL string) *gates {
 	return &gates{t, ledgertest.NewClock(noon), vault.Budgets{Pool: ledgertest.OpenFetching(t, databaseURL)}, time.Now()}
 }
 
-func (b *gates) gate(change ...func(*collect.GateConfig)) *collect.Gate {
-	b.t.Helper()
-	cfg := collect.GateConfig{Store: b.store, Now: b.clock.Now, Registerer: prometheus.NewRegistry()}
+func (g *gates) gate(change ...func(*collect.GateConfig)) *collect.Gate {
+	g.t.Helper()
+	cfg := collect.GateConfig{Store: g.store, Now: g.clock.Now, Registerer: prometheus.NewRegistry()}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -573,9 +573,9 @@ type watchedStore struct {
 	times []time.Time
 }
 
-func (s *watchedStore) Take(ctx context.Context, t domain.BudgetTake, now time.Time) (domain.BudgetTaken, error) {
-	s.times = append(s.times, now)
-	return s.Budgets.Take(ctx, t, now)
+func (w *watchedStore) Take(ctx context.Context, t domain.BudgetTake, now time.Time) (domain.BudgetTaken, error) {
+	w.times = append(w.times, now)
+	return w.Budgets.Take(ctx, t, now)
 }
 
 // Budgets use the store's clock, whatever time a process has.

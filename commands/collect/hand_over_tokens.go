@@ -243,17 +243,17 @@ func (h HandOverTokens) store(
 }
 
 // digest identifies the tokens as sent by the main application, as opposed to renewed ones.
-func (t NewTokens) digest() string {
-	sum := sha256.Sum256([]byte(t.AccessToken + "\x00" + t.RefreshToken))
+func (n NewTokens) digest() string {
+	sum := sha256.Sum256([]byte(n.AccessToken + "\x00" + n.RefreshToken))
 	return hex.EncodeToString(sum[:16])
 }
 
 // ownLogin returns the given value, or else the value of the stored tokens. It fails if the value
 // is needed and the stored tokens cannot be opened.
-func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
+func (n NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
 	switch {
-	case t.OwnLogin != nil:
-		return *t.OwnLogin, nil
+	case n.OwnLogin != nil:
+		return *n.OwnLogin, nil
 	case unread != nil && place.Platform.Facts().LoginBy != 0 && domain.CodeOf(unread) != domain.CodeNotFound:
 		return false, fmt.Errorf("instagram_login is missing, and the stored tokens cannot be read: %w", unread)
 	default:
@@ -262,27 +262,27 @@ func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredToke
 }
 
 // check refuses tokens that are malformed or cannot work, whatever is stored.
-func (t NewTokens) check(now time.Time, p domain.Platform) error {
+func (n NewTokens) check(now time.Time, p domain.Platform) error {
 	var wrong []error
-	if t.OwnLogin != nil && *t.OwnLogin && p.Facts().LoginBy == 0 {
+	if n.OwnLogin != nil && *n.OwnLogin && p.Facts().LoginBy == 0 {
 		wrong = append(wrong, domain.NewError(domain.CodeInvalid,
 			"instagram_login applies only to Instagram connections. This is a %s connection.", p))
 	}
 	switch {
-	case t.AccessToken == "":
+	case n.AccessToken == "":
 		wrong = append(wrong, errTokenEmpty)
-	case !plainToken(t.AccessToken) || !plainToken(t.RefreshToken):
+	case !plainToken(n.AccessToken) || !plainToken(n.RefreshToken):
 		wrong = append(wrong, errTokenText)
 	}
 	// A token that renews itself cannot do so after it has expired.
-	expired := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now)
-	if expired && (t.RefreshToken == "" || !p.Facts().RefreshTokens) {
+	expired := !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now)
+	if expired && (n.RefreshToken == "" || !p.Facts().RefreshTokens) {
 		wrong = append(wrong, errTokenPast)
 	}
-	if !t.RefreshExpiresAt.IsZero() {
-		if t.RefreshToken == "" {
+	if !n.RefreshExpiresAt.IsZero() {
+		if n.RefreshToken == "" {
 			wrong = append(wrong, errRefreshAlone)
-		} else if !t.RefreshExpiresAt.After(now) {
+		} else if !n.RefreshExpiresAt.After(now) {
 			wrong = append(wrong, errRefreshPast)
 		}
 	}

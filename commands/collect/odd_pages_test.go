@@ -55,9 +55,9 @@ func (a altered) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // alter lets the platforms answer with changes.
-func (s *fetchStage) alter(change func(r *http.Request, asked, answer map[string]any)) {
-	s.wire = func(transport http.RoundTripper) http.RoundTripper { return altered{transport, change} }
-	s.collect = s.process()
+func (f *fetchStage) alter(change func(r *http.Request, asked, answer map[string]any)) {
+	f.wire = func(transport http.RoundTripper) http.RoundTripper { return altered{transport, change} }
+	f.collect = f.process()
 }
 
 // listPage is an answer to a request for a page after the first of a list of posts.

@@ -33,11 +33,11 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // interval returns the configured time between two readings.
-func (c *parts) interval(kind string) time.Duration {
+func (p *parts) interval(kind string) time.Duration {
 	if kind == domain.FetchPosts {
-		return c.PostInterval
+		return p.PostInterval
 	}
-	return max(c.AccountInterval, time.Second) // 0 means a reading in each round
+	return max(p.AccountInterval, time.Second) // 0 means a reading in each round
 }
 
 func callsOf(kind string, platform domain.Platform, account domain.AccountType) int {

@@ -81,14 +81,14 @@ func inDevelopment(t *testing.T, change ...func(*collect.Config)) *fetchStage {
 const day = 24 * time.Hour
 
 // passes lets LinkedIn be read for so long.
-func (s *fetchStage) passes(d time.Duration) {
-	s.t.Helper()
+func (f *fetchStage) passes(d time.Duration) {
+	f.t.Helper()
 	const step = 10 * time.Minute
 	for range d / step {
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
-			s.round(kind, domain.LinkedIn)
+			f.round(kind, domain.LinkedIn)
 		}
-		s.clock.Advance(step)
+		f.clock.Advance(step)
 	}
 }
 
@@ -128,9 +128,9 @@ func TestDevelopmentQuotaIsSpreadOverDay(t *testing.T) {
 }
 
 // pace is what is stored of how often an account is read.
-func (s *fetchStage) pace(c connected) string {
-	s.t.Helper()
-	return only[domain.Pace](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID).String()
+func (f *fetchStage) pace(c connected) string {
+	f.t.Helper()
+	return only[domain.Pace](f, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID).String()
 }
 
 // The pace says that LinkedIn's quota is assumed to be that of an app in development, and where to

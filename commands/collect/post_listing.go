@@ -38,14 +38,14 @@ type postListing struct {
 
 // round continues an unfinished pass, or starts a new one. Its progress is stored with the result of
 // the reading, even if it fails.
-func (l *postListing) round(ctx context.Context) error {
-	state, err := l.resume(ctx, l.f.Listing)
-	if err == nil && state.Cursor == "" && l.pages > 0 {
-		startedAt := l.clock()
-		state, err = l.pass(ctx, domain.PostListing{Began: &startedAt, To: state.To, Whole: state.Whole})
+func (p *postListing) round(ctx context.Context) error {
+	state, err := p.resume(ctx, p.f.Listing)
+	if err == nil && state.Cursor == "" && p.pages > 0 {
+		startedAt := p.clock()
+		state, err = p.pass(ctx, domain.PostListing{Began: &startedAt, To: state.To, Whole: state.Whole})
 	}
-	if !same(state, l.f.Listing) {
-		l.f.Listing, l.f.listed = state, &state
+	if !same(state, p.f.Listing) {
+		p.f.Listing, p.f.listed = state, &state
 	}
 	return err
 }
@@ -59,8 +59,8 @@ func same(a, b domain.PostListing) bool {
 const wholeEvery = 7 * day
 
 // whole reports whether a pass goes to the end of the list.
-func (l *postListing) whole(state domain.PostListing) bool {
-	spread := time.Duration(l.f.SocialAccount%24) * time.Hour
+func (p *postListing) whole(state domain.PostListing) bool {
+	spread := time.Duration(p.f.SocialAccount%24) * time.Hour
 	return state.To == nil || state.Whole == nil || state.Began.Sub(*state.Whole) >= wholeEvery+spread
 }
 
@@ -71,16 +71,16 @@ const longestPass = 30 * day
 // resume lists the newest posts first, so that they do not wait for old ones, and then continues
 // the unfinished pass, if there is one. A pass starts again if its page is refused, or fails for
 // more than an hour while the newest posts are listed: they may be more than a page.
-func (l *postListing) resume(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+func (p *postListing) resume(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	if state.Cursor == "" {
 		return state, nil
 	}
-	if state.Began != nil && l.clock().Sub(*state.Began) > longestPass {
-		return domain.PostListing{To: state.To, Whole: state.Whole}, platforms.NoWayOn(l.f.Platform, "posts")
+	if state.Began != nil && p.clock().Sub(*state.Began) > longestPass {
+		return domain.PostListing{To: state.To, Whole: state.Whole}, platforms.NoWayOn(p.f.Platform, "posts")
 	}
 	var failure error
 	for cursor := ""; ; {
-		page, err := l.page(ctx, cursor)
+		page, err := p.page(ctx, cursor)
 		if err != nil && !skips(page, err) && (len(page.Posts) == 0 || platforms.AboutOf(err) != platforms.AboutObject) {
 			return state, err
 		}
@@ -89,13 +89,13 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 		}
 	}
 	cursorBefore := state.Cursor
-	state, err := l.pass(ctx, state)
+	state, err := p.pass(ctx, state)
 	kind, err := platforms.KindOf(err), cmp.Or(err, failure)
 	refused := kind == domain.StatusInvalid || kind == domain.StatusNotFound
-	stuck := lasting(l.f.Failures) && platforms.AboutOf(err) == platforms.AboutObject
+	stuck := lasting(p.f.Failures) && platforms.AboutOf(err) == platforms.AboutObject
 	if state.Cursor == cursorBefore && (refused || stuck) {
-		l.Logger.WarnContext(ctx, "a page of an unfinished listing fails; the next round starts the listing again",
-			"social_account", l.f.SocialAccount, "error", err)
+		p.Logger.WarnContext(ctx, "a page of an unfinished listing fails; the next round starts the listing again",
+			"social_account", p.f.SocialAccount, "error", err)
 		state.Cursor, state.Began = "", nil
 		if refused {
 			return state, nil
@@ -112,16 +112,16 @@ func skips(failed platforms.PostsPage, err error) bool {
 // pass lists page after page. In the state that it returns, an empty cursor means that it is
 // finished or has not started. If a page of a section fails, the pass goes on with the next section.
 // It is then finished if the section had not started: when it works, its posts are not known yet.
-func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+func (p *postListing) pass(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	var failure error
 	failed, failedAt, atStart := false, "", state.Cursor == ""
 	listed := map[string]bool{}
-	for l.pages > 0 {
-		page, err := l.page(ctx, state.Cursor)
+	for p.pages > 0 {
+		page, err := p.page(ctx, state.Cursor)
 		listed[state.Cursor] = true
-		seen := err == nil && l.seenBefore(page, state)
+		seen := err == nil && p.seenBefore(page, state)
 		if err == nil && !seen && listed[page.Next] && page.Next != "" { // a cycle of cursors
-			err, state.Cursor = platforms.NoWayOn(l.f.Platform, "posts"), page.Next
+			err, state.Cursor = platforms.NoWayOn(p.f.Platform, "posts"), page.Next
 		}
 		switch {
 		case seen:
@@ -140,7 +140,7 @@ func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domai
 			return state, cmp.Or(failure, err)
 		}
 		if state.Cursor == "" && !failed {
-			if l.whole(state) {
+			if p.whole(state) {
 				state.Whole = state.Began
 			}
 			return domain.PostListing{To: state.Began, Whole: state.Whole}, failure
@@ -160,33 +160,33 @@ func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domai
 
 // seenBefore reports whether an earlier pass listed the posts after this page: the last post of the
 // page was published before that pass began, and is known under the connection's current member.
-func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
-	if l.whole(state) || len(page.Posts) == 0 {
+func (p *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
+	if p.whole(state) || len(page.Posts) == 0 {
 		return false
 	}
 	last := page.Posts[len(page.Posts)-1]
-	return l.isKnown(last) && !l.reassigned[last.ID] && !last.PublishedAt.IsZero() && !last.PublishedAt.After(*state.To)
+	return p.isKnown(last) && !p.reassigned[last.ID] && !last.PublishedAt.IsZero() && !last.PublishedAt.After(*state.To)
 }
 
 // isKnown reports whether a post is known, possibly under its other id. An earlier round may have
 // noted that, because a section that does not report the other id comes after the one that does.
-func (l *postListing) isKnown(p platforms.Post) bool {
-	if p.SameAs != "" {
-		return l.known[p.ID] || l.known[p.SameAs] && !readAsPost(p)
+func (p *postListing) isKnown(post platforms.Post) bool {
+	if post.SameAs != "" {
+		return p.known[post.ID] || p.known[post.SameAs] && !readAsPost(post)
 	}
-	return l.known[p.ID] || l.f.notes.stored[p.ID].Code == sameAsAnother
+	return p.known[post.ID] || p.f.notes.stored[post.ID].Code == sameAsAnother
 }
 
 // page lists one page, registers its new posts, and appends texts that differ from the stored ones,
 // also if the page has an error. If an append was lost or the author changed a post, the next round
 // that lists the post appends the texts again.
-func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
-	l.pages--
-	page, listErr := l.f.client.Posts(ctx, l.f.target, cursor)
+func (p *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
+	p.pages--
+	page, listErr := p.f.client.Posts(ctx, p.f.target, cursor)
 	if listErr != nil && len(page.Posts) == 0 {
 		return page, listErr
 	}
-	l.f.answered = true
+	p.f.answered = true
 	ids := make([]string, len(page.Posts))
 	for i, post := range page.Posts {
 		ids[i] = post.ID
@@ -194,7 +194,7 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	var texts map[string]domain.PostTexts
 	if len(ids) > 0 {
 		var err error
-		if texts, err = l.Connections.ListedTexts(ctx, l.f.Tenant, ids); err != nil {
+		if texts, err = p.Connections.ListedTexts(ctx, p.f.Tenant, ids); err != nil {
 			return page, fmt.Errorf("read stored texts of posts: %w", err)
 		}
 	}
@@ -205,35 +205,35 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		found, facts, fresh = append(found, post), append(facts, fact), append(fresh, isNew)
 	}
 	for _, post := range page.Posts {
-		repeated := l.met[post.ID]
-		known := l.isKnown(post) || repeated || l.met[post.SameAs]
-		reassigned := l.reassigned[post.ID] && !repeated
-		l.met[post.ID] = true
-		if l.hasTwoIDs(post) && !repeated {
-			add(post, l.merge(post), false)
-			l.f.notes.note(post.SameAs, sameAsAnother, l.clock())
+		repeated := p.met[post.ID]
+		known := p.isKnown(post) || repeated || p.met[post.SameAs]
+		reassigned := p.reassigned[post.ID] && !repeated
+		p.met[post.ID] = true
+		if p.hasTwoIDs(post) && !repeated {
+			add(post, p.merge(post), false)
+			p.f.notes.note(post.SameAs, sameAsAnother, p.clock())
 		}
-		if known && !reassigned && post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
-			l.f.notes.note(post.ID, sameAsAnother, l.clock())
+		if known && !reassigned && post.SameAs != "" && p.known[post.SameAs] && !p.known[post.ID] {
+			p.f.notes.note(post.ID, sameAsAnother, p.clock())
 		}
 		if !known || reassigned {
-			add(post, l.registration(l.f.ConnectedAccount, post), !known)
+			add(post, p.registration(p.f.ConnectedAccount, post), !known)
 		}
-		if own := !known || l.known[post.ID] && !repeated; own && !textsOf(post).Same(texts[post.ID]) {
-			add(post, l.content(l.f.ConnectedAccount, post), false)
+		if own := !known || p.known[post.ID] && !repeated; own && !textsOf(post).Same(texts[post.ID]) {
+			add(post, p.content(p.f.ConnectedAccount, post), false)
 		}
 	}
-	failed := l.record(ctx, l.f, found, facts, func(i int) {
+	failed := p.record(ctx, p.f, found, facts, func(i int) {
 		if fresh[i] {
-			l.fresh = append(l.fresh, found[i])
+			p.fresh = append(p.fresh, found[i])
 		}
 	})
 	return page, cmp.Or(failed, listErr)
 }
 
 // hasTwoIDs reports whether a post is registered under another id too.
-func (l *postListing) hasTwoIDs(p platforms.Post) bool {
-	return p.SameAs != "" && l.known[p.SameAs] && (l.known[p.ID] || readAsPost(p))
+func (p *postListing) hasTwoIDs(post platforms.Post) bool {
+	return post.SameAs != "" && p.known[post.SameAs] && (p.known[post.ID] || readAsPost(post))
 }
 
 // readAsPost reports whether a post is read under its own id although it was registered under
@@ -241,10 +241,10 @@ func (l *postListing) hasTwoIDs(p platforms.Post) bool {
 func readAsPost(p platforms.Post) bool { return p.Type == platforms.TypePhoto }
 
 // merge records that a post was registered under two ids, which were read separately.
-func (l *postListing) merge(p platforms.Post) domain.PostsMerged {
+func (p *postListing) merge(post platforms.Post) domain.PostsMerged {
 	return domain.PostsMerged{
-		Tenant: l.f.Tenant, Platform: l.f.Platform, ExternalID: p.ID, OtherID: p.SameAs,
-		MergedAt: l.clock(),
+		Tenant: p.f.Tenant, Platform: p.f.Platform, ExternalID: post.ID, OtherID: post.SameAs,
+		MergedAt: p.clock(),
 	}
 }
 
@@ -315,25 +315,25 @@ func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, code dom
 
 const sameAsAnother domain.StatusCode = "same_as_another" // known under another id
 
-func (n *postNotes) note(id string, code domain.StatusCode, now time.Time) (first bool) {
-	note := n.stored[id]
+func (p *postNotes) note(id string, code domain.StatusCode, now time.Time) (first bool) {
+	note := p.stored[id]
 	if first = note.Code != code; first {
 		note = domain.PostNote{ExternalID: id, Code: code, Since: now}
 	}
 	note.TriedAt = now
-	n.changed[id] = note
+	p.changed[id] = note
 	return first
 }
 
-func (n *postNotes) found(id string) {
-	if _, noted := n.stored[id]; noted {
-		n.read = append(n.read, id)
+func (p *postNotes) found(id string) {
+	if _, noted := p.stored[id]; noted {
+		p.read = append(p.read, id)
 	}
 }
 
 // lastTried returns when a post was last read or tried; zero if never.
-func (n *postNotes) lastTried(p domain.KnownPost) time.Time {
-	return later(n.stored[p.ExternalID].TriedAt, readAt(p))
+func (p *postNotes) lastTried(known domain.KnownPost) time.Time {
+	return later(p.stored[known.ExternalID].TriedAt, readAt(known))
 }
 
 func readAt(p domain.KnownPost) (at time.Time) {

@@ -34,9 +34,9 @@ func back() map[string]platforms.PostsPage {
 	}
 }
 
-func (s *fetchStage) registered(c connected) int {
-	s.t.Helper()
-	return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
+func (f *fetchStage) registered(c connected) int {
+	f.t.Helper()
+	return f.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
 }
 
 // After an error on a page, the following pages must still be listed. If the platform refuses the
@@ -290,10 +290,10 @@ type watchedKept struct {
 	waits func()
 }
 
-func (k watchedKept) Reading(ctx context.Context, accounts []int64) (bool, error) {
-	reading, err := k.KeptEraser.Reading(ctx, accounts)
+func (w watchedKept) Reading(ctx context.Context, accounts []int64) (bool, error) {
+	reading, err := w.KeptEraser.Reading(ctx, accounts)
 	if reading {
-		k.waits()
+		w.waits()
 	}
 	return reading, err
 }

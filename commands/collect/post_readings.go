@@ -158,19 +158,19 @@ type postRound struct {
 }
 
 // all reads posts, step by step, until an error ends the round.
-func (r *postRound) all(ctx context.Context, posts []platforms.Post) error {
+func (p *postRound) all(ctx context.Context, posts []platforms.Post) error {
 	size := postsPerRead
-	kind, _ := r.f.Platform.Kind(r.f.AccountType)
+	kind, _ := p.f.Platform.Kind(p.f.AccountType)
 	if kind.CallsOfPost > 0 {
 		size = 1
 	}
 	for some := range slices.Chunk(posts, size) {
 		if kind.CallsOfPost > 0 {
-			if err := r.f.postStep(ctx); err != nil {
+			if err := p.f.postStep(ctx); err != nil {
 				return err
 			}
 		}
-		if err := r.some(ctx, some); err != nil {
+		if err := p.some(ctx, some); err != nil {
 			return err
 		}
 	}
@@ -179,29 +179,29 @@ func (r *postRound) all(ctx context.Context, posts []platforms.Post) error {
 
 // some reads some posts. A post that fails is noted, and the others are read. The returned error is
 // about the connection or our own storage.
-func (r *postRound) some(ctx context.Context, posts []platforms.Post) error {
-	at := r.clock()
-	snapshots, err := r.f.client.PostMetrics(ctx, r.f.target, posts)
+func (p *postRound) some(ctx context.Context, posts []platforms.Post) error {
+	at := p.clock()
+	snapshots, err := p.f.client.PostMetrics(ctx, p.f.target, posts)
 	var read []platforms.Post
 	var readings []commands.Fact
 	for _, s := range snapshots {
 		if s.Err == nil {
-			r.read, r.f.answered = true, true
-			read, readings = append(read, s.Post), append(readings, r.reading(r.f.ConnectedAccount, s, at))
+			p.read, p.f.answered = true, true
+			read, readings = append(read, s.Post), append(readings, p.reading(p.f.ConnectedAccount, s, at))
 			continue
 		}
-		r.skip(ctx, r.f, s.Post, s.Err.Reason, s.Err)
+		p.skip(ctx, p.f, s.Post, s.Err.Reason, s.Err)
 		if aboutItsKind(s.Err) {
-			r.failed++
-			r.failure = cmp.Or(r.failure, s.Err)
+			p.failed++
+			p.failure = cmp.Or(p.failure, s.Err)
 		}
 	}
-	if r.read && platforms.Assumed(err) { // the account answers about other posts
+	if p.read && platforms.Assumed(err) { // the account answers about other posts
 		err = nil
 	}
-	err = errors.Join(err, r.record(ctx, r.f, read, readings, func(i int) { r.f.notes.found(read[i].ID) }))
-	if err == nil && !r.read && r.failed >= mostFailures {
-		return r.failure
+	err = errors.Join(err, p.record(ctx, p.f, read, readings, func(i int) { p.f.notes.found(read[i].ID) }))
+	if err == nil && !p.read && p.failed >= mostFailures {
+		return p.failure
 	}
 	return err
 }

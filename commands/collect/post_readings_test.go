@@ -31,9 +31,9 @@ func aged(days ...int) func(*simulator.Account) {
 	}
 }
 
-func (s *fetchStage) postReadings(c connected, post string) []time.Time {
-	s.t.Helper()
-	return column[time.Time](s, `
+func (f *fetchStage) postReadings(c connected, post string) []time.Time {
+	f.t.Helper()
+	return column[time.Time](f, `
 		select captured_at from tSPostInsights where social_account_id = $1 and external_id = $2 order by 1`, c.ID, c.ExternalID+"_"+post)
 }
 
@@ -224,27 +224,27 @@ type scripted struct {
 }
 
 // use makes it the client of all platforms.
-func (c *scripted) use(config *collect.Config) { config.Client = c.For }
+func (s *scripted) use(config *collect.Config) { config.Client = s.For }
 
-func (c *scripted) For(domain.Platform) (platforms.Client, error) { return c, nil }
+func (s *scripted) For(domain.Platform) (platforms.Client, error) { return s, nil }
 
-func (c *scripted) Posts(_ context.Context, _ platforms.Target, cursor string) (platforms.PostsPage, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.listed = append(c.listed, cursor)
-	return c.page(cursor)
+func (s *scripted) Posts(_ context.Context, _ platforms.Target, cursor string) (platforms.PostsPage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listed = append(s.listed, cursor)
+	return s.page(cursor)
 }
 
-func (c *scripted) PostMetrics(_ context.Context, _ platforms.Target, posts []platforms.Post) (out []platforms.PostSnapshot, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.asked == nil {
-		c.asked = map[string]int{}
+func (s *scripted) PostMetrics(_ context.Context, _ platforms.Target, posts []platforms.Post) (out []platforms.PostSnapshot, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked == nil {
+		s.asked = map[string]int{}
 	}
 	for _, p := range posts {
-		c.asked[p.ID]++
-		if c.reading != nil {
-			out = append(out, c.reading(p))
+		s.asked[p.ID]++
+		if s.reading != nil {
+			out = append(out, s.reading(p))
 			continue
 		}
 		out = append(out, platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(1))}})
@@ -252,16 +252,16 @@ func (c *scripted) PostMetrics(_ context.Context, _ platforms.Target, posts []pl
 	return out, nil
 }
 
-func (c *scripted) Account(ctx context.Context, _ platforms.Target, r platforms.AccountRequest) (platforms.AccountSnapshot, error) {
-	return c.account(ctx, r)
+func (s *scripted) Account(ctx context.Context, _ platforms.Target, r platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+	return s.account(ctx, r)
 }
 
 // takeListed are the cursors asked for since the last call.
-func (c *scripted) takeListed() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	listed := c.listed
-	c.listed = nil
+func (s *scripted) takeListed() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	listed := s.listed
+	s.listed = nil
 	return listed
 }
 

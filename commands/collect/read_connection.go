@@ -171,10 +171,10 @@ func dead(err error) bool {
 
 // changeState records a change of the state of a connection, or of one of its pages, once; the change
 // names the page, its code, answer and time. While a code is recorded, the connection is not read.
-func (c *parts) changeState(
+func (p *parts) changeState(
 	ctx context.Context, account domain.FetchTask, change domain.ConnectionStateChanged,
 ) error {
-	first, err := c.States.First(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", account.StateAt)
+	first, err := p.States.First(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", account.StateAt)
 	if err != nil || !first {
 		return err
 	}
@@ -183,13 +183,13 @@ func (c *parts) changeState(
 	}
 	change.ConnectionID, change.AccountID = account.ConnectionID, account.AccountID
 	change.MemberID, change.Platform = account.MemberID, account.Platform
-	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, change, c.clock())
+	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, change, p.clock())
 	draft.Envelope.Audit.Actor = "system:fetcher"
-	if err := c.Operations.Append(ctx, draft); err != nil {
+	if err := p.Operations.Append(ctx, draft); err != nil {
 		// The record may be in the log nevertheless.
 		return fmt.Errorf("record the state %q of connection %d: %w", change.Code, account.ConnectionID, err)
 	}
-	c.Logger.WarnContext(ctx, "connection state changed",
+	p.Logger.WarnContext(ctx, "connection state changed",
 		"connection", account.ConnectionID, "code", change.Code)
-	return c.States.Recorded(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", change.At)
+	return p.States.Recorded(ctx, account.ConnectionID, change.SocialAccount, change.Code == "", change.At)
 }

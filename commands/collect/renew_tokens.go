@@ -43,22 +43,22 @@ const (
 
 // renew replaces tokens that no longer work, or will soon stop working. If another process has
 // renewed them in the meantime, it returns the renewed tokens.
-func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
-	if kept, ok := c.kept.Load(f.SecretRef); ok {
-		if err := c.storeKept(ctx, kept.(*renewal)); err != nil { //nolint:forcetypeassert // save stores no other
+func (t *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+	if kept, ok := t.kept.Load(f.SecretRef); ok {
+		if err := t.storeKept(ctx, kept.(*renewal)); err != nil { //nolint:forcetypeassert // save stores no other
 			return failed, err
 		}
 	}
-	stored, raw, claim, err := c.claim(ctx, f, failed)
+	stored, raw, claim, err := t.claim(ctx, f, failed)
 	if err != nil || claim.ID == "" {
 		return stored, err
 	}
 	calling, cancel := context.WithTimeout(ctx, renewalCall)
 	defer cancel()
-	renewed, err := c.refresh(calling, f, stored)
+	renewed, err := t.refresh(calling, f, stored)
 	if err != nil {
-		c.endRenewal(ctx, f, claim)
-		stored, err = c.afterRefusal(ctx, f, failed, err)
+		t.endRenewal(ctx, f, claim)
+		stored, err = t.afterRefusal(ctx, f, failed, err)
 		if e, ok := errors.AsType[*platforms.Error](err); ok && claim.Unfinished && dead(err) {
 			lost := *e
 			lost.Reason = domain.StatusRenewalLost
@@ -66,31 +66,31 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 		}
 		return stored, err
 	}
-	if err := c.save(ctx, f, claim.ID, raw, renewed); err != nil {
+	if err := t.save(ctx, f, claim.ID, raw, renewed); err != nil {
 		return stored, err
 	}
 	// Read again: if a person has signed in meanwhile, the tokens of that sign-in were kept.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	stored, _, err = c.load(within, f.SecretRef)
+	stored, _, err = t.load(within, f.SecretRef)
 	return stored, err
 }
 
 // claim claims the renewal of the stored tokens, and waits while another process renews them. A
 // refresh token may work only once, so two concurrent renewals would invalidate each other's tokens.
 // claim is empty if other tokens than the failed ones are stored by now.
-func (c *tokens) claim(
+func (t *tokens) claim(
 	ctx context.Context, f *fetch, failed commands.StoredTokens,
 ) (stored commands.StoredTokens, raw []byte, claim domain.RenewalClaim, err error) {
 	for {
-		f.reloadedAt = c.clock()
-		if stored, raw, err = c.load(ctx, f.SecretRef); err != nil {
+		f.reloadedAt = t.clock()
+		if stored, raw, err = t.load(ctx, f.SecretRef); err != nil {
 			return stored, nil, domain.RenewalClaim{}, err
 		}
-		if stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()) {
+		if stored.AccessToken != failed.AccessToken && !stored.Expired(t.Now()) {
 			return stored, raw, domain.RenewalClaim{}, nil
 		}
-		claim, err = c.Secrets.ClaimRenewal(ctx, f.SecretRef, raw, renewalLasts)
+		claim, err = t.Secrets.ClaimRenewal(ctx, f.SecretRef, raw, renewalLasts)
 		switch {
 		case err == nil:
 			return stored, raw, claim, nil
@@ -113,16 +113,16 @@ func beforeNextLook(ctx context.Context) error {
 	}
 }
 
-func (c *tokens) endRenewal(ctx context.Context, f *fetch, claim domain.RenewalClaim) {
+func (t *tokens) endRenewal(ctx context.Context, f *fetch, claim domain.RenewalClaim) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	if err := c.Secrets.EndRenewal(within, f.SecretRef, claim); err != nil { // the claim expires
-		c.Logger.WarnContext(ctx, "end token renewal", "connection", f.ConnectionID, "error", err)
+	if err := t.Secrets.EndRenewal(within, f.SecretRef, claim); err != nil { // the claim expires
+		t.Logger.WarnContext(ctx, "end token renewal", "connection", f.ConnectionID, "error", err)
 	}
 }
 
 // refresh renews tokens. It may wait for the quota.
-func (c *tokens) refresh(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+func (t *tokens) refresh(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	fresh, err := f.client.Refresh(outside(ctx), target(f.ConnectedAccount, stored), stored.RefreshToken)
 	if err != nil {
 		return stored, err
@@ -147,18 +147,18 @@ func (c *tokens) refresh(ctx context.Context, f *fetch, stored commands.StoredTo
 // afterRefusal checks whether a token other than the failed one is stored by now. If so, another
 // renewal succeeded, and the refusal of this one proves nothing: a refresh token may work only
 // once.
-func (c *tokens) afterRefusal(
+func (t *tokens) afterRefusal(
 	ctx context.Context, f *fetch, failed commands.StoredTokens, refusal error,
 ) (commands.StoredTokens, error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	stored, _, err := c.load(within, f.SecretRef)
+	stored, _, err := t.load(within, f.SecretRef)
 	switch {
 	case err != nil && dead(refusal):
 		return failed, fmt.Errorf("%w (after: %s)", err, refusal.Error()) // it is unknown whether the token is dead
-	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()):
+	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Expired(t.Now()):
 		return stored, nil
-	case failed.Expired(c.Now()):
+	case failed.Expired(t.Now()):
 		return failed, signInNeeded(refusal)
 	default:
 		return failed, refusal
@@ -180,16 +180,16 @@ func signInNeeded(refusal error) error {
 // save stores renewed tokens before they are used, because a lost refresh token cannot be
 // recovered. If a person has signed in meanwhile, the tokens of that sign-in take precedence. What
 // cannot be stored is kept while the process lives.
-func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, renewed commands.StoredTokens) error {
+func (t *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, renewed commands.StoredTokens) error {
 	sealed, err := commands.EncodeTokens(renewed)
 	if err != nil {
 		return err
 	}
-	r := &renewal{f.FetchTask, claim, old, sealed, renewed.Times(c.Now())}
+	r := &renewal{f.FetchTask, claim, old, sealed, renewed.Times(t.Now())}
 	done, timer := ctx.Done(), time.NewTimer(storeFor)
 	defer timer.Stop()
 	for gap := firstStoreGap; ; gap = min(2*gap, mostStoreGap) {
-		if _, err = c.store(ctx, r); err == nil {
+		if _, err = t.store(ctx, r); err == nil {
 			return nil
 		}
 		select {
@@ -201,8 +201,8 @@ func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, r
 			continue
 		case <-timer.C:
 		}
-		c.kept.Store(f.SecretRef, r)
-		c.Logger.ErrorContext(ctx, "renewed token not stored; this process keeps it and tries again until it stops. If the "+
+		t.kept.Store(f.SecretRef, r)
+		t.Logger.ErrorContext(ctx, "renewed token not stored; this process keeps it and tries again until it stops. If the "+
 			"platform no longer accepts the stored one then, a person must sign in again",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return err
@@ -210,10 +210,10 @@ func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, r
 }
 
 // store makes one attempt to store a renewed token, unless another one is stored by now.
-func (c *tokens) store(ctx context.Context, r *renewal) (stored bool, err error) {
+func (t *tokens) store(ctx context.Context, r *renewal) (stored bool, err error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	err = c.Secrets.Swap(within, r.SecretRef, r.claim, r.old, r.sealed, r.times)
+	err = t.Secrets.Swap(within, r.SecretRef, r.claim, r.old, r.sealed, r.times)
 	if domain.CodeOf(err) == domain.CodeConflict {
 		return false, nil
 	}
@@ -226,31 +226,31 @@ func (c *tokens) store(ctx context.Context, r *renewal) (stored bool, err error)
 // storeKept stores a renewed token that could not be stored when it was renewed. Its time is now: if
 // another process has tried the old token meanwhile and recorded that the new one is lost, for
 // whichever connection, that ends.
-func (c *tokens) storeKept(ctx context.Context, r *renewal) error {
+func (t *tokens) storeKept(ctx context.Context, r *renewal) error {
 	late := *r
-	late.times.Taken = c.clock()
-	stored, err := c.store(ctx, &late)
+	late.times.Taken = t.clock()
+	stored, err := t.store(ctx, &late)
 	if err == nil && !stored {
-		stored, err = c.storeOver(ctx, &late)
+		stored, err = t.storeOver(ctx, &late)
 	}
 	if err != nil {
 		return err
 	}
-	c.kept.CompareAndDelete(r.SecretRef, r)
+	t.kept.CompareAndDelete(r.SecretRef, r)
 	message := "renewed token stored late"
 	if !stored {
 		message = "renewed token not stored: it was stored already, or a person has signed in, or the connection has ended"
 	}
-	c.Logger.WarnContext(ctx, message, "connection", r.ConnectionID)
+	t.Logger.WarnContext(ctx, message, "connection", r.ConnectionID)
 	return nil
 }
 
 // storeOver stores a renewed token in place of the one that it renews if only what is known about that
 // one has changed.
-func (c *tokens) storeOver(ctx context.Context, r *renewal) (stored bool, err error) {
+func (t *tokens) storeOver(ctx context.Context, r *renewal) (stored bool, err error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	current, raw, err := c.load(within, r.SecretRef)
+	current, raw, err := t.load(within, r.SecretRef)
 	if errors.Is(err, errNoToken) {
 		return false, nil
 	}
@@ -260,12 +260,12 @@ func (c *tokens) storeOver(ctx context.Context, r *renewal) (stored bool, err er
 		return false, err
 	}
 	r.old = raw
-	return c.store(ctx, r)
+	return t.store(ctx, r)
 }
 
-func (c *tokens) storeAllKept(ctx context.Context) {
-	c.kept.Range(func(_, kept any) bool {
-		_ = c.storeKept(ctx, kept.(*renewal)) //nolint:forcetypeassert // save stores no other; tried again
+func (t *tokens) storeAllKept(ctx context.Context) {
+	t.kept.Range(func(_, kept any) bool {
+		_ = t.storeKept(ctx, kept.(*renewal)) //nolint:forcetypeassert // save stores no other; tried again
 		return ctx.Err() == nil
 	})
 }
@@ -273,8 +273,8 @@ func (c *tokens) storeAllKept(ctx context.Context) {
 // endOf finds out whether the refusal of a page's own token ends only the reading of this page, or
 // the grant. It asks the platform about the token of the person, from which that of the page was
 // derived. The error is the refusal unless the platform does not answer.
-func (c *tokens) endOf(ctx context.Context, f *fetch, refusal error) error {
-	stored, _, err := c.load(ctx, f.SecretRef)
+func (t *tokens) endOf(ctx context.Context, f *fetch, refusal error) error {
+	stored, _, err := t.load(ctx, f.SecretRef)
 	own := stored.Pages[f.ExternalID]
 	if err != nil || own == "" || own == stored.AccessToken {
 		return refusal
@@ -282,7 +282,7 @@ func (c *tokens) endOf(ctx context.Context, f *fetch, refusal error) error {
 	person := target(f.ConnectedAccount, commands.StoredTokens{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin})
 	f.pageEnded = true
 	inspector, ok := f.client.(platforms.Inspector)
-	expired := !stored.PersonUntil.IsZero() && !c.Now().Before(stored.PersonUntil)
+	expired := !stored.PersonUntil.IsZero() && !t.Now().Before(stored.PersonUntil)
 	if platforms.StatusCodeOf(refusal) == domain.StatusRoleLost || expired || !ok || !inspector.Inspects(person) {
 		return refusal
 	}
@@ -318,29 +318,29 @@ const lastMoment = 5 * time.Minute
 // access returns the tokens for reading the account: those loaded at the start of the round, or the
 // stored ones. Outdated tokens do no harm: if the platform refuses a token, the stored one is read
 // again before it is renewed.
-func (c *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
+func (t *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
 	var stored commands.StoredTokens
 	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
 		var err error
-		if stored, _, err = c.load(ctx, f.SecretRef); err != nil {
+		if stored, _, err = t.load(ctx, f.SecretRef); err != nil {
 			return stored, err
 		}
 	}
-	if stored.ExpiresAt.IsZero() || c.Now().Add(lastMoment).Before(stored.ExpiresAt) {
+	if stored.ExpiresAt.IsZero() || t.Now().Add(lastMoment).Before(stored.ExpiresAt) {
 		return stored, nil
 	}
-	renewed, err := c.renew(ctx, f, stored)
-	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || c.Now().Before(stored.ExpiresAt)) {
+	renewed, err := t.renew(ctx, f, stored)
+	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || t.Now().Before(stored.ExpiresAt)) {
 		return stored, nil // try the token: the problem may be temporary
 	}
 	return renewed, err
 }
 
-func (c *tokens) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
+func (t *tokens) load(ctx context.Context, ref string) (stored commands.StoredTokens, raw []byte, err error) {
 	if ref == "" {
 		return stored, nil, errNoToken
 	}
-	raw, err = c.Secrets.Get(ctx, ref)
+	raw, err = t.Secrets.Get(ctx, ref)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return stored, nil, errors.Join(errNoToken, err)
 	}
@@ -355,34 +355,34 @@ func (c *tokens) load(ctx context.Context, ref string) (stored commands.StoredTo
 
 // verified stores that the tokens belong to the account. If that fails, the next reading verifies
 // the owner again.
-func (c *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
-	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
+func (t *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
+	t.annotate(ctx, f, tokens, func(stored *commands.StoredTokens) { stored.VerifiedAs = f.ExternalID })
 }
 
 // annotate stores what the platform reported about the tokens, unless other tokens are stored by
 // now, or a process renews them: a change before the renewed token is stored would look like a
 // sign-in, and the renewed token would be lost.
-func (c *tokens) annotate(
+func (t *tokens) annotate(
 	ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens),
 ) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	stored, raw, err := c.load(ctx, f.SecretRef)
+	stored, raw, err := t.load(ctx, f.SecretRef)
 	if err != nil || stored.AccessToken != tokens.AccessToken {
 		return
 	}
 	note(&stored)
 	sealed, err := commands.EncodeTokens(stored)
 	if err == nil {
-		err = c.Secrets.Swap(ctx, f.SecretRef, "", raw, sealed, stored.Times(time.Time{}))
+		err = t.Secrets.Swap(ctx, f.SecretRef, "", raw, sealed, stored.Times(time.Time{}))
 	}
 	if err != nil && domain.CodeOf(err) != domain.CodeConflict && !errors.Is(err, domain.ErrSecretRenewing) {
-		c.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
+		t.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
 	}
 }
 
-func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
-	stored, _, err := c.load(ctx, f.SecretRef)
+func (t *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
+	stored, _, err := t.load(ctx, f.SecretRef)
 	if err == nil && stored.AccessToken == failed.AccessToken {
 		err = platforms.ErrNoRefresh
 	}
@@ -391,7 +391,7 @@ func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredToke
 
 // inspect asks the platform for the permissions and expiry of tokens, stores them, and returns the
 // updated tokens.
-func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+func (t *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	at := target(f.ConnectedAccount, stored)
 	inspector, ok := f.client.(platforms.Inspector)
 	if !ok || !inspector.Inspects(at) {
@@ -401,21 +401,21 @@ func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTo
 	if err != nil {
 		return stored, err
 	}
-	note := func(t *commands.StoredTokens) {
-		t.Granted, t.DataAccessUntil = facts.Granted, facts.DataAccessUntil
+	note := func(saved *commands.StoredTokens) {
+		saved.Granted, saved.DataAccessUntil = facts.Granted, facts.DataAccessUntil
 		if !facts.ExpiresAt.IsZero() {
-			t.ExpiresAt = facts.ExpiresAt
+			saved.ExpiresAt = facts.ExpiresAt
 		}
 	}
-	c.annotate(ctx, f, stored, note)
+	t.annotate(ctx, f, stored, note)
 	note(&stored)
 	return stored, nil
 }
 
 // inspects reports whether the platform can inspect tokens. They are then checked every day, even
 // if they cannot be renewed.
-func (c *tokens) inspects(platform domain.Platform) bool {
-	client, err := c.Client(platform)
+func (t *tokens) inspects(platform domain.Platform) bool {
+	client, err := t.Client(platform)
 	inspector, ok := client.(platforms.Inspector)
 	return err == nil && ok && inspector.Inspects(platforms.Target{})
 }

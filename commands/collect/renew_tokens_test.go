@@ -22,11 +22,11 @@ import (
 var errDatabase = errors.New("connection reset by peer")
 
 // refused is a TikTok user whose token the platform refuses although its end is not known.
-func (s *fetchStage) refused() connected {
-	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
-	stored := s.tokens(user)
+func (f *fetchStage) refused() connected {
+	user := f.connect(domain.TikTok, 0, expiresIn(-time.Minute))
+	stored := f.tokens(user)
 	stored.ExpiresAt = time.Time{}
-	s.store(user, stored)
+	f.store(user, stored)
 	return user
 }
 

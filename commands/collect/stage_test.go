@@ -76,35 +76,35 @@ func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 }
 
 // simulate puts a simulator with these quotas before the processes that are made from now on.
-func (s *fetchStage) simulate(quotas simulator.Config) {
-	quotas.Seed, quotas.Clock = fetchSeed, s.clock.Now
-	s.sim = simulator.New(quotas)
-	s.base = ledgertest.Serve(s.t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.called != nil {
-			s.called(r)
+func (f *fetchStage) simulate(quotas simulator.Config) {
+	quotas.Seed, quotas.Clock = fetchSeed, f.clock.Now
+	f.sim = simulator.New(quotas)
+	f.base = ledgertest.Serve(f.t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.called != nil {
+			f.called(r)
 		}
-		s.sim.ServeHTTP(w, r)
+		f.sim.ServeHTTP(w, r)
 	}))
 }
 
 // process is another process's use cases: clients, locks and budgets of its own.
-func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector {
-	s.t.Helper()
-	return s.processWithin(ledgertest.Unlimited(s.t), change...)
+func (f *fetchStage) process(change ...func(*collect.Config)) *collect.Collector {
+	f.t.Helper()
+	return f.processWithin(ledgertest.Unlimited(f.t), change...)
 }
 
-func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
-	s.t.Helper()
-	gate := collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
-	s.gate = gate
-	config := ledgertest.At(s.base, s.app, s.app)
-	config.HTTPClient = &http.Client{Transport: s.wire(&http.Transport{MaxIdleConnsPerHost: 64})}
-	config.Now, config.Admit, config.Logger = s.clock.Now, gate.Admit, s.logger
-	s.set, s.metrics = ledgertest.Clients(s.t, config), prometheus.NewRegistry()
-	c := s.log.Collect(s.pool, s.secrets, s.set, gate, s.clock.Now)
-	c.Registerer, c.Logger, c.AccountInterval = s.metrics, s.logger, 30*time.Second
-	for _, f := range change {
-		f(&c)
+func (f *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
+	f.t.Helper()
+	gate := collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: f.pool}, Limits: limits, Now: f.clock.Now})
+	f.gate = gate
+	config := ledgertest.At(f.base, f.app, f.app)
+	config.HTTPClient = &http.Client{Transport: f.wire(&http.Transport{MaxIdleConnsPerHost: 64})}
+	config.Now, config.Admit, config.Logger = f.clock.Now, gate.Admit, f.logger
+	f.set, f.metrics = ledgertest.Clients(f.t, config), prometheus.NewRegistry()
+	c := f.log.Collect(f.pool, f.secrets, f.set, gate, f.clock.Now)
+	c.Registerer, c.Logger, c.AccountInterval = f.metrics, f.logger, 30*time.Second
+	for _, configure := range change {
+		configure(&c)
 	}
 	return collect.New(c)
 }
@@ -116,37 +116,37 @@ type connected struct {
 }
 
 // connect makes an account in the simulator, the directory and the store of tokens.
-func (s *fetchStage) connect(p domain.Platform, aType domain.AccountType, change ...func(*simulator.Account)) connected {
-	s.t.Helper()
-	s.next++
-	id := s.next
+func (f *fetchStage) connect(p domain.Platform, aType domain.AccountType, change ...func(*simulator.Account)) connected {
+	f.t.Helper()
+	f.next++
+	id := f.next
 	account := simulator.Account{ID: fmt.Sprintf("70000%d", id)}
-	for _, f := range change {
-		f(&account)
+	for _, prepare := range change {
+		prepare(&account)
 	}
-	account = s.sim.Add(p, aType, account)
-	s.offered = append(s.offered, platforms.Offered{Platform: p, AccountType: aType, ExternalID: p.PlainID(account.ID), MayRead: true})
+	account = f.sim.Add(p, aType, account)
+	f.offered = append(f.offered, platforms.Offered{Platform: p, AccountType: aType, ExternalID: p.PlainID(account.ID), MayRead: true})
 	c := connected{domain.DirectorySocialAccount{
 		ID: id, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 1000 + id, Platform: p, AccountType: aType,
 		ExternalID: account.ID, Connected: true,
 	}, fmt.Sprintf("connection/%d", 1000+id)}
-	s.log.Put(s.t, domain.DirectoryConnection{ID: c.ConnectionID, MemberID: 5, Platform: p, AccountType: aType, SecretRef: c.ref}, c.DirectorySocialAccount)
-	s.store(c, commands.StoredTokens{
+	f.log.Put(f.t, domain.DirectoryConnection{ID: c.ConnectionID, MemberID: 5, Platform: p, AccountType: aType, SecretRef: c.ref}, c.DirectorySocialAccount)
+	f.store(c, commands.StoredTokens{
 		AccessToken: account.AccessToken, RefreshToken: account.RefreshToken, ExpiresAt: account.AccessExpires, OwnLogin: account.OwnLogin,
 	})
 	return c
 }
 
-func (s *fetchStage) store(c connected, tokens commands.StoredTokens) {
-	s.t.Helper()
+func (f *fetchStage) store(c connected, tokens commands.StoredTokens) {
+	f.t.Helper()
 	sealed, err := commands.EncodeTokens(tokens)
-	require.NoError(s.t, err)
-	require.NoError(s.t, s.secrets.Put(s.t.Context(), c.ref, sealed, tokens.Times(s.clock.Now())))
+	require.NoError(f.t, err)
+	require.NoError(f.t, f.secrets.Put(f.t.Context(), c.ref, sealed, tokens.Times(f.clock.Now())))
 }
 
-func (s *fetchStage) trap(c connected, traps simulator.Traps) {
-	s.t.Helper()
-	require.True(s.t, s.sim.SetTraps(c.Platform, c.ExternalID, traps))
+func (f *fetchStage) trap(c connected, traps simulator.Traps) {
+	f.t.Helper()
+	require.True(f.t, f.sim.SetTraps(c.Platform, c.ExternalID, traps))
 }
 
 func queueOf(kind string, p domain.Platform) domain.FetchQueue {
@@ -154,29 +154,29 @@ func queueOf(kind string, p domain.Platform) domain.FetchQueue {
 }
 
 // round claims and reads what is due now, and returns which accounts were not read.
-func (s *fetchStage) round(kind string, p domain.Platform) (failed []int64) {
-	s.t.Helper()
-	claim := s.claim(s.collect, kind, p)
-	require.NoError(s.t, workOn(s.t.Context(), s.collect, claim))
-	require.NoError(s.t, vault.Fetching{Pool: s.pool}.Release(s.t.Context(), claim)) // as the scheduler does
-	return column[int64](s, `
+func (f *fetchStage) round(kind string, p domain.Platform) (failed []int64) {
+	f.t.Helper()
+	claim := f.claim(f.collect, kind, p)
+	require.NoError(f.t, workOn(f.t.Context(), f.collect, claim))
+	require.NoError(f.t, vault.Fetching{Pool: f.pool}.Release(f.t.Context(), claim)) // as the scheduler does
+	return column[int64](f, `
 		select social_account_id from kept.fetch_state
-		where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null and read_at is distinct from updated_at`, kind, int(p), s.clock.Now())
+		where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null and read_at is distinct from updated_at`, kind, int(p), f.clock.Now())
 }
 
 // roundAfter is a round of a later time.
-func (s *fetchStage) roundAfter(d time.Duration, kind string, p domain.Platform) (failed []int64) {
-	s.t.Helper()
-	s.clock.Advance(d)
-	return s.round(kind, p)
+func (f *fetchStage) roundAfter(d time.Duration, kind string, p domain.Platform) (failed []int64) {
+	f.t.Helper()
+	f.clock.Advance(d)
+	return f.round(kind, p)
 }
 
 // claim claims what is due now, as the scheduler does.
-func (s *fetchStage) claim(collect *collect.Collector, kind string, p domain.Platform) (claim domain.FetchClaim) {
-	s.t.Helper()
-	require.NoError(s.t, collect.Look(s.t.Context(), queueOf(kind, p)))
-	claim, err := collect.Claim(s.t.Context(), queueOf(kind, p), 1000, time.Hour)
-	require.NoError(s.t, err)
+func (f *fetchStage) claim(collect *collect.Collector, kind string, p domain.Platform) (claim domain.FetchClaim) {
+	f.t.Helper()
+	require.NoError(f.t, collect.Look(f.t.Context(), queueOf(kind, p)))
+	claim, err := collect.Claim(f.t.Context(), queueOf(kind, p), 1000, time.Hour)
+	require.NoError(f.t, err)
 	return claim
 }
 
@@ -189,20 +189,20 @@ func workOn(ctx context.Context, collect *collect.Collector, claim domain.FetchC
 }
 
 // readOne reads one account, whichever process has claimed it.
-func (s *fetchStage) readOne(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
-	claim := s.log.Claim(s.t, queueOf(kind, c.Platform), c.ID, s.clock.Now())
+func (f *fetchStage) readOne(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
+	claim := f.log.Claim(f.t, queueOf(kind, c.Platform), c.ID, f.clock.Now())
 	return collect.ReadOne(ctx, claim)
 }
 
 // endClaims lets the time of all claims pass.
-func (s *fetchStage) endClaims() {
-	s.t.Helper()
-	s.exec(`update fetch_state set claimed_until = now() - interval '1 second'`)
+func (f *fetchStage) endClaims() {
+	f.t.Helper()
+	f.exec(`update fetch_state set claimed_until = now() - interval '1 second'`)
 }
 
-func (s *fetchStage) exec(statement string, args ...any) {
-	s.t.Helper()
-	ledgertest.Exec(s.t, s.pool, statement, args...)
+func (f *fetchStage) exec(statement string, args ...any) {
+	f.t.Helper()
+	ledgertest.Exec(f.t, f.pool, statement, args...)
 }
 
 // state is what is stored of an account.
@@ -215,34 +215,34 @@ type state struct {
 }
 
 // kind is what programs decide by; "" after a success.
-func (st state) kind() domain.StatusCode {
-	if st.Reason == nil {
+func (s state) kind() domain.StatusCode {
+	if s.Reason == nil {
 		return ""
 	}
-	return st.Reason.Code.Kind()
+	return s.Reason.Code.Kind()
 }
 
-func (s *fetchStage) state(kind string, c connected) (st state) {
-	s.t.Helper()
-	row := s.pool.QueryRow(s.t.Context(), `
+func (f *fetchStage) state(kind string, c connected) (st state) {
+	f.t.Helper()
+	row := f.pool.QueryRow(f.t.Context(), `
 		select read_at, greatest(due_at, not_before), failures, reason, backfilled_at is not null from fetch_state
 		where kind = $1 and social_account_id = $2`, kind, c.ID)
-	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Reason, &st.Backfilled))
+	require.NoError(f.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Reason, &st.Backfilled))
 	return st
 }
 
 // operatorReads is why an account is not read, and what to do.
-func (s *fetchStage) operatorReads(kind string, c connected) string {
-	s.t.Helper()
-	reason := s.state(kind, c).Reason
-	require.NotNil(s.t, reason)
+func (f *fetchStage) operatorReads(kind string, c connected) string {
+	f.t.Helper()
+	reason := f.state(kind, c).Reason
+	require.NotNil(f.t, reason)
 	return domain.TextOf([]domain.StatusReason{*reason}, domain.OperatorText, domain.StatusNouns{Platform: c.Platform})
 }
 
 // readings are the live readings of an account, by capture time.
-func (s *fetchStage) readings(c connected) (at []time.Time) {
-	s.t.Helper()
-	return column[time.Time](s, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)
+func (f *fetchStage) readings(c connected) (at []time.Time) {
+	f.t.Helper()
+	return column[time.Time](f, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)
 }
 
 // column is the only column of a query's rows.
@@ -257,9 +257,9 @@ func only[T any](s *fetchStage, query string, args ...any) T {
 	return ledgertest.Value[T](s.t, s.log.DB.Pool, query, args...)
 }
 
-func (s *fetchStage) number(query string, args ...any) int {
-	s.t.Helper()
-	return only[int](s, query, args...)
+func (f *fetchStage) number(query string, args ...any) int {
+	f.t.Helper()
+	return only[int](f, query, args...)
 }
 
 // logged are the events of a type on a topic.
@@ -276,9 +276,9 @@ func logged[T domain.Data](s *fetchStage, topic string) (events []T) {
 }
 
 // metric is the sum of a metric of the newest process, over those of a class; "": over all.
-func (s *fetchStage) metric(name, class string) (sum int) {
-	s.t.Helper()
-	for key, value := range ledgertest.Metrics(s.t, s.metrics) {
+func (f *fetchStage) metric(name, class string) (sum int) {
+	f.t.Helper()
+	for key, value := range ledgertest.Metrics(f.t, f.metrics) {
 		if words := strings.Fields(key); words[0] == "ledgerboard_fetch_"+name && (class == "" || slices.Contains(words[1:], class)) {
 			sum += int(value)
 		}
@@ -287,15 +287,15 @@ func (s *fetchStage) metric(name, class string) (sum int) {
 }
 
 // changes are the recorded changes of a connection's state.
-func (s *fetchStage) changes(c connected) []domain.ConnectionStateChanged {
-	s.t.Helper()
-	return slices.DeleteFunc(logged[domain.ConnectionStateChanged](s, domain.TopicOperations),
+func (f *fetchStage) changes(c connected) []domain.ConnectionStateChanged {
+	f.t.Helper()
+	return slices.DeleteFunc(logged[domain.ConnectionStateChanged](f, domain.TopicOperations),
 		func(change domain.ConnectionStateChanged) bool { return change.ConnectionID != c.ConnectionID })
 }
 
 // calls are the simulator's calls of an operation so far; of all without a name.
-func (s *fetchStage) calls(op string) (n int) {
-	for name, times := range s.sim.Stats().Calls {
+func (f *fetchStage) calls(op string) (n int) {
+	for name, times := range f.sim.Stats().Calls {
 		if op == "" || op == name {
 			n += int(times)
 		}
@@ -304,28 +304,28 @@ func (s *fetchStage) calls(op string) (n int) {
 }
 
 // registerPost is the main application's word of a post.
-func (s *fetchStage) registerPost(c connected, id string, published ...time.Time) {
-	s.t.Helper()
+func (f *fetchStage) registerPost(c connected, id string, published ...time.Time) {
+	f.t.Helper()
 	post := domain.PostRegistered{
 		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: c.ID},
-		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: s.clock.Now(),
+		Platform: c.Platform, AccountType: c.AccountType, ExternalID: id, Origin: domain.OriginMainApp, RegisteredAt: f.clock.Now(),
 	}
 	if len(published) > 0 {
 		post.PublishedAt = &published[0]
 	}
-	require.NoError(s.t, errors.Join(collect.Record(s.t.Context(), s.log, s.clock.Now(), post)...))
+	require.NoError(f.t, errors.Join(collect.Record(f.t.Context(), f.log, f.clock.Now(), post)...))
 }
 
 // connectWithPosts connects an account with posts of two days; those of a profile, which nobody can
 // list, the main application registers.
-func (s *fetchStage) connectWithPosts(p domain.Platform, aType domain.AccountType, change ...func(*simulator.Account)) connected {
-	s.t.Helper()
+func (f *fetchStage) connectWithPosts(p domain.Platform, aType domain.AccountType, change ...func(*simulator.Account)) connected {
+	f.t.Helper()
 	if aType != domain.LinkedInProfile {
-		return s.connect(p, aType, append(change, withPosts)...)
+		return f.connect(p, aType, append(change, withPosts)...)
 	}
-	profile := s.connect(p, aType, func(a *simulator.Account) { a.Posts = fivePosts() })
+	profile := f.connect(p, aType, func(a *simulator.Account) { a.Posts = fivePosts() })
 	for _, post := range fivePosts() {
-		s.registerPost(profile, post.ID, post.Created)
+		f.registerPost(profile, post.ID, post.Created)
 	}
 	return profile
 }

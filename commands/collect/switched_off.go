@@ -58,12 +58,12 @@ func (a app) String() string {
 
 // unlessSwitchedOff reads an account unless the platform does not answer its app, and notes what the
 // reading shows about the app. For an app that was not answered, only one reading at a time is made.
-func (c *parts) unlessSwitchedOff(
+func (p *parts) unlessSwitchedOff(
 	ctx context.Context, f *fetch, ownLogin bool, read func() (fetched, error),
 ) (fetched, error) {
 	a := appOf(f, ownLogin)
-	off, wait := c.apps.wait(a, c.clock())
-	c.showOutage(a, off) // 0 from the first reading, so that an alert has a series
+	off, wait := p.apps.wait(a, p.clock())
+	p.showOutage(a, off) // 0 from the first reading, so that an alert has a series
 	if wait > 0 {
 		return fetched{}, &platforms.Error{
 			Reason: off, About: platforms.AboutPlatform, Platform: f.Platform, Op: f.queue.Kind, RetryAfter: wait,
@@ -73,23 +73,23 @@ func (c *parts) unlessSwitchedOff(
 	result, err := read()
 	switch code := outageOf(err); {
 	case code != "":
-		c.apps.set(a, outage{code, c.clock().Add(askAgain)})
-		c.showOutage(a, code)
+		p.apps.set(a, outage{code, p.clock().Add(askAgain)})
+		p.showOutage(a, code)
 		if code != off {
 			text := domain.StatusTextOf(code)
-			c.Logger.ErrorContext(ctx, "no account of the app is read: "+text.Says,
+			p.Logger.ErrorContext(ctx, "no account of the app is read: "+text.Says,
 				"app", a.String(), "error", err, "remedy", text.Operator)
 		}
 	case off != "" && err == nil:
-		c.apps.set(a, outage{})
-		c.showOutage(a, "")
+		p.apps.set(a, outage{})
+		p.showOutage(a, "")
 	}
 	return result, err
 }
 
-func (c *parts) showOutage(a app, code domain.StatusCode) {
+func (p *parts) showOutage(a app, code domain.StatusCode) {
 	for of, gauge := range map[domain.StatusCode]*prometheus.GaugeVec{
-		domain.StatusAppBlocked: c.metrics.switchedOff, domain.StatusVersion: c.metrics.versionRefused,
+		domain.StatusAppBlocked: p.metrics.switchedOff, domain.StatusVersion: p.metrics.versionRefused,
 	} {
 		value := 0.0
 		if of == code {

@@ -76,15 +76,15 @@ type tokenHistory struct {
 	changes []change
 }
 
-func (h *tokenHistory) add(c change) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.changes = append(h.changes, c)
+func (t *tokenHistory) add(c change) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.changes = append(t.changes, c)
 }
 
 // laterThan returns the changes that began after c ended.
-func (h *tokenHistory) laterThan(c change) (later []change) {
-	for _, other := range h.changes {
+func (t *tokenHistory) laterThan(c change) (later []change) {
+	for _, other := range t.changes {
 		if other.begin > c.end {
 			later = append(later, other)
 		}
@@ -104,28 +104,28 @@ type tokenProcess struct {
 	instant  *atomic.Int64
 }
 
-func (p *tokenProcess) stored(h *tokenHistory, family int, store func() (stored bool, err error)) error {
-	c := change{family: family, begin: p.instant.Add(1)}
+func (t *tokenProcess) stored(h *tokenHistory, family int, store func() (stored bool, err error)) error {
+	c := change{family: family, begin: t.instant.Add(1)}
 	ok, err := store()
-	c.end = p.instant.Add(1)
+	c.end = t.instant.Add(1)
 	if err == nil && ok {
 		h.add(c)
 	}
 	return err
 }
 
-func (p *tokenProcess) tokensOf(given collect.NewTokens) commands.StoredTokens {
+func (t *tokenProcess) tokensOf(given collect.NewTokens) commands.StoredTokens {
 	return commands.StoredTokens{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt}
 }
 
 // signIn is a sign-in in ledgerboard.
-func (p *tokenProcess) signIn(ctx context.Context, h *tokenHistory) error {
-	family, given := p.platform.signIn()
-	return p.stored(h, family, func() (bool, error) {
-		tokens := p.tokensOf(given)
+func (t *tokenProcess) signIn(ctx context.Context, h *tokenHistory) error {
+	family, given := t.platform.signIn()
+	return t.stored(h, family, func() (bool, error) {
+		tokens := t.tokensOf(given)
 		sealed, err := commands.EncodeTokens(tokens)
 		if err == nil {
-			err = p.vault.Put(ctx, h.ref, sealed, tokens.Times(p.now()))
+			err = t.vault.Put(ctx, h.ref, sealed, tokens.Times(t.now()))
 		}
 		if errors.Is(err, vault.ErrSwapped) { // there was a later one
 			return false, nil
@@ -134,11 +134,11 @@ func (p *tokenProcess) signIn(ctx context.Context, h *tokenHistory) error {
 	})
 }
 
-func (p *tokenProcess) handOverOne(ctx context.Context, h *tokenHistory) error {
-	family, given := p.platform.signIn()
-	return p.stored(h, family, func() (bool, error) {
-		use := p.handOver()
-		use.Secrets, use.Now = p.vault, p.now
+func (t *tokenProcess) handOverOne(ctx context.Context, h *tokenHistory) error {
+	family, given := t.platform.signIn()
+	return t.stored(h, family, func() (bool, error) {
+		use := t.handOver()
+		use.Secrets, use.Now = t.vault, t.now
 		_, err := use.HandOver(ctx, h.ConnectionID, given)
 		if domain.CodeOf(err) == domain.CodeUnavailable { // others stored theirs each time
 			return false, nil
@@ -175,12 +175,12 @@ func (i *importing) TokenPlace(context.Context, int64) (place domain.TokenPlace,
 	return place, nil
 }
 
-func (p *tokenProcess) importOne(ctx context.Context, h *tokenHistory) error {
-	family, given := p.platform.signIn()
-	from := &importing{Secrets: p.vault, process: p, history: h}
-	outcome, err := commands.Import{Secrets: from, Places: from, Now: p.now()}.SealTokens(ctx,
-		domain.DirectoryConnection{ID: h.ConnectionID, SecretRef: h.ref}, p.tokensOf(given), true)
-	c := change{family: family, begin: from.read, end: p.instant.Add(1), imported: true}
+func (t *tokenProcess) importOne(ctx context.Context, h *tokenHistory) error {
+	family, given := t.platform.signIn()
+	from := &importing{Secrets: t.vault, process: t, history: h}
+	outcome, err := commands.Import{Secrets: from, Places: from, Now: t.now()}.SealTokens(ctx,
+		domain.DirectoryConnection{ID: h.ConnectionID, SecretRef: h.ref}, t.tokensOf(given), true)
+	c := change{family: family, begin: from.read, end: t.instant.Add(1), imported: true}
 	switch {
 	case domain.CodeOf(err) == domain.CodeConflict, errors.Is(err, domain.ErrSecretRenewing):
 		return nil
@@ -192,19 +192,19 @@ func (p *tokenProcess) importOne(ctx context.Context, h *tokenHistory) error {
 
 // disconnect deletes the tokens that it read, like the use cases that disconnect a page. A sign-in may
 // come in between.
-func (p *tokenProcess) disconnect(ctx context.Context, h *tokenHistory) error {
-	c := change{family: -1, begin: p.instant.Add(1)}
-	signedIn, err := p.vault.SignedInAt(ctx, h.ref)
-	c.end = p.instant.Add(1)
+func (t *tokenProcess) disconnect(ctx context.Context, h *tokenHistory) error {
+	c := change{family: -1, begin: t.instant.Add(1)}
+	signedIn, err := t.vault.SignedInAt(ctx, h.ref)
+	c.end = t.instant.Add(1)
 	if err == nil && rand.IntN(3) == 0 {
-		err = p.signIn(ctx, h)
+		err = t.signIn(ctx, h)
 	}
 	h.add(c)
-	return errors.Join(err, p.vault.DeleteOf(ctx, h.ref, signedIn))
+	return errors.Join(err, t.vault.DeleteOf(ctx, h.ref, signedIn))
 }
 
-func (p *tokenProcess) erase(ctx context.Context, h *tokenHistory) error {
-	return p.stored(h, -1, func() (bool, error) { return true, p.eraser.DeleteConnection(ctx, h.ConnectionID, h.ref) })
+func (t *tokenProcess) erase(ctx context.Context, h *tokenHistory) error {
+	return t.stored(h, -1, func() (bool, error) { return true, t.eraser.DeleteConnection(ctx, h.ConnectionID, h.ref) })
 }
 
 // shared is a grant that two connections use; one of them comes and goes.
@@ -213,19 +213,19 @@ var shared = domain.Grant{GrantKey: domain.GrantKey{Platform: domain.TikTok, App
 const comes, stays = 501, 502
 
 // share attaches a connection to the grant, and detaches or erases it again.
-func (p *tokenProcess) share(ctx context.Context, erase bool) error {
-	err := p.grants.KeepGrant(ctx, shared, comes)
+func (t *tokenProcess) share(ctx context.Context, erase bool) error {
+	err := t.grants.KeepGrant(ctx, shared, comes)
 	if err != nil || erase {
-		return errors.Join(err, p.eraser.DeleteConnection(ctx, comes, shared.SecretRef()))
+		return errors.Join(err, t.eraser.DeleteConnection(ctx, comes, shared.SecretRef()))
 	}
-	consent, err := p.grants.ConsentOf(ctx, comes)
+	consent, err := t.grants.ConsentOf(ctx, comes)
 	if err != nil {
 		return err
 	}
-	if _, left, known, err := p.grants.DetachConnection(ctx, comes, consent); err != nil || !known || left > 0 {
+	if _, left, known, err := t.grants.DetachConnection(ctx, comes, consent); err != nil || !known || left > 0 {
 		return err
 	}
-	_, err = p.grants.DropGrant(ctx, shared.GrantKey, p.now())
+	_, err = t.grants.DropGrant(ctx, shared.GrantKey, t.now())
 	return err
 }
 
@@ -296,22 +296,22 @@ func TestConcurrentTokenOperationsLoseNoToken(t *testing.T) {
 	require.Greater(t, renewals.Load(), int64(10))
 }
 
-func (p *tokenProcess) anything(ctx context.Context, h *tokenHistory, renewals *atomic.Int64) error {
+func (t *tokenProcess) anything(ctx context.Context, h *tokenHistory, renewals *atomic.Int64) error {
 	switch rand.IntN(12) {
 	case 0:
-		return p.signIn(ctx, h)
+		return t.signIn(ctx, h)
 	case 1:
-		return p.handOverOne(ctx, h)
+		return t.handOverOne(ctx, h)
 	case 2, 3:
-		return p.importOne(ctx, h)
+		return t.importOne(ctx, h)
 	case 4:
-		return p.disconnect(ctx, h)
+		return t.disconnect(ctx, h)
 	case 5:
-		return p.erase(ctx, h)
+		return t.erase(ctx, h)
 	case 6:
-		return p.share(ctx, rand.IntN(2) == 0)
+		return t.share(ctx, rand.IntN(2) == 0)
 	default:
-		if p.readOne(ctx, p.collect, domain.FetchTokens, h.connected) == nil { // an error: it has no token now
+		if t.readOne(ctx, t.collect, domain.FetchTokens, h.connected) == nil { // an error: it has no token now
 			renewals.Add(1)
 		}
 		return nil
@@ -319,49 +319,49 @@ func (p *tokenProcess) anything(ctx context.Context, h *tokenHistory, renewals *
 }
 
 // check compares what is stored after a round with what was stored and deleted in it.
-func (p *tokenProcess) check(h *tokenHistory) {
-	p.t.Helper()
-	stored, err := p.secrets.Get(p.t.Context(), h.ref)
+func (t *tokenProcess) check(h *tokenHistory) {
+	t.t.Helper()
+	stored, err := t.secrets.Get(t.t.Context(), h.ref)
 	if err != nil {
-		require.ErrorIs(p.t, err, vault.ErrNoSecret)
-		require.True(p.t, h.mayBeGone(), "its tokens were deleted although no deletion came after the last sign-in: %v", h.changes)
+		require.ErrorIs(t.t, err, vault.ErrNoSecret)
+		require.True(t.t, h.mayBeGone(), "its tokens were deleted although no deletion came after the last sign-in: %v", h.changes)
 		h.changes = nil
 		return
 	}
 	var tokens commands.StoredTokens
-	require.NoError(p.t, json.Unmarshal(stored, &tokens))
+	require.NoError(t.t, json.Unmarshal(stored, &tokens))
 	var family, renewed int
 	_, err = fmt.Sscanf(tokens.RefreshToken, "R.%d.%d", &family, &renewed)
-	require.NoError(p.t, err)
-	require.Equal(p.t, p.platform.newest[family], renewed, "the newest token of its sign-in")
+	require.NoError(t.t, err)
+	require.Equal(t.t, t.platform.newest[family], renewed, "the newest token of its sign-in")
 	for _, c := range h.changes {
 		if c.family == family {
-			require.Empty(p.t, h.laterThan(c), "what came after it")
-			require.False(p.t, c.imported && h.signedInDuring(c), "an import replaced tokens that it had not read: %v", h.changes)
+			require.Empty(t.t, h.laterThan(c), "what came after it")
+			require.False(t.t, c.imported && h.signedInDuring(c), "an import replaced tokens that it had not read: %v", h.changes)
 		}
 	}
-	h.changes = []change{{family: family, begin: p.instant.Load(), end: p.instant.Load()}}
+	h.changes = []change{{family: family, begin: t.instant.Load(), end: t.instant.Load()}}
 }
 
 // signedInDuring reports whether tokens were stored between the look of an import and its end, and not
 // deleted since.
-func (h *tokenHistory) signedInDuring(c change) bool {
-	return slices.ContainsFunc(h.changes, func(s change) bool {
-		deleted := slices.ContainsFunc(h.changes, func(d change) bool { return d.family < 0 && d.end > s.begin })
+func (t *tokenHistory) signedInDuring(c change) bool {
+	return slices.ContainsFunc(t.changes, func(s change) bool {
+		deleted := slices.ContainsFunc(t.changes, func(d change) bool { return d.family < 0 && d.end > s.begin })
 		return s.family >= 0 && s.begin > c.begin && s.end < c.end && !deleted
 	})
 }
 
 // mayBeGone reports whether a deletion came after every sign-in, or at the same time.
-func (h *tokenHistory) mayBeGone() bool {
-	for _, c := range h.changes {
+func (t *tokenHistory) mayBeGone() bool {
+	for _, c := range t.changes {
 		stored := false
-		for _, later := range h.laterThan(c) {
+		for _, later := range t.laterThan(c) {
 			stored = stored || later.family >= 0
 		}
 		if c.family < 0 && !stored {
 			return true
 		}
 	}
-	return len(h.changes) == 0
+	return len(t.changes) == 0
 }

@@ -122,14 +122,14 @@ type tellingPlatform struct {
 	err   error
 }
 
-func (p *tellingPlatform) use(c *collect.Config) { c.Client = p.For }
+func (t *tellingPlatform) use(c *collect.Config) { c.Client = t.For }
 
-func (p *tellingPlatform) For(domain.Platform) (platforms.Client, error) { return p, nil }
+func (t *tellingPlatform) For(domain.Platform) (platforms.Client, error) { return t, nil }
 
-func (p *tellingPlatform) Inspects(platforms.Target) bool { return true }
+func (t *tellingPlatform) Inspects(platforms.Target) bool { return true }
 
-func (p *tellingPlatform) Inspect(context.Context, platforms.Target) (platforms.TokenFacts, error) {
-	return p.facts, p.err
+func (t *tellingPlatform) Inspect(context.Context, platforms.Target) (platforms.TokenFacts, error) {
+	return t.facts, t.err
 }
 
 // The daily look at a token learns what it may do and until when Meta gives data with it, also of
@@ -228,22 +228,22 @@ func TestEveryFigureHasScopesInTable(t *testing.T) {
 }
 
 // figuresRead are the figures in the log, each once.
-func (s *fetchStage) figuresRead() (names []string) {
-	s.t.Helper()
+func (f *fetchStage) figuresRead() (names []string) {
+	f.t.Helper()
 	add := func(of domain.Figures, name string, value *int64) {
 		if value != nil {
 			names = append(names, string(of)+" "+name)
 		}
 	}
-	for _, read := range logged[domain.AccountRead](s, domain.TopicMetrics) {
-		for _, f := range read.Figures {
-			add(domain.FiguresOfAccount, f.Name, &f.Value)
+	for _, read := range logged[domain.AccountRead](f, domain.TopicMetrics) {
+		for _, figure := range read.Figures {
+			add(domain.FiguresOfAccount, figure.Name, &figure.Value)
 		}
 		if len(read.Demographics) > 0 {
 			add(domain.FiguresOfAccount, domain.FigureDemographics, new(int64))
 		}
 	}
-	for _, read := range logged[domain.PostRead](s, domain.TopicMetrics) {
+	for _, read := range logged[domain.PostRead](f, domain.TopicMetrics) {
 		for name, value := range map[string]*int64{
 			domain.MetricLikes: read.Likes, domain.MetricComments: read.Comments, domain.MetricShares: read.Shares, domain.MetricViews: read.Views,
 			domain.MetricImpressions: read.Impressions, domain.MetricReach: read.Reach, domain.MetricClicks: read.Clicks,

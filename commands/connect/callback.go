@@ -159,22 +159,22 @@ const maxShown = 300 // bytes of a platform's text in the log
 
 // declined reports whether the person canceled. Meta also sends access_denied, with another reason,
 // if it refuses the app.
-func (b Callback) declined() bool {
-	switch b.Error.Code {
+func (c Callback) declined() bool {
+	switch c.Error.Code {
 	case "access_denied":
-		return b.Error.Reason == "" || b.Error.Reason == "user_denied"
+		return c.Error.Reason == "" || c.Error.Reason == "user_denied"
 	default:
-		return b.Error.Code == "user_cancelled_login" || b.Error.Code == "user_cancelled_authorize"
+		return c.Error.Code == "user_cancelled_login" || c.Error.Code == "user_cancelled_authorize"
 	}
 }
 
-func (b Callback) refusal() error {
-	at := b.Platform.Title()
-	if b.declined() {
+func (c Callback) refusal() error {
+	at := c.Platform.Title()
+	if c.declined() {
 		return domain.NewError(domain.CodeForbidden,
 			"You did not give your consent on %s. Nothing was connected. Start again if you want to connect.", at)
 	}
-	switch b.Error.Code {
+	switch c.Error.Code {
 	case "server_error", "temporarily_unavailable":
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s has a temporary problem. Nothing was connected. Start again in a few minutes.", at)
@@ -186,7 +186,7 @@ func (b Callback) refusal() error {
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s refused the sign-in with the code %q. Nothing was connected. Starting again does not help: tell the "+
 				"operator of this service, who finds the reason in its log and can correct its app on %s.",
-			at, shown(b.Error.Code), at)
+			at, shown(c.Error.Code), at)
 	}
 }
 

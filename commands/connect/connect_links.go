@@ -38,8 +38,8 @@ var (
 
 // Make creates a link and records it. Errors: invalid, forbidden, not_found (the account), conflict
 // (no subscription).
-func (c Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (MadeLink, error) {
-	names, err := c.rights(ctx, r.ConnectRequester, still)
+func (l Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (MadeLink, error) {
+	names, err := l.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
 		return MadeLink{}, err
 	}
@@ -47,32 +47,32 @@ func (c Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (Made
 		return MadeLink{}, errNoSubscription
 	}
 	for _, p := range r.Platforms {
-		if err := c.checkSignIn(p); err != nil {
+		if err := l.checkSignIn(p); err != nil {
 			return MadeLink{}, err
 		}
 	}
-	now, token := c.Now().UTC().Truncate(time.Microsecond), NewSecret()
-	l := domain.ConnectLink{
+	now, token := l.Now().UTC().Truncate(time.Microsecond), NewSecret()
+	link := domain.ConnectLink{
 		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms,
 		MadeBy: r.UserID, MadeRole: r.Role, MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days), Works: true,
 	}
-	if err := c.Store.MakeLink(ctx, l, digest(token)); err != nil {
+	if err := l.Store.MakeLink(ctx, link, digest(token)); err != nil {
 		return MadeLink{}, err
 	}
-	if err := c.recordChange(ctx, l, domain.ConnectLinkMade, r.ConnectRequester, now); err != nil {
-		_, undo := c.Store.RevokeLink(context.WithoutCancel(ctx), l.ParentAccount, l.ID, now)
+	if err := l.recordChange(ctx, link, domain.ConnectLinkMade, r.ConnectRequester, now); err != nil {
+		_, undo := l.Store.RevokeLink(context.WithoutCancel(ctx), link.ParentAccount, link.ID, now)
 		return MadeLink{}, errors.Join(err, undo)
 	}
-	return MadeLink{l, c.PublicURL + "/connect/link/" + token}, nil
+	return MadeLink{link, l.PublicURL + "/connect/link/" + token}, nil
 }
 
-func (c Links) recordChange(
-	ctx context.Context, l domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time,
+func (l Links) recordChange(
+	ctx context.Context, link domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time,
 ) error {
 	event := domain.ConnectLinkChanged{
-		Link: l.ID, Change: change, AccountID: l.AccountID, Platforms: l.Platforms, ExpiresAt: l.ExpiresAt,
+		Link: link.ID, Change: change, AccountID: link.AccountID, Platforms: link.Platforms, ExpiresAt: link.ExpiresAt,
 	}
-	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
+	return l.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, link.ParentAccount, event, now), by))
 }
 
 // checkLink checks whether a link can be used now. This depends on the rights of its creator, but
@@ -96,27 +96,27 @@ func creatorOf(l domain.ConnectLink) domain.ConnectRequester {
 
 // List returns the links of an agency, or of a client's own account, newest first. Addresses are
 // not stored, so they are not returned. Errors: forbidden.
-func (c Links) List(ctx context.Context, r domain.ConnectRequester, still AccessCheck) ([]domain.ConnectLink, error) {
-	if err := c.mayAsk(ctx, r, still); err != nil {
+func (l Links) List(ctx context.Context, r domain.ConnectRequester, still AccessCheck) ([]domain.ConnectLink, error) {
+	if err := l.mayAsk(ctx, r, still); err != nil {
 		return nil, err
 	}
 	account := ""
 	if r.Role == roleClient {
 		account = r.AccountID
 	}
-	links, err := c.Store.Links(ctx, r.ParentAccount, account)
+	links, err := l.Store.Links(ctx, r.ParentAccount, account)
 	if err != nil {
 		return nil, err
 	}
-	now, rights := c.Now(), map[domain.ConnectRequester]bool{} // by creator and account
-	for i, l := range links {
-		if !l.Open(now) {
+	now, rights := l.Now(), map[domain.ConnectRequester]bool{} // by creator and account
+	for i, link := range links {
+		if !link.Open(now) {
 			continue
 		}
-		creator := creatorOf(l)
+		creator := creatorOf(link)
 		works, known := rights[creator]
 		if !known {
-			_, err := c.rights(ctx, creator, still)
+			_, err := l.rights(ctx, creator, still)
 			if code := domain.CodeOf(err); err != nil && code != domain.CodeForbidden && code != domain.CodeNotFound {
 				return nil, err
 			}
@@ -130,24 +130,24 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Access
 
 // Revoke revokes a link and records it. Sign-ins that were started with the link cannot continue.
 // Pages that were connected with it stay connected. Errors: forbidden, not_found.
-func (c Links) Revoke(
+func (l Links) Revoke(
 	ctx context.Context, r domain.ConnectRequester, id string, still AccessCheck,
 ) (domain.ConnectLink, error) {
-	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
-	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
+	link, err := l.Store.LinkByID(ctx, r.ParentAccount, id)
+	if err == nil && r.Role == roleClient && link.AccountID != r.AccountID {
 		err = ErrLinkOver
 	}
 	if err == nil {
-		err = c.mayAsk(ctx, r, still)
+		err = l.mayAsk(ctx, r, still)
 	}
-	if err != nil || l.RevokedAt != nil {
-		return l, err
+	if err != nil || link.RevokedAt != nil {
+		return link, err
 	}
-	now := c.Now().UTC().Truncate(time.Microsecond)
-	if l, err = c.Store.RevokeLink(ctx, r.ParentAccount, id, now); err != nil {
-		return l, err
+	now := l.Now().UTC().Truncate(time.Microsecond)
+	if link, err = l.Store.RevokeLink(ctx, r.ParentAccount, id, now); err != nil {
+		return link, err
 	}
-	return l, c.recordChange(ctx, l, domain.ConnectLinkRevoked, r, now)
+	return link, l.recordChange(ctx, link, domain.ConnectLinkRevoked, r, now)
 }
 
 // LinkPage is the data that the page of a link shows.
@@ -159,11 +159,11 @@ type LinkPage struct {
 
 // Page returns a link for its page. It does not bind the link to the browser, because mail scanners
 // open links. Errors: not_found, forbidden (bound to another browser).
-func (c Links) Page(ctx context.Context, token, cookie string, still AccessCheck) (p LinkPage, err error) {
-	if p.ConnectLink, err = c.Store.Link(ctx, digest(token)); err != nil {
+func (l Links) Page(ctx context.Context, token, cookie string, still AccessCheck) (p LinkPage, err error) {
+	if p.ConnectLink, err = l.Store.Link(ctx, digest(token)); err != nil {
 		return p, err
 	}
-	if err := c.checkLink(ctx, p.ConnectLink, still); err != nil {
+	if err := l.checkLink(ctx, p.ConnectLink, still); err != nil {
 		return p, err
 	}
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
@@ -172,36 +172,36 @@ func (c Links) Page(ctx context.Context, token, cookie string, still AccessCheck
 			"A platform was chosen in another browser, and this link works only there. "+
 				"Return to that browser, or ask the sender for a new link.")
 	}
-	p.ConnectNames, err = c.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, c.Now())
+	p.ConnectNames, err = l.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, l.Now())
 	return p, err
 }
 
 // Follow binds a link to the browser, unless it is already bound, and begins a sign-in to one of
 // its platforms. Errors are those of [Links.Page] and [Connect.Begin], and unprocessable (the
 // platform).
-func (c Links) Follow(
+func (l Links) Follow(
 	ctx context.Context, token, cookie string, platform domain.Platform, still AccessCheck,
 ) (StartedSignIn, error) {
-	l, err := c.Store.Link(ctx, digest(token))
+	link, err := l.Store.Link(ctx, digest(token))
 	if err == nil {
-		err = c.checkLink(ctx, l, still)
+		err = l.checkLink(ctx, link, still)
 	}
 	if err != nil {
 		return StartedSignIn{}, err
 	}
-	now := c.Now()
-	l, first, err := c.Store.FollowLink(ctx, digest(token), digest(cookie), now)
+	now := l.Now()
+	link, first, err := l.Store.FollowLink(ctx, digest(token), digest(cookie), now)
 	if err != nil {
 		return StartedSignIn{}, err
 	}
-	by := domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, LinkID: l.ID}
+	by := domain.ConnectRequester{ParentAccount: link.ParentAccount, AccountID: link.AccountID, LinkID: link.ID}
 	if first {
-		if err := c.recordChange(ctx, l, domain.ConnectLinkFollowed, by, now); err != nil {
+		if err := l.recordChange(ctx, link, domain.ConnectLinkFollowed, by, now); err != nil {
 			return StartedSignIn{}, err
 		}
 	}
-	if !slices.Contains(l.Platforms, platform) {
+	if !slices.Contains(link.Platforms, platform) {
 		return StartedSignIn{}, errLinkPlatform
 	}
-	return c.Begin(ctx, Request{ConnectRequester: by, Platform: platform}, still)
+	return l.Begin(ctx, Request{ConnectRequester: by, Platform: platform}, still)
 }

@@ -15,22 +15,22 @@ type MetaCalls struct{ *Connect }
 
 // Configured reports whether the secret of a Meta app is configured, so that Meta's calls can be
 // verified.
-func (c MetaCalls) Configured() bool { return c.Meta != nil }
+func (m MetaCalls) Configured() bool { return m.Meta != nil }
 
 // Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
 // person's grant, ends sign-ins that wait for a choice, and makes the grant wait for a sign-in in all
 // agencies. A notice issued before the person's last consent changes nothing.
 // Repeating the call is safe. Errors: invalid ([platforms.ErrNotSigned]); after any other error,
 // the call must be repeated.
-func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
-	signed, err := c.Meta(raw)
+func (m MetaCalls) Deauthorized(ctx context.Context, raw string) error {
+	signed, err := m.Meta(raw)
 	if err != nil {
 		return err
 	}
 	for _, one := range signed {
-		grant, covered, err := c.coveredGrant(ctx, requestOf(one))
+		grant, covered, err := m.coveredGrant(ctx, requestOf(one))
 		if err == nil && covered {
-			err = c.stop(ctx, grant, requestOf(one), domain.StatusDeauthorized)
+			err = m.stop(ctx, grant, requestOf(one), domain.StatusDeauthorized)
 		}
 		if err != nil {
 			return err
@@ -42,41 +42,41 @@ func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 // coveredGrant returns the grant of the request's person, which may not exist, and whether the
 // request covers it: it does not if the person has consented after the request was issued. Errors
 // are those of the store.
-func (c MetaCalls) coveredGrant(
+func (m MetaCalls) coveredGrant(
 	ctx context.Context, r domain.DeletionRequest,
 ) (grant domain.Grant, covered bool, err error) {
-	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(r.Platform, r.Person))
+	grant, known, err := m.Store.GrantOf(ctx, m.grantOf(r.Platform, r.Person))
 	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
 }
 
 // stop deletes the tokens of a grant and of sign-ins that wait for a choice, and records with the
 // code, once in each agency, that the grant waits for a sign-in, even if it already does for another
 // reason. It records a code only once, and changes nothing if the person has consented again.
-func (c MetaCalls) stop(
+func (m MetaCalls) stop(
 	ctx context.Context, grant domain.Grant, r domain.DeletionRequest, code domain.StatusCode,
 ) error {
-	if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
+	if err := m.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
 		return err
 	}
-	connections, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
+	connections, err := m.Store.ConnectionsOf(ctx, grant.GrantKey)
 	if err != nil || len(connections) == 0 {
 		return err
 	}
-	if stopped, err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil || !stopped {
+	if stopped, err := m.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil || !stopped {
 		return err
 	}
-	pages, err := c.Directory.PagesOf(ctx, connections)
+	pages, err := m.Directory.PagesOf(ctx, connections)
 	if err != nil {
 		return err
 	}
-	now := c.Now().UTC().Truncate(time.Microsecond)
+	now := m.Now().UTC().Truncate(time.Microsecond)
 	recorded := map[int64]bool{}
 	for _, page := range pages {
 		if recorded[page.ConnectionID] {
 			continue
 		}
 		recorded[page.ConnectionID] = true
-		place, err := c.Places.TokenPlace(ctx, page.ConnectionID)
+		place, err := m.Places.TokenPlace(ctx, page.ConnectionID)
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 			return err
 		}
@@ -86,7 +86,7 @@ func (c MetaCalls) stop(
 		change := awaitsSignIn(page.DirectorySocialAccount, now, code)
 		draft := commands.NewDraft(domain.TopicOperations, page.ParentAccount, change, now)
 		draft.Envelope.Audit.Actor = domain.ActorMeta
-		if err := c.Log.Append(ctx, draft); err != nil {
+		if err := m.Log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("record that a consent was withdrawn: %w", err)
 		}
 	}
@@ -117,42 +117,42 @@ type DeletionAnswer struct {
 // DeletionAsked handles Meta's notice that a person requested the deletion of their data. It does
 // the same as [MetaCalls.Deauthorized], and starts the erasure of the person. Repeated requests and
 // unknown people get the same answer. Errors are those of Deauthorized.
-func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
-	signed, err := c.Meta(raw)
+func (m MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
+	signed, err := m.Meta(raw)
 	if err != nil {
 		return DeletionAnswer{}, err
 	}
-	answer := DeletionAnswer{URL: c.Public("/connect/meta/delete/" + signed[0].Code), Code: signed[0].Code}
-	now := c.Now().UTC().Truncate(time.Microsecond)
+	answer := DeletionAnswer{URL: m.Public("/connect/meta/delete/" + signed[0].Code), Code: signed[0].Code}
+	now := m.Now().UTC().Truncate(time.Microsecond)
 	for _, one := range signed {
 		r := requestOf(one)
-		grant, covered, err := c.coveredGrant(ctx, r)
+		grant, covered, err := m.coveredGrant(ctx, r)
 		if err != nil {
 			return DeletionAnswer{}, err
 		}
 		if !covered {
 			r.Person, r.DoneAt = "", &now
 		}
-		if err := c.Store.AskDeletion(ctx, r); err != nil {
+		if err := m.Store.AskDeletion(ctx, r); err != nil {
 			return DeletionAnswer{}, err
 		}
 		if !covered {
 			continue
 		}
-		if err := c.stop(ctx, grant, r, domain.StatusDeletionAsked); err != nil {
+		if err := m.stop(ctx, grant, r, domain.StatusDeletionAsked); err != nil {
 			// The stored request is enough: the erasure deletes these tokens too, and disconnects
 			// the pages.
-			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet",
+			m.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet",
 				"platform", one.Platform.String(), "error", err)
 		}
 	}
-	c.Asked()
+	m.Asked()
 	return answer, nil
 }
 
 // Deletion returns the progress of a request for deletion. Error: [ErrDeletionUnknown].
-func (c MetaCalls) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
-	found, err := c.Store.Deletion(ctx, code)
+func (m MetaCalls) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
+	found, err := m.Store.Deletion(ctx, code)
 	if err == nil && len(found) == 0 {
 		err = ErrDeletionUnknown
 	}
@@ -180,7 +180,7 @@ func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
 // everything in the log about people. person returns a member without its user, because the
 // platform never knew the user; its error is not_found if the member was erased. erase does the
 // same as the erase command.
-func (c MetaCalls) EraseFurther(
+func (m MetaCalls) EraseFurther(
 	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) error,
 	person func(ctx context.Context, member int64) (domain.Person, error),
 	erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error,
@@ -189,19 +189,19 @@ func (c MetaCalls) EraseFurther(
 	if err := shown(ctx); err != nil {
 		return false, err
 	}
-	grant, covered, err := c.coveredGrant(ctx, r)
+	grant, covered, err := m.coveredGrant(ctx, r)
 	var members []int64
 	if err == nil && covered {
-		members, err = c.Directory.MembersOf(ctx, r.Platform, r.Person)
+		members, err = m.Directory.MembersOf(ctx, r.Platform, r.Person)
 	}
 	if err != nil {
 		return false, err
 	}
 	if len(members) == 0 {
-		if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
+		if err := m.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
 			return false, err
 		}
-		err = c.Store.DeletionDone(ctx, r, c.Now())
+		err = m.Store.DeletionDone(ctx, r, m.Now())
 		return err == nil, err
 	}
 	order := domain.ErasureOrder{

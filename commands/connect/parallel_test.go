@@ -46,9 +46,9 @@ type sealedFirst struct {
 	then func() // once
 }
 
-func (d sealedFirst) MemberUser(ctx context.Context, member int64) (string, error) {
-	d.then()
-	return d.Directory.MemberUser(ctx, member)
+func (s sealedFirst) MemberUser(ctx context.Context, member int64) (string, error) {
+	s.then()
+	return s.Directory.MemberUser(ctx, member)
 }
 
 // A page with its own token is disconnected while it is chosen again. In any order, the last

@@ -126,22 +126,22 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 
 // check validates the registration and returns the plain id of the page, so that a page is not
 // registered under two ids.
-func (reg Registration) check() (externalID string, err error) {
-	id := reg.Platform.PlainID(reg.ExternalID)
-	plain := func(r rune) bool { return r > ' ' && r <= '~' }
-	_, known := reg.Platform.Kind(reg.AccountType)
+func (r Registration) check() (externalID string, err error) {
+	id := r.Platform.PlainID(r.ExternalID)
+	plain := func(char rune) bool { return char > ' ' && char <= '~' }
+	_, known := r.Platform.Kind(r.AccountType)
 	switch {
-	case !reg.Platform.Valid():
+	case !r.Platform.Valid():
 		return "", domain.InvalidField("platform", "is not a platform: use one of "+domain.PlatformNumbers())
 	case !known:
 		return "", domain.InvalidField("a_type",
 			"must be one of "+domain.AccountTypeNumbers()+"; omit it for other platforms")
 	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
 		return "", domain.InvalidField("external_id", "must be 1 to 200 visible ASCII characters without spaces")
-	case reg.Name == "" || utf8.RuneCountInString(reg.Name) > maxRegistered:
+	case r.Name == "" || utf8.RuneCountInString(r.Name) > maxRegistered:
 		return "", domain.InvalidField("name", "must be one line of 1 to 200 characters")
 	}
-	if err := domain.CheckName(reg.Name); err != nil {
+	if err := domain.CheckName(r.Name); err != nil {
 		return "", domain.InvalidField("name", err.Error())
 	}
 	return id, nil

@@ -264,25 +264,25 @@ type storeBefore struct {
 	stopGrant         func(domain.GrantKey)
 }
 
-func (b storeBefore) KeepGrant(ctx context.Context, g domain.Grant, connection int64) error {
-	if b.keepGrant != nil {
-		b.keepGrant()
+func (s storeBefore) KeepGrant(ctx context.Context, g domain.Grant, connection int64) error {
+	if s.keepGrant != nil {
+		s.keepGrant()
 	}
-	return b.Store.KeepGrant(ctx, g, connection)
+	return s.Store.KeepGrant(ctx, g, connection)
 }
 
-func (b storeBefore) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error) {
-	if b.stopGrant != nil {
-		b.stopGrant(g)
+func (s storeBefore) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error) {
+	if s.stopGrant != nil {
+		s.stopGrant(g)
 	}
-	return b.Store.StopGrant(ctx, g, seen)
+	return s.Store.StopGrant(ctx, g, seen)
 }
 
-func (b storeBefore) DetachConnection(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
-	if b.detach != nil {
-		b.detach()
+func (s storeBefore) DetachConnection(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
+	if s.detach != nil {
+		s.detach()
 	}
-	return b.Store.DetachConnection(ctx, connection, seen)
+	return s.Store.DetachConnection(ctx, connection, seen)
 }
 
 // dialog is a scripted sign-in for every platform.

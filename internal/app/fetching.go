@@ -139,20 +139,20 @@ type pictureJob struct {
 
 // take deletes pictures that were erased or are too old, then loads missing ones of platforms, newest
 // first.
-func (j *pictureJob) take(ctx context.Context, from []domain.Platform) error {
-	erased, err := j.contents.ErasedPictures(ctx)
+func (p *pictureJob) take(ctx context.Context, from []domain.Platform) error {
+	erased, err := p.contents.ErasedPictures(ctx)
 	if err == nil {
-		err = j.kept.Forget(ctx, erased)
+		err = p.kept.Forget(ctx, erased)
 	}
 	if err == nil {
-		err = j.kept.ForgetOld(ctx, j.now())
+		err = p.kept.ForgetOld(ctx, p.now())
 	}
 	if err != nil {
 		return err
 	}
-	wanted, err := j.contents.PicturesWanted(ctx, readmodels.PicturesQuery{
-		Since: j.now().Add(-maxPictureAge), Now: j.now(), Platforms: from,
-		Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
+	wanted, err := p.contents.PicturesWanted(ctx, readmodels.PicturesQuery{
+		Since: p.now().Add(-maxPictureAge), Now: p.now(), Platforms: from,
+		Keys: p.kept.KeyIDs(), Limit: picturesAtOnce,
 	})
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (j *pictureJob) take(ctx context.Context, from []domain.Platform) error {
 		if ctx.Err() != nil {
 			break
 		}
-		taken, err := j.one(ctx, one)
+		taken, err := p.one(ctx, one)
 		if err != nil {
 			return err
 		}
@@ -171,29 +171,29 @@ func (j *pictureJob) take(ctx context.Context, from []domain.Platform) error {
 		}
 	}
 	if missing > 0 {
-		j.log.InfoContext(ctx, "cannot load pictures of posts; placeholders are shown",
+		p.log.InfoContext(ctx, "cannot load pictures of posts; placeholders are shown",
 			"wanted", len(wanted), "missing", missing)
 	}
 	return ctx.Err()
 }
 
 // one loads one picture. It returns an error only if this service is at fault.
-func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (taken bool, err error) {
-	started, err := j.kept.Begin(ctx, wanted.PostRef, j.now())
+func (p *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (taken bool, err error) {
+	started, err := p.kept.Begin(ctx, wanted.PostRef, p.now())
 	if err != nil || !started {
 		return !started, err
 	}
-	picture, err := j.taker.Take(ctx, wanted.MediaURL)
+	picture, err := p.taker.Take(ctx, wanted.MediaURL)
 	if err == nil {
-		return true, j.kept.Keep(ctx, wanted.PostRef, picture)
+		return true, p.kept.Keep(ctx, wanted.PostRef, picture)
 	}
 	if ctx.Err() != nil { // the round was canceled; the picture may be fine
 		return false, ctx.Err()
 	}
-	j.log.DebugContext(ctx, "cannot load picture",
+	p.log.DebugContext(ctx, "cannot load picture",
 		"social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
 	if pictures.IsPermanent(err) {
-		return false, j.kept.GiveUp(ctx, wanted.PostRef)
+		return false, p.kept.GiveUp(ctx, wanted.PostRef)
 	}
 	return false, nil
 }

@@ -31,39 +31,39 @@ func newSharedKafka(t *testing.T) *sharedKafka {
 	return &sharedKafka{ledgertest.NewBroker(t, nil), t}
 }
 
-func (k *sharedKafka) config(db *pgtest.DB, prefix string) app.Config {
+func (s *sharedKafka) config(db *pgtest.DB, prefix string) app.Config {
 	return app.Config{
-		Storage: app.Storage{KafkaBrokers: k.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: db.URL}, Logger: ledgertest.Quiet,
+		Storage: app.Storage{KafkaBrokers: s.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: db.URL}, Logger: ledgertest.Quiet,
 	}
 }
 
 // start opens and closes a process of an installation.
-func (k *sharedKafka) start(db *pgtest.DB, prefix string) error {
-	s, err := app.Open(k.t.Context(), k.config(db, prefix))
+func (s *sharedKafka) start(db *pgtest.DB, prefix string) error {
+	service, err := app.Open(s.t.Context(), s.config(db, prefix))
 	if err != nil {
 		return err
 	}
-	return s.Close()
+	return service.Close()
 }
 
 // adopt replaces the owner of the log by the installation of a database.
-func (k *sharedKafka) adopt(db *pgtest.DB, answer error) (bool, error) {
-	parts := app.NewParts(k.config(db, ""))
-	defer func() { require.NoError(k.t, parts.Close()) }()
-	return parts.AdoptLog(k.t.Context(), commands.Caller{UserID: "system:operator", Role: "operator"},
+func (s *sharedKafka) adopt(db *pgtest.DB, answer error) (bool, error) {
+	parts := app.NewParts(s.config(db, ""))
+	defer func() { require.NoError(s.t, parts.Close()) }()
+	return parts.AdoptLog(s.t.Context(), commands.Caller{UserID: "system:operator", Role: "operator"},
 		func(string) (domain.Reason, error) { return domain.Reason{Code: domain.ReasonTest}, answer })
 }
 
 // claims returns the claims in the log.
-func (k *sharedKafka) claims(prefix string) (claims []domain.InstallationClaimed) {
-	k.t.Helper()
-	log := k.log(prefix)
-	require.NoError(k.t, log.Scan(k.t.Context(), eventlog.ScanConfig{
+func (s *sharedKafka) claims(prefix string) (claims []domain.InstallationClaimed) {
+	s.t.Helper()
+	log := s.log(prefix)
+	require.NoError(s.t, log.Scan(s.t.Context(), eventlog.ScanConfig{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
 		Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				recorded, err := log.Decode(r)
-				require.NoError(k.t, err)
+				require.NoError(s.t, err)
 				if claim, ok := recorded.Data.(domain.InstallationClaimed); ok {
 					claims = append(claims, claim)
 				}
@@ -74,19 +74,19 @@ func (k *sharedKafka) claims(prefix string) (claims []domain.InstallationClaimed
 	return claims
 }
 
-func (k *sharedKafka) log(prefix string) *eventlog.Log {
-	k.t.Helper()
-	parts := app.NewParts(k.config(&pgtest.DB{}, prefix))
-	k.t.Cleanup(func() { require.NoError(k.t, parts.Close()) })
-	require.NoError(k.t, parts.OpenLog(k.t.Context()))
+func (s *sharedKafka) log(prefix string) *eventlog.Log {
+	s.t.Helper()
+	parts := app.NewParts(s.config(&pgtest.DB{}, prefix))
+	s.t.Cleanup(func() { require.NoError(s.t, parts.Close()) })
+	require.NoError(s.t, parts.OpenLog(s.t.Context()))
 	return parts.Log
 }
 
 // state returns the ends of all topics, and the consumer groups.
-func (k *sharedKafka) state() (ends map[string]map[int32]int64, groups []string) {
-	k.t.Helper()
-	listed, err := k.Admin.ListEndOffsets(k.t.Context())
-	require.NoError(k.t, err)
+func (s *sharedKafka) state() (ends map[string]map[int32]int64, groups []string) {
+	s.t.Helper()
+	listed, err := s.Admin.ListEndOffsets(s.t.Context())
+	require.NoError(s.t, err)
 	ends = map[string]map[int32]int64{}
 	listed.Each(func(o kadm.ListedOffset) {
 		if ends[o.Topic] == nil {
@@ -94,8 +94,8 @@ func (k *sharedKafka) state() (ends map[string]map[int32]int64, groups []string)
 		}
 		ends[o.Topic][o.Partition] = o.Offset
 	})
-	list, err := k.Admin.ListGroups(k.t.Context())
-	require.NoError(k.t, err)
+	list, err := s.Admin.ListGroups(s.t.Context())
+	require.NoError(s.t, err)
 	return ends, list.Groups()
 }
 

@@ -58,28 +58,28 @@ func observeTopics(registry prometheus.Registerer, logger *slog.Logger) (*topics
 
 // Checked records the result of a check. If no broker could be reached, it keeps the previous
 // result.
-func (h *topicsHealth) Checked(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (t *topicsHealth) Checked(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		h.gauge.Set(0)
-		h.found = ""
+		t.gauge.Set(0)
+		t.found = ""
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
-		h.gauge.Set(1)
-		if h.found != err.Error() {
-			h.logger.Error("a topic has lost records, or its settings could lose or split the log", "error", err)
+		t.gauge.Set(1)
+		if t.found != err.Error() {
+			t.logger.Error("a topic has lost records, or its settings could lose or split the log", "error", err)
 		}
-		h.found = err.Error()
+		t.found = err.Error()
 	default:
-		h.logger.Warn("cannot check the topic settings", "error", err)
+		t.logger.Warn("cannot check the topic settings", "error", err)
 	}
 }
 
-func (h *topicsHealth) Unsafe() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.found != ""
+func (t *topicsHealth) Unsafe() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.found != ""
 }
 
 // registrations remembers the registered collectors, so that Close can unregister them.
@@ -135,16 +135,16 @@ type ageGauge struct {
 	read   func(ctx context.Context, export func(age time.Duration, labels ...string)) error
 }
 
-func (g ageGauge) Describe(descs chan<- *prometheus.Desc) { descs <- g.desc }
+func (a ageGauge) Describe(descs chan<- *prometheus.Desc) { descs <- a.desc }
 
-func (g ageGauge) Collect(metrics chan<- prometheus.Metric) {
+func (a ageGauge) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
-	err := g.read(ctx, func(age time.Duration, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, age.Seconds(), labels...)
+	err := a.read(ctx, func(age time.Duration, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(a.desc, prometheus.GaugeValue, age.Seconds(), labels...)
 	})
 	if err != nil {
-		g.logger.Warn("cannot read an age", "metric", g.desc.String(), "error", err)
+		a.logger.Warn("cannot read an age", "metric", a.desc.String(), "error", err)
 	}
 }
 
@@ -194,22 +194,22 @@ func (versionGauges) Describe(descs chan<- *prometheus.Desc) {
 	descs <- versionReplaced
 }
 
-func (g versionGauges) Collect(metrics chan<- prometheus.Metric) {
+func (v versionGauges) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
-	used, err := g.s.usedVersions(ctx)
+	used, err := v.s.usedVersions(ctx)
 	if err != nil {
-		g.s.config.Logger.Warn("cannot read which platforms are read", "error", err)
+		v.s.config.Logger.Warn("cannot read which platforms are read", "error", err)
 	}
-	for _, v := range used {
-		if days, known := v.DaysLeft(time.Now()); known {
-			metrics <- prometheus.MustNewConstMetric(versionLeft, prometheus.GaugeValue, float64(days)*secondsADay, v.API, v.Version)
+	for _, version := range used {
+		if days, known := version.DaysLeft(time.Now()); known {
+			metrics <- prometheus.MustNewConstMetric(versionLeft, prometheus.GaugeValue, float64(days)*secondsADay, version.API, version.Version)
 		}
 		replaced := 0.0
-		if v.Served != "" {
+		if version.Served != "" {
 			replaced = 1
 		}
-		metrics <- prometheus.MustNewConstMetric(versionReplaced, prometheus.GaugeValue, replaced, v.API, v.Version, v.Served)
+		metrics <- prometheus.MustNewConstMetric(versionReplaced, prometheus.GaugeValue, replaced, version.API, version.Version, version.Served)
 	}
 }
 
@@ -232,15 +232,15 @@ func newPoolMetrics(name string, pool *pgxpool.Pool) poolMetrics {
 	}
 }
 
-func (m poolMetrics) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, to) }
+func (p poolMetrics) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(p, to) }
 
-func (m poolMetrics) Collect(to chan<- prometheus.Metric) {
-	stat := m.pool.Stat()
+func (p poolMetrics) Collect(to chan<- prometheus.Metric) {
+	stat := p.pool.Stat()
 	for desc, value := range map[*prometheus.Desc]int32{
-		m.used: stat.AcquiredConns(), m.idle: stat.IdleConns(), m.most: stat.MaxConns(),
+		p.used: stat.AcquiredConns(), p.idle: stat.IdleConns(), p.most: stat.MaxConns(),
 	} {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value))
 	}
-	to <- prometheus.MustNewConstMetric(m.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
-	to <- prometheus.MustNewConstMetric(m.waitedSeconds, prometheus.CounterValue, stat.EmptyAcquireWaitTime().Seconds())
+	to <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
+	to <- prometheus.MustNewConstMetric(p.waitedSeconds, prometheus.CounterValue, stat.EmptyAcquireWaitTime().Seconds())
 }

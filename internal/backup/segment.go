@@ -53,38 +53,38 @@ func segmentHead(topic string, partition int32) string {
 	return fmt.Sprintf("ledgerboard.segment.v1 %s %d\n", topic, partition)
 }
 
-func (w *segmentWriter) write(b []byte) error {
-	if _, err := w.out.Write(b); err != nil {
+func (s *segmentWriter) write(b []byte) error {
+	if _, err := s.out.Write(b); err != nil {
 		return fmt.Errorf("write a segment: %w", err)
 	}
-	w.segment.Bytes += int64(len(b))
+	s.segment.Bytes += int64(len(b))
 	return nil
 }
 
-func (w *segmentWriter) add(r eventlog.Record) error {
-	w.frame = appendFrame(w.frame[:0], r)
-	w.segment.Records++
-	w.segment.Next = r.Offset + 1
-	return w.write(w.frame)
+func (s *segmentWriter) add(r eventlog.Record) error {
+	s.frame = appendFrame(s.frame[:0], r)
+	s.segment.Records++
+	s.segment.Next = r.Offset + 1
+	return s.write(s.frame)
 }
 
-func (w *segmentWriter) close(next int64) (Segment, error) {
-	w.segment.Next = next
-	if err := errors.Join(w.out.Flush(), w.file.Sync(), w.file.Close()); err != nil {
+func (s *segmentWriter) close(next int64) (Segment, error) {
+	s.segment.Next = next
+	if err := errors.Join(s.out.Flush(), s.file.Sync(), s.file.Close()); err != nil {
 		return Segment{}, fmt.Errorf("write a segment: %w", err)
 	}
-	w.segment.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
-	name := fmt.Sprintf("%020d-%020d-%s.seg", w.segment.First, next, w.segment.SHA256[:16])
-	if err := os.Rename(w.file.Name(), filepath.Join(w.dir, name)); err != nil {
+	s.segment.SHA256 = hex.EncodeToString(s.sum.Sum(nil))
+	name := fmt.Sprintf("%020d-%020d-%s.seg", s.segment.First, next, s.segment.SHA256[:16])
+	if err := os.Rename(s.file.Name(), filepath.Join(s.dir, name)); err != nil {
 		return Segment{}, fmt.Errorf("rename a segment: %w", err)
 	}
-	w.segment.File = filepath.ToSlash(filepath.Join(filepath.Base(w.dir), name))
-	return w.segment, syncDir(w.dir)
+	s.segment.File = filepath.ToSlash(filepath.Join(filepath.Base(s.dir), name))
+	return s.segment, syncDir(s.dir)
 }
 
-func (w *segmentWriter) abandon() {
-	_ = w.file.Close()
-	_ = os.Remove(w.file.Name())
+func (s *segmentWriter) abandon() {
+	_ = s.file.Close()
+	_ = os.Remove(s.file.Name())
 }
 
 // appendFrame appends a frame: its length and a record, which consists of offset, time

@@ -116,7 +116,7 @@ func (b *Broker) Close() error {
 type brokerLog struct{ logger *slog.Logger }
 
 // Logf implements kfake.Logger.
-func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+func (b brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	slogLevel := slog.LevelDebug
 	switch level {
 	case kfake.LogLevelNone, kfake.LogLevelDebug:
@@ -127,8 +127,8 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 		slogLevel = slog.LevelWarn
 	case kfake.LogLevelInfo:
 	}
-	if ctx := context.Background(); l.logger.Enabled(ctx, slogLevel) {
-		l.logger.Log(ctx, slogLevel, "embedded broker: "+fmt.Sprintf(format, args...))
+	if ctx := context.Background(); b.logger.Enabled(ctx, slogLevel) {
+		b.logger.Log(ctx, slogLevel, "embedded broker: "+fmt.Sprintf(format, args...))
 	}
 }
 
@@ -171,8 +171,8 @@ func listenBroker(addressFile string) (net.Listener, error) {
 type brokerListener struct{ net.Listener }
 
 // Accept implements net.Listener.
-func (l brokerListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+func (b brokerListener) Accept() (net.Conn, error) {
+	conn, err := b.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
@@ -206,58 +206,58 @@ type brokerConn struct {
 }
 
 // Read implements net.Conn.
-func (c *brokerConn) Read(p []byte) (n int, err error) {
-	if len(c.head) == 0 && c.left == 0 {
-		err = c.readHead()
+func (b *brokerConn) Read(p []byte) (n int, err error) {
+	if len(b.head) == 0 && b.left == 0 {
+		err = b.readHead()
 	}
 	switch {
 	case err != nil:
-	case len(c.head) > 0:
-		n = copy(p, c.head)
-		c.head = c.head[n:]
+	case len(b.head) > 0:
+		n = copy(p, b.head)
+		b.head = b.head[n:]
 	default:
-		n, err = c.Conn.Read(p[:min(len(p), c.left)])
-		c.left -= n
+		n, err = b.Conn.Read(p[:min(len(p), b.left)])
+		b.left -= n
 	}
-	if err != nil && c.known {
-		c.disconnect()
+	if err != nil && b.known {
+		b.disconnect()
 		select {
-		case <-c.closed:
+		case <-b.closed:
 		case <-time.After(reportGone):
 		}
 	}
 	return n, err
 }
 
-func (c *brokerConn) readHead() error {
+func (b *brokerConn) readHead() error {
 	head := make([]byte, 6) // length, request key
-	if _, err := io.ReadFull(c.Conn, head); err != nil {
+	if _, err := io.ReadFull(b.Conn, head); err != nil {
 		return err
 	}
 	size, key := binary.BigEndian.Uint32(head), kmsg.Key(binary.BigEndian.Uint16(head[4:]))
 	if size < 8 || size > maxRequestBytes || kmsg.RequestForKey(key.Int16()) == nil {
 		return errors.New("refuse connection: not the Kafka protocol")
 	}
-	c.known, c.head, c.left = true, head, int(size)-2
+	b.known, b.head, b.left = true, head, int(size)-2
 	if key == kmsg.JoinGroup || key == kmsg.SyncGroup {
-		c.late.Reset(joinWithin)
+		b.late.Reset(joinWithin)
 	}
 	return nil
 }
 
 // Write implements net.Conn. It drops answers to a client that has gone.
-func (c *brokerConn) Write(p []byte) (int, error) {
-	c.late.Stop()
-	_, _ = c.Conn.Write(p) // Read has the error, too
+func (b *brokerConn) Write(p []byte) (int, error) {
+	b.late.Stop()
+	_, _ = b.Conn.Write(p) // Read has the error, too
 	return len(p), nil
 }
 
 // Close implements net.Conn.
-func (c *brokerConn) Close() error {
-	c.closing.Do(func() { close(c.closed) })
-	c.late.Stop()
-	return c.Conn.Close()
+func (b *brokerConn) Close() error {
+	b.closing.Do(func() { close(b.closed) })
+	b.late.Stop()
+	return b.Conn.Close()
 }
 
 // disconnect closes the connection to the client, but kfake does not learn it.
-func (c *brokerConn) disconnect() { _ = c.Conn.Close() }
+func (b *brokerConn) disconnect() { _ = b.Conn.Close() }

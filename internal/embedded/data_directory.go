@@ -104,8 +104,8 @@ func lockDir(dir string) (*dirLock, error) {
 
 // release unlocks the file before closing it: a child process between fork and exec has a copy of
 // the descriptor, which would keep the lock after the close.
-func (l *dirLock) release() error {
-	if err := errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close()); err != nil {
+func (d *dirLock) release() error {
+	if err := errors.Join(syscall.Flock(int(d.file.Fd()), syscall.LOCK_UN), d.file.Close()); err != nil {
 		return fmt.Errorf("release data directory: %w", err)
 	}
 	return nil

@@ -42,29 +42,29 @@ type AppendError struct {
 	Err        error
 }
 
-func (e *AppendError) Error() string {
+func (a *AppendError) Error() string {
 	outcome := ErrRefused
-	if e.Unknown {
+	if a.Unknown {
 		outcome = ErrOutcomeUnknown
 	}
-	return fmt.Sprintf("append to %s, key %q: %s: %s", e.Topic, e.Key, outcome, e.Err)
+	return fmt.Sprintf("append to %s, key %q: %s: %s", a.Topic, a.Key, outcome, a.Err)
 }
 
 // Unwrap returns the cause.
-func (e *AppendError) Unwrap() error { return e.Err }
+func (a *AppendError) Unwrap() error { return a.Err }
 
 // Is reports whether target is the outcome: [ErrRefused] or [ErrOutcomeUnknown].
-func (e *AppendError) Is(target error) bool {
-	return target == ErrOutcomeUnknown && e.Unknown || target == ErrRefused && !e.Unknown
+func (a *AppendError) Is(target error) bool {
+	return target == ErrOutcomeUnknown && a.Unknown || target == ErrRefused && !a.Unknown
 }
 
 // As sets a [domain.NotAppendedError] if nothing was appended.
-func (e *AppendError) As(target any) bool {
+func (a *AppendError) As(target any) bool {
 	refused, ok := target.(*domain.NotAppendedError)
-	if !ok || e.Unknown {
+	if !ok || a.Unknown {
 		return false
 	}
-	if code, ok := errors.AsType[*kerr.Error](e.Err); ok {
+	if code, ok := errors.AsType[*kerr.Error](a.Err); ok {
 		refused.Reason = code.Message
 	}
 	return true

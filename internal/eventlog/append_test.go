@@ -309,9 +309,9 @@ type givesUp struct {
 	cancel func()
 }
 
-func (c givesUp) Done() <-chan struct{} {
-	c.cancel()
-	return c.Context.Done()
+func (g givesUp) Done() <-chan struct{} {
+	g.cancel()
+	return g.Context.Done()
 }
 
 // While brokers do not answer, a limited number of records may wait; the next caller waits for room

@@ -43,15 +43,15 @@ const (
 // checkBeginning returns an error if records are gone from a topic that must keep all of them. Its
 // settings can be safe again by now: one hour with another retention, or a request to delete
 // records, is enough.
-func (cl *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
+func (c *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
 	if spec.Compacted {
 		return nil
 	}
-	described, err := cl.describe(ctx, spec.Name)
+	described, err := c.describe(ctx, spec.Name)
 	if err != nil {
 		return err
 	}
-	starts, err := offsets(ctx, described, cl.admin.ListStartOffsets)
+	starts, err := offsets(ctx, described, c.admin.ListStartOffsets)
 	if err != nil {
 		return err
 	}
@@ -72,10 +72,10 @@ func (cl *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
 // Check verifies the settings that keep the log from losing records or splitting streams. It
 // returns all findings, joined; each wraps [ErrUnsafeTopic] and names the command that fixes the
 // setting. Any other error means that the brokers could not be queried.
-func (cl *cluster) Check(ctx context.Context) error {
+func (c *cluster) Check(ctx context.Context) error {
 	var errs []error
-	for _, spec := range cl.codec.Topics() {
-		errs = append(errs, cl.checkTopic(ctx, spec, true))
+	for _, spec := range c.codec.Topics() {
+		errs = append(errs, c.checkTopic(ctx, spec, true))
 	}
 	return errors.Join(errs...)
 }
@@ -83,13 +83,13 @@ func (cl *cluster) Check(ctx context.Context) error {
 // RunChecks runs [Log.Check] at once and periodically until ctx is done, looks for records that are
 // gone, and passes each result, including nil, to report. Check leaves the gone records out: they
 // prevent neither a start nor the rebuild of other read models.
-func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
+func (c *cluster) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		errs := []error{cl.Check(ctx)}
-		for _, spec := range cl.codec.Topics() {
-			errs = append(errs, cl.checkBeginning(ctx, spec))
+		errs := []error{c.Check(ctx)}
+		for _, spec := range c.codec.Topics() {
+			errs = append(errs, c.checkBeginning(ctx, spec))
 		}
 		if ctx.Err() != nil {
 			return
@@ -105,22 +105,22 @@ func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report fu
 
 // checkTopic checks one topic. If some topics are missing, an existing one may belong to another
 // application: the findings then name no command that changes it.
-func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec, complete bool) error {
-	described, err := cl.describe(ctx, spec.Name)
+func (c *cluster) checkTopic(ctx context.Context, spec TopicSpec, complete bool) error {
+	described, err := c.describe(ctx, spec.Name)
 	if err != nil {
 		return err
 	}
-	name := cl.cfg.wireName(spec.Name)
-	settings, err := cl.settings(ctx, name)
+	name := c.cfg.wireName(spec.Name)
+	settings, err := c.settings(ctx, name)
 	if err != nil {
 		return err
 	}
-	brokers, err := cl.admin.ListBrokers(ctx)
+	brokers, err := c.admin.ListBrokers(ctx)
 	if err != nil {
 		return fmt.Errorf("list brokers: %w", err)
 	}
 	t := topicCheck{
-		name: name, bootstrap: strings.Join(cl.cfg.Brokers, ","), spec: spec, settings: settings, ours: complete,
+		name: name, bootstrap: strings.Join(c.cfg.Brokers, ","), spec: spec, settings: settings, ours: complete,
 	}
 	for _, p := range described.partitions {
 		if t.replicas == 0 || len(p.Replicas) < t.replicas { // the minimum over the partitions
@@ -141,8 +141,8 @@ func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec, complete bool
 	return errors.Join(t.errs...)
 }
 
-func (cl *cluster) settings(ctx context.Context, name string) (map[string]string, error) {
-	configs, err := cl.admin.DescribeTopicConfigs(ctx, name)
+func (c *cluster) settings(ctx context.Context, name string) (map[string]string, error) {
+	configs, err := c.admin.DescribeTopicConfigs(ctx, name)
 	var resource kadm.ResourceConfig
 	if err == nil {
 		resource, err = configs.On(name, nil)
@@ -154,8 +154,8 @@ func (cl *cluster) settings(ctx context.Context, name string) (map[string]string
 		return nil, fmt.Errorf("describe settings of %s: %w", name, missingRight(err, "DescribeConfigs"))
 	}
 	settings := map[string]string{}
-	for _, c := range resource.Configs {
-		settings[c.Key] = c.MaybeValue()
+	for _, config := range resource.Configs {
+		settings[config.Key] = config.MaybeValue()
 	}
 	return settings, nil
 }

@@ -77,12 +77,12 @@ func (c Config) dial(ctx context.Context, network, address string) (net.Conn, er
 // would use the same password as long as it runs, and does not implement SCRAM.
 type saramaDialer struct{ cfg Config }
 
-func (d saramaDialer) Dial(network, address string) (net.Conn, error) {
-	conn, err := d.cfg.dial(context.Background(), network, address)
-	if err != nil || d.cfg.SASL == nil {
+func (s saramaDialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := s.cfg.dial(context.Background(), network, address)
+	if err != nil || s.cfg.SASL == nil {
 		return conn, err
 	}
-	if err := authenticate(conn, d.cfg.SASL.mechanism()); err != nil {
+	if err := authenticate(conn, s.cfg.SASL.mechanism()); err != nil {
 		return nil, errors.Join(fmt.Errorf("authenticate: %w", err), conn.Close())
 	}
 	return conn, nil
@@ -208,22 +208,22 @@ type kgoLogger struct {
 	warnings *warnings // of all clients of a log
 }
 
-func (l kgoLogger) Level() kgo.LogLevel {
+func (k kgoLogger) Level() kgo.LogLevel {
 	ctx := context.Background()
 	switch {
-	case l.log.Enabled(ctx, slog.LevelDebug):
+	case k.log.Enabled(ctx, slog.LevelDebug):
 		return kgo.LogLevelInfo
-	case l.log.Enabled(ctx, slog.LevelWarn):
+	case k.log.Enabled(ctx, slog.LevelWarn):
 		return kgo.LogLevelWarn
 	default:
 		return kgo.LogLevelNone
 	}
 }
 
-func (l kgoLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+func (k kgoLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	target := slog.LevelDebug
-	if level <= kgo.LogLevelWarn && l.warnings.due(msg) {
+	if level <= kgo.LogLevelWarn && k.warnings.due(msg) {
 		target = slog.LevelWarn
 	}
-	l.log.Log(context.Background(), target, "kafka: "+msg, keyvals...)
+	k.log.Log(context.Background(), target, "kafka: "+msg, keyvals...)
 }

@@ -188,10 +188,10 @@ func (r Record) Header(name string) string { return string(headerValue(r.Headers
 type TopicID [16]byte
 
 // IsZero reports whether the id is unknown.
-func (id TopicID) IsZero() bool { return id == TopicID{} }
+func (t TopicID) IsZero() bool { return t == TopicID{} }
 
 // String returns the id in hexadecimal.
-func (id TopicID) String() string { return hex.EncodeToString(id[:]) }
+func (t TopicID) String() string { return hex.EncodeToString(t[:]) }
 
 // PartitionRange is the range of offsets in a partition: [Start, End).
 type PartitionRange struct {

@@ -28,18 +28,18 @@ var ErrNoTopic = errors.New("the log does not exist yet")
 
 // createMissing creates missing topics, unless [Config.Existing] is set. It does not change existing
 // topics: [Log.Check] reports what is wrong with them, and an operator fixes it.
-func (cl *cluster) createMissing(ctx context.Context) error {
-	missing, brokers, err := cl.creatable(ctx)
+func (c *cluster) createMissing(ctx context.Context) error {
+	missing, brokers, err := c.creatable(ctx)
 	if err != nil {
 		return err
 	}
 	for _, spec := range missing {
-		if err := cl.create(ctx, spec, brokers, false); err != nil {
+		if err := c.create(ctx, spec, brokers, false); err != nil {
 			return err
 		}
 	}
 	for _, spec := range missing {
-		if err := cl.awaitLeaders(ctx, spec); err != nil {
+		if err := c.awaitLeaders(ctx, spec); err != nil {
 			return err
 		}
 	}
@@ -50,10 +50,10 @@ func (cl *cluster) createMissing(ctx context.Context) error {
 // error if nothing may be created: an existing topic is unsafe, since it may be another
 // application's, the brokers would refuse one of the missing topics, or [Log.Check] could not read
 // its settings later.
-func (cl *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers int, err error) {
+func (c *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers int, err error) {
 	var unsafe []error
-	for _, spec := range cl.codec.Topics() {
-		switch err := cl.checkTopic(ctx, spec, false); {
+	for _, spec := range c.codec.Topics() {
+		switch err := c.checkTopic(ctx, spec, false); {
 		case errors.Is(err, errTopicMissing):
 			missing = append(missing, spec)
 		case errors.Is(err, ErrUnsafeTopic):
@@ -65,18 +65,18 @@ func (cl *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers 
 	switch {
 	case len(missing) == 0:
 		return nil, 0, nil
-	case cl.cfg.Existing:
-		return nil, 0, fmt.Errorf("topic %s: %w", cl.cfg.wireName(missing[0].Name), ErrNoTopic)
+	case c.cfg.Existing:
+		return nil, 0, fmt.Errorf("topic %s: %w", c.cfg.wireName(missing[0].Name), ErrNoTopic)
 	case len(unsafe) > 0:
 		return nil, 0, errors.Join(unsafe...)
 	}
-	if brokers, err = cl.awaitBrokers(ctx); err != nil {
+	if brokers, err = c.awaitBrokers(ctx); err != nil {
 		return nil, 0, err
 	}
 	for _, spec := range missing {
-		_, err := cl.settings(ctx, cl.cfg.wireName(spec.Name)) // brokers check the right before they look for the topic
+		_, err := c.settings(ctx, c.cfg.wireName(spec.Name)) // brokers check the right before they look for the topic
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
-			err = cl.create(ctx, spec, brokers, true)
+			err = c.create(ctx, spec, brokers, true)
 		}
 		if err != nil {
 			return nil, 0, err
@@ -85,8 +85,8 @@ func (cl *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers 
 	return missing, brokers, nil
 }
 
-func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int, onlyValidate bool) error {
-	name := cl.cfg.wireName(spec.Name)
+func (c *cluster) create(ctx context.Context, spec TopicSpec, brokers int, onlyValidate bool) error {
+	name := c.cfg.wireName(spec.Name)
 	replicas := min(spec.ReplicationFactor, int16(brokers))
 	settings := maps.Clone(spec.Configs)
 	settings["min.insync.replicas"] = strconv.Itoa(int(min(spec.insyncReplicas(), replicas)))
@@ -94,9 +94,9 @@ func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int, only
 	for key, value := range settings {
 		configs[key] = &value
 	}
-	create := cl.admin.CreateTopics
+	create := c.admin.CreateTopics
 	if onlyValidate {
-		create = cl.admin.ValidateCreateTopics
+		create = c.admin.ValidateCreateTopics
 	}
 	responses, err := create(ctx, spec.Partitions, replicas, configs, name)
 	response := responses[name]
@@ -114,10 +114,10 @@ func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int, only
 		return nil
 	}
 	if replicas < spec.ReplicationFactor {
-		cl.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
+		c.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
 			"topic", name, "replicas", replicas, "defined", spec.ReplicationFactor)
 	}
-	cl.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", settings)
+	c.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", settings)
 	return nil
 }
 
@@ -146,13 +146,13 @@ func missingRight(err error, right string) error {
 // another, and a topic keeps the number of replicas that it was created with. For this reason,
 // awaitBrokers waits up to brokersReadyTime for as many brokers as topics have replicas, or as many
 // as are configured if these are fewer.
-func (cl *cluster) awaitBrokers(ctx context.Context) (count int, err error) {
+func (c *cluster) awaitBrokers(ctx context.Context) (count int, err error) {
 	wanted := 0
-	for _, spec := range cl.codec.Topics() {
-		wanted = max(wanted, min(int(spec.ReplicationFactor), len(cl.cfg.Brokers)))
+	for _, spec := range c.codec.Topics() {
+		wanted = max(wanted, min(int(spec.ReplicationFactor), len(c.cfg.Brokers)))
 	}
 	return countBrokers(ctx, wanted, func(ctx context.Context) (int, error) {
-		brokers, err := cl.admin.ListBrokers(ctx)
+		brokers, err := c.admin.ListBrokers(ctx)
 		return len(brokers), err
 	})
 }
@@ -182,9 +182,9 @@ func countBrokers(ctx context.Context, wanted int, list func(context.Context) (i
 
 // awaitLeaders waits until each partition of a new topic has a leader. Brokers acknowledge the
 // creation earlier.
-func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
+func (c *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		described, err := cl.describe(ctx, spec.Name)
+		described, err := c.describe(ctx, spec.Name)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -196,7 +196,7 @@ func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 		return struct{}{}, nil
 	}, backoff.WithMaxElapsedTime(topicReadyTime))
 	if err != nil {
-		return fmt.Errorf("wait for topic %s: %w", cl.cfg.wireName(spec.Name), err)
+		return fmt.Errorf("wait for topic %s: %w", c.cfg.wireName(spec.Name), err)
 	}
 	return nil
 }

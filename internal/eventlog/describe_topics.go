@@ -23,16 +23,16 @@ type topicState struct {
 
 // describe queries the brokers. kadm's ListTopics uses a cache: after a topic was deleted and
 // created again, it could return the old id, and a checkpoint of another log would be accepted.
-func (cl *cluster) describe(ctx context.Context, topic string) (topicState, error) {
-	if _, err := cl.spec(topic); err != nil {
+func (c *cluster) describe(ctx context.Context, topic string) (topicState, error) {
+	if _, err := c.spec(topic); err != nil {
 		return topicState{}, err
 	}
-	d := topicState{name: cl.cfg.wireName(topic), partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
+	d := topicState{name: c.cfg.wireName(topic), partitions: map[int32]kmsg.MetadataResponseTopicPartition{}}
 	req := kmsg.NewPtrMetadataRequest()
 	requested := kmsg.NewMetadataRequestTopic()
 	requested.Topic = new(d.name)
 	req.Topics = append(req.Topics, requested)
-	resp, err := req.RequestWith(ctx, cl.client)
+	resp, err := req.RequestWith(ctx, c.client)
 	if err == nil && len(resp.Topics) != 1 {
 		err = errTopicMissing
 	}
@@ -71,26 +71,26 @@ func offsets(
 
 // TakesRecords queries the end offset of each partition from its leader. It returns an error if the
 // leaders do not all answer within a second; changes then wait or fail.
-func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
+func (c *cluster) TakesRecords(ctx context.Context, topic string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	described, err := cl.describe(ctx, topic)
+	described, err := c.describe(ctx, topic)
 	if err != nil {
 		return err
 	}
-	_, err = offsets(ctx, described, cl.admin.ListEndOffsets)
+	_, err = offsets(ctx, described, c.admin.ListEndOffsets)
 	return err
 }
 
 // Describe returns the current state of the topics on the brokers, for operators.
-func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
+func (c *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	var topics []operator.Topic
-	for _, spec := range cl.codec.Topics() {
-		topic, err := cl.describeTopic(ctx, spec)
+	for _, spec := range c.codec.Topics() {
+		topic, err := c.describeTopic(ctx, spec)
 		if err != nil {
 			return nil, err
 		}
-		err = errors.Join(cl.checkTopic(ctx, spec, true), cl.checkBeginning(ctx, spec))
+		err = errors.Join(c.checkTopic(ctx, spec, true), c.checkBeginning(ctx, spec))
 		if errors.Is(err, ErrUnsafeTopic) {
 			topic.Problem = err.Error()
 		} else if err != nil {
@@ -101,15 +101,15 @@ func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	return topics, nil
 }
 
-func (cl *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic, error) {
+func (c *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic, error) {
 	topic := operator.Topic{Name: spec.Name, Partitions: []operator.TopicPartition{}}
-	described, err := cl.describe(ctx, spec.Name)
+	described, err := c.describe(ctx, spec.Name)
 	if err == nil {
-		topic.Settings, err = cl.settings(ctx, described.name)
+		topic.Settings, err = c.settings(ctx, described.name)
 	}
 	var ranges []PartitionRange
 	if err == nil {
-		ranges, err = cl.ranges(ctx, described)
+		ranges, err = c.ranges(ctx, described)
 	}
 	for _, r := range ranges {
 		p := described.partitions[r.Partition]

@@ -29,8 +29,8 @@ var errNoPartition = errors.New("the broker's response contains no partition")
 // throttledError is the answer of a broker without records, because a quota throttles this client.
 type throttledError struct{ wait time.Duration }
 
-func (e *throttledError) Error() string {
-	return fmt.Sprintf("a quota of the brokers delays reading by %s", e.wait)
+func (t *throttledError) Error() string {
+	return fmt.Sprintf("a quota of the brokers delays reading by %s", t.wait)
 }
 
 // fetcher reads one partition with raw fetch requests. Unlike a consumer, it sees responses without
@@ -202,29 +202,29 @@ var (
 
 type otherLogError struct{ want, got TopicID }
 
-func (e *otherLogError) Error() string {
+func (o *otherLogError) Error() string {
 	return fmt.Sprintf("%s: configure the brokers of that log, or rebuild the tables (the topic has id %s, the "+
-		"checkpoint %s)", ErrOtherLog, e.got, e.want)
+		"checkpoint %s)", ErrOtherLog, o.got, o.want)
 }
 
-func (e *otherLogError) Unwrap() error { return ErrOtherLog }
+func (o *otherLogError) Unwrap() error { return ErrOtherLog }
 
 // Ranges returns the offset ranges of a topic, sorted by partition, and the topic's id.
-func (cl *cluster) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
-	described, err := cl.describe(ctx, topic)
+func (c *cluster) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
+	described, err := c.describe(ctx, topic)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
-	ranges, err := cl.ranges(ctx, described)
+	ranges, err := c.ranges(ctx, described)
 	return ranges, described.id, err
 }
 
-func (cl *cluster) ranges(ctx context.Context, described topicState) ([]PartitionRange, error) {
-	starts, err := offsets(ctx, described, cl.admin.ListStartOffsets)
+func (c *cluster) ranges(ctx context.Context, described topicState) ([]PartitionRange, error) {
+	starts, err := offsets(ctx, described, c.admin.ListStartOffsets)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := offsets(ctx, described, cl.admin.ListEndOffsets)
+	ends, err := offsets(ctx, described, c.admin.ListEndOffsets)
 	if err != nil {
 		return nil, err
 	}
@@ -236,12 +236,12 @@ func (cl *cluster) ranges(ctx context.Context, described topicState) ([]Partitio
 }
 
 // ReadAt returns the record at a position. Errors: [ErrNoRecord], [ErrOutOfRange].
-func (cl *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
-	described, err := cl.describe(ctx, at.Topic)
+func (c *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
+	described, err := c.describe(ctx, at.Topic)
 	if err != nil {
 		return Record{}, err
 	}
-	got, err := newFetcher(cl, at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
+	got, err := newFetcher(c, at.Topic, described.id, at.Partition, 1).fetch(ctx, at.Offset)
 	if err != nil {
 		return Record{}, err
 	}

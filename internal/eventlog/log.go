@@ -115,14 +115,14 @@ var clientMetricsDesc = prometheus.NewDesc("ledgerboard_kafka", "Metrics of the 
 func (clientMetrics) Describe(to chan<- *prometheus.Desc) { to <- clientMetricsDesc }
 
 // reach checks the addresses, TLS and SASL. It does not repeat what they may be the cause of.
-func (cl *cluster) reach(ctx context.Context) error {
-	client, err := kgo.NewClient(cl.cfg.kgoOptions()...)
+func (c *cluster) reach(ctx context.Context) error {
+	client, err := kgo.NewClient(c.cfg.kgoOptions()...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	if err := client.Ping(ctx); err != nil {
-		return fmt.Errorf("no broker answers (%s): %w", cl.cfg.lookAt(err), err)
+		return fmt.Errorf("no broker answers (%s): %w", c.cfg.lookAt(err), err)
 	}
 	return nil
 }
@@ -187,20 +187,20 @@ func (l *Log) closeWithin(limit time.Duration) error {
 }
 
 // Codec returns the log's codec.
-func (cl *cluster) Codec() Codec { return cl.codec }
+func (c *cluster) Codec() Codec { return c.codec }
 
 // Decode decodes a record like [Codec.Decode]. It also returns [ErrMalformed] for a record in a
 // partition that its key does not belong to.
-func (cl *cluster) Decode(r Record) (domain.Recorded, error) {
-	e, err := cl.codec.Decode(r)
-	if home := PartitionOf(r.Key, cl.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {
+func (c *cluster) Decode(r Record) (domain.Recorded, error) {
+	e, err := c.codec.Decode(r)
+	if home := PartitionOf(r.Key, c.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {
 		err = fmt.Errorf("%w: its key belongs to partition %d", ErrMalformed, home)
 	}
 	return e, err
 }
 
-func (cl *cluster) spec(topic string) (TopicSpec, error) {
-	spec, ok := cl.codec.topics[topic]
+func (c *cluster) spec(topic string) (TopicSpec, error) {
+	spec, ok := c.codec.topics[topic]
 	if !ok {
 		return TopicSpec{}, fmt.Errorf("%w %q", errUnknownTopic, topic)
 	}

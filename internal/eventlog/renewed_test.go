@@ -39,30 +39,30 @@ func newCredentialFiles(t *testing.T) credentialFiles {
 	}
 }
 
-func (f credentialFiles) write(t *testing.T, a *certs.Authority, client certs.Pair, password string) {
+func (c credentialFiles) write(t *testing.T, a *certs.Authority, client certs.Pair, password string) {
 	t.Helper()
 	authorities, err := os.ReadFile(a.File)
 	require.NoError(t, err)
 	for path, content := range map[string][]byte{
-		f.authorities: authorities, f.cert: client.Cert, f.key: client.Key, f.password: []byte(password),
+		c.authorities: authorities, c.cert: client.Cert, c.key: client.Key, c.password: []byte(password),
 	} {
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 	}
 }
 
-func (f credentialFiles) use(cfg *eventlog.Config, mechanism string) {
+func (c credentialFiles) use(cfg *eventlog.Config, mechanism string) {
 	cfg.TLS = func() (*tls.Config, error) {
-		authorities, err := os.ReadFile(f.authorities)
+		authorities, err := os.ReadFile(c.authorities)
 		if err != nil {
 			return nil, err
 		}
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(authorities)
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 		return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}}, err
 	}
 	cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: securedUser, Password: func() (string, error) {
-		raw, err := os.ReadFile(f.password)
+		raw, err := os.ReadFile(c.password)
 		return string(raw), err
 	}}
 }

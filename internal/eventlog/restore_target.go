@@ -118,50 +118,50 @@ func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error
 
 // Add passes the next record to the client without waiting for the acknowledgment. Records keep
 // their order and get offsets without gaps. Add leaves out what is not [Record.Restorable].
-func (a *TargetAppender) Add(ctx context.Context, r Record) error {
+func (t *TargetAppender) Add(ctx context.Context, r Record) error {
 	if !r.Restorable() {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	want := a.next
-	a.next++
+	want := t.next
+	t.next++
 	// Brokers refuse timestamps in the future. Only the log cleaner uses the timestamp.
 	if now := time.Now(); r.Timestamp.After(now) {
 		r.Timestamp = now
 	}
 	// Canceling a record would leave a gap before the following records.
-	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{
-		Topic: a.cluster.cfg.wireName(a.spec.Name), Partition: a.partition,
+	t.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{
+		Topic: t.cluster.cfg.wireName(t.spec.Name), Partition: t.partition,
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 	}, func(done *kgo.Record, err error) {
 		if err == nil && done.Offset != want {
 			err = fmt.Errorf("the record for offset %d got offset %d: another producer writes to the topic. "+
 				"Stop it, and restore again with another LEDGERBOARD_TOPIC_PREFIX", want, done.Offset)
 		}
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if a.failed == nil { // later errors are caused by the first
-			a.failed = err
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.failed == nil { // later errors are caused by the first
+			t.failed = err
 		}
 	})
-	return a.fault()
+	return t.fault()
 }
 
 // End waits until all records are acknowledged and returns the end offset of the partition.
-func (a *TargetAppender) End(ctx context.Context) (int64, error) {
-	if err := a.cluster.client.Flush(ctx); err != nil {
-		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
+func (t *TargetAppender) End(ctx context.Context) (int64, error) {
+	if err := t.cluster.client.Flush(ctx); err != nil {
+		return 0, fmt.Errorf("append to %s/%d: %w", t.spec.Name, t.partition, err)
 	}
-	return a.next, a.fault()
+	return t.next, t.fault()
 }
 
-func (a *TargetAppender) fault() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.failed == nil {
+func (t *TargetAppender) fault() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
 		return nil
 	}
-	return fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, a.failed)
+	return fmt.Errorf("append to %s/%d: %w", t.spec.Name, t.partition, t.failed)
 }

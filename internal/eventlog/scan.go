@@ -39,8 +39,8 @@ type ScanConfig struct {
 // partition was handled up to its end offset. Memory use is bounded. On a topic that is not
 // compacted, Scan returns [ErrGap] or [ErrBelowStart] if an offset is missing: a rebuild must not
 // accept a log without its beginning.
-func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
-	parts, id, err := cl.scanParts(ctx, cfg)
+func (c *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
+	parts, id, err := c.scanParts(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("scan %s: %w", cfg.Topic, err)
 	}
@@ -51,7 +51,7 @@ func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return cl.scanPartition(ctx, cfg, id, part)
+			return c.scanPartition(ctx, cfg, id, part)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -60,15 +60,15 @@ func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 	return nil
 }
 
-func (cl *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRange, TopicID, error) {
-	spec, err := cl.spec(cfg.Topic)
+func (c *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRange, TopicID, error) {
+	spec, err := c.spec(cfg.Topic)
 	if err != nil {
 		return nil, TopicID{}, err
 	}
 	if cfg.Handle == nil {
 		return nil, TopicID{}, errors.New("a handler is required")
 	}
-	ranges, id, err := cl.Ranges(ctx, cfg.Topic)
+	ranges, id, err := c.Ranges(ctx, cfg.Topic)
 	if err != nil {
 		return nil, id, err
 	}
@@ -91,10 +91,10 @@ func (cl *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRa
 	return parts, id, nil
 }
 
-func (c ScanConfig) bounds(spec TopicSpec, r PartitionRange) (part PartitionRange, skip bool, err error) {
-	part = PartitionRange{Partition: r.Partition, Start: c.From[r.Partition], End: r.End}
-	if c.To != nil {
-		to, named := c.To[r.Partition]
+func (s ScanConfig) bounds(spec TopicSpec, r PartitionRange) (part PartitionRange, skip bool, err error) {
+	part = PartitionRange{Partition: r.Partition, Start: s.From[r.Partition], End: r.End}
+	if s.To != nil {
+		to, named := s.To[r.Partition]
 		if !named {
 			return part, true, nil
 		}
@@ -118,10 +118,10 @@ func (c ScanConfig) bounds(spec TopicSpec, r PartitionRange) (part PartitionRang
 }
 
 // scanPartition fetches one response while the previous one is handled.
-func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, part PartitionRange) error {
+func (c *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, part PartitionRange) error {
 	group, ctx := errgroup.WithContext(ctx)
 	answers := make(chan fetched)
-	partition := newFetcher(cl, cfg.Topic, id, part.Partition, scanFetchBytes)
+	partition := newFetcher(c, cfg.Topic, id, part.Partition, scanFetchBytes)
 	group.Go(func() error {
 		defer close(answers)
 		return partition.fetchAll(ctx, part, func(got fetched) error {
@@ -136,7 +136,7 @@ func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID
 	group.Go(func() error {
 		for got := range answers {
 			run := Run{Partition: part.Partition, Next: got.next, Records: make([]Record, 0, len(got.records))}
-			err := cl.inOrder(cfg.Topic, got, func(r *kgo.Record) error {
+			err := c.inOrder(cfg.Topic, got, func(r *kgo.Record) error {
 				if cfg.Key == "" || cfg.Key == string(r.Key) {
 					run.add(cfg.Topic, r)
 				}
@@ -176,8 +176,8 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 
 // inOrder calls each for the records of a response. On a topic that is not compacted, it returns
 // [ErrGap] if an offset is missing.
-func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
-	at, compacted := got.from, cl.codec.topics[topic].Compacted
+func (c *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
+	at, compacted := got.from, c.codec.topics[topic].Compacted
 	for _, r := range got.records {
 		if r.Offset != at && !compacted {
 			return fmt.Errorf("%w: %s/%d has offset %d after %d", ErrGap, topic, r.Partition, r.Offset, at-1)
@@ -197,15 +197,15 @@ func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) err
 // transaction marker it yields a record with neither key nor value ([Record.IsMarker]); on a
 // compacted topic, it skips it. If an offset is missing on a topic that is not compacted, ReadRaw
 // returns [ErrGap].
-func (cl *cluster) ReadRaw(
+func (c *cluster) ReadRaw(
 	ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error,
 ) error {
-	spec, err := cl.spec(topic)
+	spec, err := c.spec(topic)
 	if err != nil {
 		return err
 	}
-	return newFetcher(cl, topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
-		return cl.inOrder(topic, got, func(raw *kgo.Record) error {
+	return newFetcher(c, topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
+		return c.inOrder(topic, got, func(raw *kgo.Record) error {
 			if !raw.Attrs.IsControl() {
 				return yield(fromKgo(topic, raw))
 			}

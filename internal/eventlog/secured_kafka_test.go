@@ -221,29 +221,29 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) *apacheKafka 
 }
 
 // use sets the certificate of the broker and the authority of its clients, from its next start on.
-func (k *apacheKafka) use(t *testing.T, own certs.Pair, authority *certs.Authority) {
+func (a *apacheKafka) use(t *testing.T, own certs.Pair, authority *certs.Authority) {
 	t.Helper()
 	clients, err := os.ReadFile(authority.File)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(k.trust, clients, 0o600))
-	require.NoError(t, os.WriteFile(k.keys, append(bytes.Clone(own.Key), own.Cert...), 0o600))
+	require.NoError(t, os.WriteFile(a.trust, clients, 0o600))
+	require.NoError(t, os.WriteFile(a.keys, append(bytes.Clone(own.Key), own.Cert...), 0o600))
 }
 
-func (k *apacheKafka) start(t *testing.T) {
+func (a *apacheKafka) start(t *testing.T) {
 	t.Helper()
 	var err error
-	k.process, err = ledgertest.Start(k.java("kafka.Kafka", k.properties))
+	a.process, err = ledgertest.Start(a.java("kafka.Kafka", a.properties))
 	require.NoError(t, err)
-	for _, listener := range k.listeners {
-		awaitPort(t, listener, k.process.Ended, func() string { <-k.process.Ended; return k.process.Output.String() })
+	for _, listener := range a.listeners {
+		awaitPort(t, listener, a.process.Ended, func() string { <-a.process.Ended; return a.process.Output.String() })
 	}
 }
 
-func (k *apacheKafka) stop() {
-	_ = k.process.Process.Signal(os.Interrupt)
-	if _, err := k.process.Await(20 * time.Second); err != nil {
-		_ = k.process.Process.Kill()
-		<-k.process.Ended
+func (a *apacheKafka) stop() {
+	_ = a.process.Process.Signal(os.Interrupt)
+	if _, err := a.process.Await(20 * time.Second); err != nil {
+		_ = a.process.Process.Kill()
+		<-a.process.Ended
 	}
 }
 

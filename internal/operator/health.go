@@ -41,12 +41,12 @@ type HealthCheck struct {
 }
 
 // StopsReads reports whether the process serves no reads because of the check.
-func (c HealthCheck) StopsReads() bool {
-	return slices.ContainsFunc(c.Reasons, func(r HealthReason) bool { return slices.Contains(stopsReads, r.Code) })
+func (h HealthCheck) StopsReads() bool {
+	return slices.ContainsFunc(h.Reasons, func(r HealthReason) bool { return slices.Contains(stopsReads, r.Code) })
 }
 
 // Text describes the reasons for operators.
-func (c HealthCheck) Text() string { return TextOf(c.Reasons) }
+func (h HealthCheck) Text() string { return TextOf(h.Reasons) }
 
 // ProjectionHealth is the health of a projection.
 type ProjectionHealth struct {
@@ -161,12 +161,12 @@ func NewHealth(checks []HealthCheck, projections []ProjectionHealth, reads bool)
 }
 
 // stopsWrites reports whether no dashboard can be changed.
-func (r HealthReason) stopsWrites() bool {
-	switch r.Code {
+func (h HealthReason) stopsWrites() bool {
+	switch h.Code {
 	case HealthAppendRefused:
-		return r.Params["topic"] == domain.TopicDashboards
+		return h.Params["topic"] == domain.TopicDashboards
 	default:
-		return slices.Contains(stopsReads, r.Code) || r.Code == HealthBrokers || r.Code == HealthPeopleUnknown
+		return slices.Contains(stopsReads, h.Code) || h.Code == HealthBrokers || h.Code == HealthPeopleUnknown
 	}
 }
 
@@ -198,10 +198,10 @@ func TextOf(reasons []HealthReason) string {
 }
 
 // Text describes the reason, without its period. Details that are absent are left out.
-func (r HealthReason) Text() string {
-	p := r.Params
-	with := r.with
-	switch r.Code {
+func (h HealthReason) Text() string {
+	p := h.Params
+	with := h.with
+	switch h.Code {
 	case HealthStarting:
 		return cmp.Or(p["wait"], "the process is opening the log and the database")
 	case HealthStopping:
@@ -227,7 +227,7 @@ func (r HealthReason) Text() string {
 		return "Changes to people and accounts have been waiting for more than a minute to be processed, so it is not known " +
 			"who has left. Until " + until + ", nothing can be changed or connected, and histories cannot be read" + again
 	case HealthAppBlocked, HealthVersionRefused:
-		return with("%s: ", "platforms") + strings.TrimSuffix(domain.OperatorText(domain.StatusCode(r.Code)), ".")
+		return with("%s: ", "platforms") + strings.TrimSuffix(domain.OperatorText(domain.StatusCode(h.Code)), ".")
 	case HealthVersionEnds:
 		return "version " + with("%s ", "version") + with("of the %s API ", "api") + "ends" + with(" about %s", "ends") +
 			with(" (days left: %s)", "days") + ". " + upgradeOr(p["setting"])
@@ -242,17 +242,17 @@ func (r HealthReason) Text() string {
 	case HealthPeopleOld:
 		return "the directory of people does not answer, so statuses that are up to a minute old are used"
 	default:
-		return r.projectionText()
+		return h.projectionText()
 	}
 }
 
 // projectionText is [HealthReason.Text] for the reasons of projections.
-func (r HealthReason) projectionText() string {
-	p := r.Params
+func (h HealthReason) projectionText() string {
+	p := h.Params
 	model := strings.TrimSpace("Read model " + p["projection"])
 	events := cmp.Or(eventsIn(p["events"]), "events")
-	with := r.with
-	switch r.Code {
+	with := h.with
+	switch h.Code {
 	case HealthReadOnly:
 		return "The database accepts no changes: it is read-only, for example during maintenance or because a disk is full"
 	case HealthStateUnknown:
@@ -302,16 +302,16 @@ func (r HealthReason) projectionText() string {
 	case HealthProblem:
 		return model + " cannot be folded by this process. The log output of the process says why"
 	default: // of a newer program
-		return strings.ReplaceAll(string(r.Code), "_", " ")
+		return strings.ReplaceAll(string(h.Code), "_", " ")
 	}
 }
 
 // with returns a text with a detail; "" if the detail is absent.
-func (r HealthReason) with(format, param string) string {
-	if r.Params[param] == "" {
+func (h HealthReason) with(format, param string) string {
+	if h.Params[param] == "" {
 		return ""
 	}
-	return strings.Replace(format, "%s", r.Params[param], 1)
+	return strings.Replace(format, "%s", h.Params[param], 1)
 }
 
 func eventsIn(n string) string {
@@ -347,13 +347,13 @@ func behind(p map[string]string) string {
 }
 
 // Refusal is the error of a request that fails for this reason.
-func (r HealthReason) Refusal(retryAfter int) error {
-	text := r.Text() + ". Nothing was changed."
-	switch r.Code {
+func (h HealthReason) Refusal(retryAfter int) error {
+	text := h.Text() + ". Nothing was changed."
+	switch h.Code {
 	case HealthPaused:
 		text = "Changes are not accepted now, because an operator has paused them. Nothing was changed."
 	case HealthPeopleUnknown:
-		text = r.Text() + "."
+		text = h.Text() + "."
 	case HealthStateUnknown:
 		text += " Try again shortly."
 	}

@@ -153,11 +153,11 @@ func publicOnly() http.RoundTripper {
 // unlessProxied sends requests directly for which no proxy is configured.
 type unlessProxied struct{ proxied, direct http.RoundTripper }
 
-func (t unlessProxied) RoundTrip(r *http.Request) (*http.Response, error) {
+func (u unlessProxied) RoundTrip(r *http.Request) (*http.Response, error) {
 	if proxy, err := http.ProxyFromEnvironment(r); proxy != nil || err != nil {
-		return t.proxied.RoundTrip(r) //nolint:wrapcheck // the transport's own error
+		return u.proxied.RoundTrip(r) //nolint:wrapcheck // the transport's own error
 	}
-	return t.direct.RoundTrip(r) //nolint:wrapcheck // the transport's own error
+	return u.direct.RoundTrip(r) //nolint:wrapcheck // the transport's own error
 }
 
 // checkAddress returns an error if an address that is about to be dialed is not public.

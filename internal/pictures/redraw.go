@@ -51,11 +51,11 @@ type deadlineReader struct {
 	in  io.Reader
 }
 
-func (e deadlineReader) Read(p []byte) (int, error) {
-	if err := e.ctx.Err(); err != nil {
+func (d deadlineReader) Read(p []byte) (int, error) {
+	if err := d.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return e.in.Read(p)
+	return d.in.Read(p)
 }
 
 // small draws a picture on a white background. The result is at most MaxSide pixels wide and high,

@@ -145,11 +145,11 @@ type completeList[T any] struct {
 	ok   bool // the value was an array, and every element had the expected shape
 }
 
-func (w *completeList[T]) UnmarshalJSON(raw []byte) error {
+func (c *completeList[T]) UnmarshalJSON(raw []byte) error {
 	var elements []json.RawMessage
-	_ = w.list.UnmarshalJSON(raw)
+	_ = c.list.UnmarshalJSON(raw)
 	isArray := bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) && json.Unmarshal(raw, &elements) == nil
-	w.ok = isArray && len(elements) == len(w.list)
+	c.ok = isArray && len(elements) == len(c.list)
 	return nil
 }
 

@@ -36,19 +36,19 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 type pageReading struct{ graphReading }
 
 // node does not read fan_count, a legacy metric that differs from followers_count.
-func (r *pageReading) node(ctx context.Context) error {
+func (p *pageReading) node(ctx context.Context) error {
 	var page struct {
 		ID        text  `json:"id"`
 		Followers count `json:"followers_count"`
 	}
-	err := r.get(ctx, "page", r.t, r.t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page)
+	err := p.get(ctx, "page", p.t, p.t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page)
 	if err == nil {
-		err = checkAccount(r.platform, "page", r.t.ExternalID, page.ID)
+		err = checkAccount(p.platform, "page", p.t.ExternalID, page.ID)
 	}
 	if err != nil {
-		return r.absorb(err, domain.MetricFollowers)
+		return p.absorb(err, domain.MetricFollowers)
 	}
-	r.total(domain.MetricFollowers, domain.Stock, "followers_count", page.Followers)
+	p.total(domain.MetricFollowers, domain.Stock, "followers_count", page.Followers)
 	return nil
 }
 
@@ -80,23 +80,23 @@ const (
 	historyDays = 2*365 - 1
 )
 
-func (r *pageReading) pageInsights(ctx context.Context) error {
+func (p *pageReading) pageInsights(ctx context.Context) error {
 	metrics := []string{pageViews, pageReach, pageEngagement, pageActions, pageReactions}
-	if r.req.Backfill && !r.req.Since.IsZero() {
+	if p.req.Backfill && !p.req.Since.IsZero() {
 		metrics = append(metrics, pageFollows)
 	}
 	var names []string
 	for _, metric := range metrics {
 		names = append(names, pageNames[metric]...)
 	}
-	windows := r.windows()
-	err := r.each(len(windows), func(n int) error {
-		data, err := r.ask(ctx, "page_insights", metrics, windows[n].query())
+	windows := p.windows()
+	err := p.each(len(windows), func(n int) error {
+		data, err := p.ask(ctx, "page_insights", metrics, windows[n].query())
 		for _, i := range data {
-			r.pageFigures(i, windows[n])
+			p.pageFigures(i, windows[n])
 		}
 		if err != nil {
-			return r.absorb(err, r.missingNames(names)...)
+			return p.absorb(err, p.missingNames(names)...)
 		}
 		return nil
 	})
@@ -106,7 +106,7 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 	for _, metric := range metrics {
 		// If the token lacks read_insights or the page has fewer than 100 likes, Meta answers with HTTP
 		// 200 and no data.
-		r.missRest(domain.StatusNoData, pageNames[metric]...)
+		p.missRest(domain.StatusNoData, pageNames[metric]...)
 	}
 	return nil
 }
@@ -119,34 +119,34 @@ type insightWindow struct {
 }
 
 // query contains no period, so that one call returns all periods.
-func (w insightWindow) query() url.Values {
-	if w.first.IsZero() {
+func (i insightWindow) query() url.Values {
+	if i.first.IsZero() {
 		return url.Values{}
 	}
 	return url.Values{
-		"since": {strconv.FormatInt(w.first.Unix(), 10)},
-		"until": {strconv.FormatInt(w.end.AddDate(0, 0, 1).Unix(), 10)},
+		"since": {strconv.FormatInt(i.first.Unix(), 10)},
+		"until": {strconv.FormatInt(i.end.AddDate(0, 0, 1).Unix(), 10)},
 	}
 }
 
-func (w insightWindow) holds(day time.Time) bool {
-	return w.first.IsZero() || (!day.Before(w.first) && day.Before(w.end))
+func (i insightWindow) holds(day time.Time) bool {
+	return i.first.IsZero() || (!day.Before(i.first) && day.Before(i.end))
 }
 
-func (r *pageReading) windows() []insightWindow {
-	out := r.rangeWindows()
-	if days := r.req.settledDays(r.cfg.Now(), r.dayOf); len(days) > 0 {
+func (p *pageReading) windows() []insightWindow {
+	out := p.rangeWindows()
+	if days := p.req.settledDays(p.cfg.Now(), p.dayOf); len(days) > 0 {
 		out = append(out, insightWindow{first: days[0], end: days[len(days)-1].AddDate(0, 0, 1), daysOnly: true})
 	}
 	return out
 }
 
-func (r *pageReading) rangeWindows() (out []insightWindow) {
-	if r.req.Since.IsZero() {
+func (p *pageReading) rangeWindows() (out []insightWindow) {
+	if p.req.Since.IsZero() {
 		return []insightWindow{{}}
 	}
-	first, end := r.req.days(r.cfg.Now(), r.dayOf)
-	if oldest := r.dayOf(r.cfg.Now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
+	first, end := p.req.days(p.cfg.Now(), p.dayOf)
+	if oldest := p.dayOf(p.cfg.Now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
 		first = oldest
 	}
 	for first.Before(end) {
@@ -160,13 +160,13 @@ func (r *pageReading) rangeWindows() (out []insightWindow) {
 	return out
 }
 
-func (r *pageReading) pageFigures(i insight, w insightWindow) {
+func (p *pageReading) pageFigures(i insight, w insightWindow) {
 	if w.daysOnly && i.Period != "day" {
 		return
 	}
 	values := map[time.Time]int64{}
 	for _, v := range i.Values {
-		day, dated := r.pacificDay(v.EndTime)
+		day, dated := p.pacificDay(v.EndTime)
 		if value := v.Value.total(); dated && value.ok && w.holds(day) {
 			values[day] = value.n
 		}
@@ -179,7 +179,7 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) {
 		for _, name := range pageNames[string(i.Name)] {
 			figure, ok := pageFigure(name, string(i.Name), string(i.Period), day.Format(time.DateOnly), values[day])
 			if ok {
-				r.add(figure)
+				p.add(figure)
 			}
 		}
 	}
@@ -203,21 +203,21 @@ func pageFigure(name, source, period, day string, value int64) (domain.Figure, b
 }
 
 // demographics reads only places: the platform no longer reports age and gender.
-func (r *pageReading) demographics(ctx context.Context) error {
-	if !r.req.Demographics {
+func (p *pageReading) demographics(ctx context.Context) error {
+	if !p.req.Demographics {
 		return nil
 	}
 	facets := map[string]string{"page_follows_city": "city", "page_follows_country": "country"}
-	data, err := r.ask(ctx, "page_demographics", slices.Sorted(maps.Keys(facets)), url.Values{"period": {"day"}})
+	data, err := p.ask(ctx, "page_demographics", slices.Sorted(maps.Keys(facets)), url.Values{"period": {"day"}})
 	for _, i := range data {
 		if facet, known := facets[string(i.Name)]; known && len(i.Values) > 0 {
-			r.snap.addFacet(facet, wholeParts(i.Values[len(i.Values)-1].Value))
+			p.snap.addFacet(facet, wholeParts(i.Values[len(i.Values)-1].Value))
 		}
 	}
 	if err != nil {
-		return r.absorb(err, "demographics")
+		return p.absorb(err, "demographics")
 	}
-	r.snap.missDemographics()
+	p.snap.missDemographics()
 	return nil
 }
 

@@ -71,110 +71,110 @@ const edgeBatch = "batch"
 
 // step sends some of the pending questions. Questions that must be asked differently are appended
 // to the pending ones.
-func (r *nodeRound) step(ctx context.Context) error {
-	asked := min(r.size, len(r.pending))
-	answers, rest, err := r.ask(ctx, r.pending)
+func (n *nodeRound) step(ctx context.Context) error {
+	asked := min(n.size, len(n.pending))
+	answers, rest, err := n.ask(ctx, n.pending)
 	switch {
 	case err == nil:
 		if asked > 1 || len(answers) == 1 && answers[0].err == nil {
-			r.size = min(2*r.size, r.largest)
+			n.size = min(2*n.size, n.largest)
 		}
 	case beyondObject(err) || asked == 1:
 		return err
 	case oversized(err):
-		r.largest = asked / 2
-		r.size = r.largest
+		n.largest = asked / 2
+		n.size = n.largest
 		return nil
 	default:
-		r.size = 1
+		n.size = 1
 		return nil
 	}
-	r.pending = rest
+	n.pending = rest
 	var connectionErr error
 	var unknown []question
 	for _, a := range answers {
 		switch e := a.err; {
 		case e == nil:
-			if err := r.read(ctx, a.question, a.node); err != nil {
+			if err := n.read(ctx, a.question, a.node); err != nil {
 				return err
 			}
 		case beyondObject(e):
 			connectionErr = e // the other answers are valid
-		case r.refusesMetrics(a):
+		case n.refusesMetrics(a):
 			unknown = append(unknown, a.question)
 		default:
-			r.askLess(a.question, e)
+			n.askLess(a.question, e)
 		}
 	}
 	if connectionErr != nil || len(unknown) == 0 {
 		return connectionErr
 	}
-	return r.probe(ctx, unknown)
+	return n.probe(ctx, unknown)
 }
 
 // refusesMetrics reports whether a post may have been refused because of one of its metrics.
-func (r *nodeRound) refusesMetrics(a nodeAnswer) bool {
+func (n *nodeRound) refusesMetrics(a nodeAnswer) bool {
 	if a.plan.skipped != "" {
 		return false
 	}
-	return a.err.Kind() == domain.StatusUnsupportedMetric || r.kind.metrics != nil && !a.plan.probed &&
+	return a.err.Kind() == domain.StatusUnsupportedMetric || n.kind.metrics != nil && !a.plan.probed &&
 		a.err.Kind() == domain.StatusInvalid && a.err.Code == codeWrongRequest && badField(a.err) == ""
 }
 
-func (r *nodeRound) askLess(q question, e *Error) {
-	r.failures.answered = r.failures.answered || e.Kind() == domain.StatusPermission
+func (n *nodeRound) askLess(q question, e *Error) {
+	n.failures.answered = n.failures.answered || e.Kind() == domain.StatusPermission
 	field := badField(e)
 	switch {
 	case e.Kind() == domain.StatusInvalid && q.plan.skipped == "" &&
-		(field == r.kind.insights || field == "" && r.kind.metrics == nil):
+		(field == n.kind.insights || field == "" && n.kind.metrics == nil):
 		q.plan.skipped = domain.StatusInvalid
 	case e.Kind() == domain.StatusInvalid && field != "" && !slices.Contains(q.plan.lacks, field):
 		q.plan.lacks = append(slices.Clone(q.plan.lacks), field)
 	case e.Kind() == domain.StatusPermission && (q.plan.summaries || q.plan.skipped == ""):
-		q.plan = q.plan.reduce(r.initial)
+		q.plan = q.plan.reduce(n.initial)
 	default:
-		r.fail(q, e)
+		n.fail(q, e)
 		return
 	}
-	r.pending = append(r.pending, q)
+	n.pending = append(n.pending, q)
 }
 
 // probe determines which metrics the platform refuses for the first of these posts. The other posts
 // were refused too, so they are asked without these metrics. If a temporary failure prevents this,
 // that post fails: it is not read without insights as if these had been refused.
-func (r *nodeRound) probe(ctx context.Context, unknown []question) error {
+func (n *nodeRound) probe(ctx context.Context, unknown []question) error {
 	var refused []string
 	var unclear *Error
 	first := unknown[0]
 	if !first.plan.probed {
 		var err error
-		if refused, unclear, err = r.probeMetrics(ctx, first); err != nil {
+		if refused, unclear, err = n.probeMetrics(ctx, first); err != nil {
 			return err
 		}
 	}
 	if unclear != nil && len(refused) == 0 {
-		r.fail(first, unclear)
-		r.pending = append(r.pending, unknown[1:]...)
+		n.fail(first, unclear)
+		n.pending = append(n.pending, unknown[1:]...)
 		return nil
 	}
-	r.failures.answered = r.failures.answered || unclear == nil
+	n.failures.answered = n.failures.answered || unclear == nil
 	for _, q := range unknown {
 		q.plan = q.plan.withoutRefused(refused)
 		q.plan.probed = unclear == nil
-		r.pending = append(r.pending, q)
+		n.pending = append(n.pending, q)
 	}
 	return nil
 }
 
 // probeMetrics requests the metrics of a post one by one. unclear is a temporary failure: it is
 // unknown whether the metric is refused. err affects more than this post.
-func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []string, unclear *Error, err error) {
+func (n *nodeRound) probeMetrics(ctx context.Context, q question) (refused []string, unclear *Error, err error) {
 	var ask []question
 	for _, metric := range q.plan.metrics {
 		ask = append(ask, question{post: q.post, plan: nodePlan{metrics: []string{metric}}})
 	}
 	for len(ask) > 0 {
-		answers, rest, err := r.ask(ctx, ask)
+		answers, rest, err := n.ask(ctx, ask)
 		if beyondObject(err) {
 			return nil, nil, err
 		}
@@ -189,7 +189,7 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 				unclear = a.err
 			case beyondObject(a.err):
 				err = a.err
-			case r.refusesMetrics(a):
+			case n.refusesMetrics(a):
 				refused = append(refused, a.plan.metrics[0])
 			}
 		}
@@ -206,8 +206,8 @@ func outOfTime() *Error {
 
 // ask sends as many questions as possible with one call and returns the rest, including questions
 // for which the platform ran out of time for the first time.
-func (r *nodeRound) ask(ctx context.Context, pending []question) (answers []nodeAnswer, rest []question, err error) {
-	all, err := r.call(ctx, pending[:min(r.size, len(pending))])
+func (n *nodeRound) ask(ctx context.Context, pending []question) (answers []nodeAnswer, rest []question, err error) {
+	all, err := n.call(ctx, pending[:min(n.size, len(pending))])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -226,17 +226,17 @@ func (r *nodeRound) ask(ctx context.Context, pending []question) (answers []node
 	return answers, rest, nil
 }
 
-func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswer, error) {
-	if len(questions) == 1 || r.noBatch {
-		return r.askOne(ctx, questions[0])
+func (n *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswer, error) {
+	if len(questions) == 1 || n.noBatch {
+		return n.askOne(ctx, questions[0])
 	}
 	paths := make([]string, len(questions))
 	for i, q := range questions {
-		paths[i] = relative(q.post.ID, r.query(q.plan))
+		paths[i] = relative(q.post.ID, n.query(q.plan))
 	}
-	answers, err := r.batch(ctx, r.kind.op, r.t, paths)
+	answers, err := n.batch(ctx, n.kind.op, n.t, paths)
 	if refusesBatches(err) {
-		return r.fallBackToSingle(ctx, questions[0], err)
+		return n.fallBackToSingle(ctx, questions[0], err)
 	}
 	if err != nil {
 		return nil, err
@@ -251,9 +251,9 @@ func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswe
 	return out, nil
 }
 
-func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error) {
+func (n *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error) {
 	out := nodeAnswer{question: q}
-	err := r.get(ctx, r.kind.op, r.t, q.post.ID, r.query(q.plan), &out.node)
+	err := n.get(ctx, n.kind.op, n.t, q.post.ID, n.query(q.plan), &out.node)
 	if beyondObject(err) {
 		return nil, err
 	}
@@ -263,63 +263,63 @@ func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error
 
 // fallBackToSingle reads a single post after a batch was refused. If this succeeds, the platform
 // refuses batches.
-func (r *nodeRound) fallBackToSingle(ctx context.Context, first question, refusal error) ([]nodeAnswer, error) {
-	r.noBatch = true
-	answers, err := r.askOne(ctx, first)
+func (n *nodeRound) fallBackToSingle(ctx context.Context, first question, refusal error) ([]nodeAnswer, error) {
+	n.noBatch = true
+	answers, err := n.askOne(ctx, first)
 	if err != nil || answers[0].err != nil {
 		return answers, err
 	}
-	r.refused.recordRefusal(edgeBatch, r.kind.op, r.t.ExternalID)
-	r.cfg.Logger.WarnContext(ctx, "posts are read one by one: the platform refuses batches",
-		slog.String("platform", r.platform.String()), slog.Any("error", refusal))
+	n.refused.recordRefusal(edgeBatch, n.kind.op, n.t.ExternalID)
+	n.cfg.Logger.WarnContext(ctx, "posts are read one by one: the platform refuses batches",
+		slog.String("platform", n.platform.String()), slog.Any("error", refusal))
 	return answers, nil
 }
 
-func (r *nodeRound) query(plan nodePlan) url.Values {
-	return url.Values{"fields": {r.kind.fields(plan)}, "locale": {locale}}
+func (n *nodeRound) query(plan nodePlan) url.Values {
+	return url.Values{"fields": {n.kind.fields(plan)}, "locale": {locale}}
 }
 
-func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
+func (n *nodeRound) read(ctx context.Context, q question, node postNode) error {
 	if string(node.ID) != q.post.ID {
-		r.fail(q, &Error{Reason: domain.StatusRetry, Code: codeMalformed, Message: "the answer does not contain this post"})
+		n.fail(q, &Error{Reason: domain.StatusRetry, Code: codeMalformed, Message: "the answer does not contain this post"})
 		return nil
 	}
-	if q.plan.skipped == domain.StatusInvalid && r.kind.metrics == nil {
+	if q.plan.skipped == domain.StatusInvalid && n.kind.metrics == nil {
 		// Insights are not a field of this node, so they are requested from their edge, without
 		// metrics and a period: a single retired metric would make the call fail, and reels have no
 		// period.
-		err := r.get(ctx, "video_insights", r.t, q.post.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
+		err := n.get(ctx, "video_insights", n.t, q.post.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
 		if beyondObject(err) {
 			return err
 		}
 		q.plan.edgeErr = asError(err)
 	}
-	r.tally(q)
+	n.tally(q)
 	snap := PostSnapshot{Post: q.post}
-	r.kind.read(&snap, node, q.plan)
-	r.results = append(r.results, snap)
+	n.kind.read(&snap, node, q.plan)
+	n.results = append(n.results, snap)
 	return nil
 }
 
-func (r *nodeRound) fail(q question, e *Error) {
-	e.Platform, e.Op = r.platform, r.kind.op
-	r.results = append(r.results, PostSnapshot{Post: q.post, Err: e})
+func (n *nodeRound) fail(q question, e *Error) {
+	e.Platform, e.Op = n.platform, n.kind.op
+	n.results = append(n.results, PostSnapshot{Post: q.post, Err: e})
 }
 
-func (r *nodeRound) tally(q question) {
+func (n *nodeRound) tally(q question) {
 	note := func(part string, requested, read bool) {
 		if read {
-			r.allowed[part] = true
+			n.allowed[part] = true
 		} else if requested {
-			r.dropped[part] = append(r.dropped[part], q.post.ID)
+			n.dropped[part] = append(n.dropped[part], q.post.ID)
 		}
 	}
-	requested := r.initial.skipped == ""
-	note(partSummaries, r.initial.summaries, q.plan.summaries)
+	requested := n.initial.skipped == ""
+	note(partSummaries, n.initial.summaries, q.plan.summaries)
 	note(partInsights, requested && q.plan.skipped == domain.StatusPermission, q.plan.skipped == "")
-	note(r.kind.insights, requested && q.plan.skipped == domain.StatusInvalid, q.plan.skipped == "")
+	note(n.kind.insights, requested && q.plan.skipped == domain.StatusInvalid, q.plan.skipped == "")
 	for _, metric := range q.plan.refused {
-		note(metric, slices.Contains(r.initial.metrics, metric), false)
+		note(metric, slices.Contains(n.initial.metrics, metric), false)
 	}
 	for _, metric := range q.plan.metrics {
 		note(metric, false, q.plan.skipped == "")
@@ -329,17 +329,17 @@ func (r *nodeRound) tally(q question) {
 // remember records the parts that are not requested for this account for a while: those that were
 // refused for two posts of the round and read for none. A part that was refused for one post may be
 // missing or forbidden only for that post.
-func (r *nodeRound) remember() {
-	for part, posts := range r.dropped {
-		isMetric := slices.Contains(r.initial.metrics, part)
+func (n *nodeRound) remember() {
+	for part, posts := range n.dropped {
+		isMetric := slices.Contains(n.initial.metrics, part)
 		switch {
-		case r.allowed[part]:
+		case n.allowed[part]:
 		case part == partSummaries || part == partInsights:
 			if len(posts) > 1 {
-				r.unpermitted.recordRefusal(r.kind.edge, part, r.t.permissions())
+				n.unpermitted.recordRefusal(n.kind.edge, part, n.t.permissions())
 			}
-		case len(posts) > 1, isMetric && r.single.confirm(r.kind.edge, part, r.t.ExternalID, posts[0]):
-			r.refused.recordRefusal(r.kind.edge, part, r.t.ExternalID)
+		case len(posts) > 1, isMetric && n.single.confirm(n.kind.edge, part, n.t.ExternalID, posts[0]):
+			n.refused.recordRefusal(n.kind.edge, part, n.t.ExternalID)
 		}
 	}
 }

@@ -129,10 +129,10 @@ type nodePlan struct {
 	edgeErr   *Error            // why the edge of the insights has no answer
 }
 
-func (k nodeKind) fields(plan nodePlan) string {
-	fields := strings.Split(k.base, ",")
+func (n nodeKind) fields(plan nodePlan) string {
+	fields := strings.Split(n.base, ",")
 	if plan.summaries {
-		fields = append(fields, strings.Split(k.summaries, ",")...)
+		fields = append(fields, strings.Split(n.summaries, ",")...)
 	}
 	fields = slices.DeleteFunc(fields, func(field string) bool {
 		name, _, _ := strings.Cut(field, ".")
@@ -140,10 +140,10 @@ func (k nodeKind) fields(plan nodePlan) string {
 	})
 	switch {
 	case plan.skipped != "":
-	case k.metrics != nil:
-		fields = append(fields, k.insights+".metric("+strings.Join(plan.metrics, ",")+")")
+	case n.metrics != nil:
+		fields = append(fields, n.insights+".metric("+strings.Join(plan.metrics, ",")+")")
 	default:
-		fields = append(fields, k.insights)
+		fields = append(fields, n.insights)
 	}
 	return strings.Join(fields, ",")
 }
@@ -199,33 +199,33 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 
 // reduce returns the next plan after a refusal for lack of a permission: first without summaries,
 // then without insights, then without both.
-func (p nodePlan) reduce(initial nodePlan) nodePlan {
-	if p.summaries || p.skipped != "" {
-		p.summaries = false
-		return p
+func (n nodePlan) reduce(initial nodePlan) nodePlan {
+	if n.summaries || n.skipped != "" {
+		n.summaries = false
+		return n
 	}
-	p.summaries, p.skipped = initial.summaries, domain.StatusPermission
-	return p
+	n.summaries, n.skipped = initial.summaries, domain.StatusPermission
+	return n
 }
 
 // withoutRefused returns the next plan after the metrics were requested one by one. If none was
 // refused individually, the plan omits insights.
-func (p nodePlan) withoutRefused(refused []string) nodePlan {
-	p.metrics, p.refused, p.probed = exclude(p.metrics, refused), append(slices.Clone(p.refused), refused...), true
-	if len(refused) == 0 || len(p.metrics) == 0 {
-		p.skipped = domain.StatusUnsupportedMetric
+func (n nodePlan) withoutRefused(refused []string) nodePlan {
+	n.metrics, n.refused, n.probed = exclude(n.metrics, refused), append(slices.Clone(n.refused), refused...), true
+	if len(refused) == 0 || len(n.metrics) == 0 {
+		n.skipped = domain.StatusUnsupportedMetric
 	}
-	return p
+	return n
 }
 
 // missing returns why a metric has no value. metric is "" if metrics are not requested by name.
-func (p nodePlan) missing(metric string) domain.StatusCode {
+func (n nodePlan) missing(metric string) domain.StatusCode {
 	switch {
-	case p.skipped == domain.StatusPermission:
+	case n.skipped == domain.StatusPermission:
 		return domain.StatusPermission
-	case p.edgeErr != nil:
-		return p.edgeErr.Kind()
-	case slices.Contains(p.refused, metric), p.skipped == domain.StatusUnsupportedMetric, p.skipped == domain.StatusInvalid:
+	case n.edgeErr != nil:
+		return n.edgeErr.Kind()
+	case slices.Contains(n.refused, metric), n.skipped == domain.StatusUnsupportedMetric, n.skipped == domain.StatusInvalid:
 		return domain.StatusUnsupportedMetric
 	default:
 		return domain.StatusNoData
@@ -276,11 +276,11 @@ func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason)
 }
 
-func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
+func (p *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
 	reason := domain.StatusNoData
 	if !plan.summaries { // the token lacks pages_read_user_content
 		reason = domain.StatusPermission
 	}
-	s.put(domain.MetricLikes, likes, reason)
-	s.put(domain.MetricComments, comments, reason)
+	p.put(domain.MetricLikes, likes, reason)
+	p.put(domain.MetricComments, comments, reason)
 }

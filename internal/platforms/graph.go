@@ -111,9 +111,9 @@ type graphPage[T any] struct {
 // after returns the cursor of the next page, or "" for the last page. The cursor is not known if the
 // page has a `next` link, and no cursor or the one that was sent: both have been observed, once and
 // in the middle of a list (PostHog 73783, restfb 916).
-func (p graphPage[T]) after(sent string) (next string, known bool) {
-	next = string(p.Paging.v.Cursors.v.After)
-	if p.Paging.v.Next == "" {
+func (g graphPage[T]) after(sent string) (next string, known bool) {
+	next = string(g.Paging.v.Cursors.v.After)
+	if g.Paging.v.Next == "" {
 		return "", true
 	}
 	return next, next != "" && next != sent && len(next) <= maxCursorLen

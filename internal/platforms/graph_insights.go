@@ -110,12 +110,12 @@ type graphReading struct {
 }
 
 // ask requests metrics and records as missing those that the platform does not know.
-func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q url.Values) ([]insight, error) {
-	answer, err := r.insights(ctx, insightCall{
-		op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q,
+func (g *graphReading) ask(ctx context.Context, op string, metrics []string, q url.Values) ([]insight, error) {
+	answer, err := g.insights(ctx, insightCall{
+		op: op, edge: g.edge, t: g.t, path: g.t.ExternalID + "/insights", query: q,
 	}, metrics)
 	for _, metric := range answer.refused {
-		r.missRest(domain.StatusUnsupportedMetric, r.names[metric]...)
+		g.missRest(domain.StatusUnsupportedMetric, g.names[metric]...)
 	}
 	return answer.data, err
 }

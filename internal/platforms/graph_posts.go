@@ -131,18 +131,18 @@ type sectionCursor struct {
 
 // optional reports whether the section may be skipped. A section that has returned a page exists,
 // so a later failure is due to the cursor.
-func (c sectionCursor) optional() bool { return c.sections[c.index].optional && c.after == "" }
+func (s sectionCursor) optional() bool { return s.sections[s.index].optional && s.after == "" }
 
 // String returns the cursor in the format that callers store, for example "posts:50:QVFI…".
-func (c sectionCursor) String() string {
-	return c.sections[c.index].edge + ":" + strconv.Itoa(c.limit) + ":" + c.after
+func (s sectionCursor) String() string {
+	return s.sections[s.index].edge + ":" + strconv.Itoa(s.limit) + ":" + s.after
 }
 
-func (c sectionCursor) next() string {
-	if c.index+1 == len(c.sections) {
+func (s sectionCursor) next() string {
+	if s.index+1 == len(s.sections) {
 		return ""
 	}
-	return sectionCursor{sections: c.sections, index: c.index + 1, limit: listLimit}.String()
+	return sectionCursor{sections: s.sections, index: s.index + 1, limit: listLimit}.String()
 }
 
 func parseCursor(sections []section, s string) (sectionCursor, bool) {

@@ -68,26 +68,26 @@ type httpClient struct {
 	wait func(hint time.Duration, header http.Header) time.Duration
 }
 
-func (c *httpClient) needToken(op, token string) error {
+func (h *httpClient) needToken(op, token string) error {
 	if token == "" {
-		e := c.invalidToken(op, "there is no token for this account")
+		e := h.invalidToken(op, "there is no token for this account")
 		e.Reason = domain.StatusNoToken
 		return e
 	}
 	return nil
 }
 
-func (c *httpClient) invalidToken(op, message string) *Error {
-	return &Error{Reason: domain.StatusRefused, Platform: c.platform, Op: op, Message: message}
+func (h *httpClient) invalidToken(op, message string) *Error {
+	return &Error{Reason: domain.StatusRefused, Platform: h.platform, Op: op, Message: message}
 }
 
 // do makes a call and decodes its answer into out, unless out is nil. The error is an [*Error].
-func (c *httpClient) do(ctx context.Context, req call, out any) error {
-	_, finish, err := c.requestAdmission(ctx, req, 1)
+func (h *httpClient) do(ctx context.Context, req call, out any) error {
+	_, finish, err := h.requestAdmission(ctx, req, 1)
 	if err != nil {
 		return err
 	}
-	stats, failure := c.perform(ctx, req, out)
+	stats, failure := h.perform(ctx, req, out)
 	finish(stats)
 	if failure != nil {
 		return failure
@@ -97,31 +97,31 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 
 // requestAdmission returns how many requests the call may contain. The caller must pass the
 // statistics of the call to finish.
-func (c *httpClient) requestAdmission(
+func (h *httpClient) requestAdmission(
 	ctx context.Context, req call, requests int,
 ) (allowed int, finish func(CallStats), err error) {
-	if c.cfg.Admit == nil {
-		return requests, func(s CallStats) { c.report(ctx, s) }, nil
+	if h.cfg.Admit == nil {
+		return requests, func(s CallStats) { h.report(ctx, s) }, nil
 	}
-	planned := Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests}
-	allowed, end, refusal := c.cfg.Admit(ctx, planned)
+	planned := Call{Platform: h.platform, Op: req.op, Account: req.account, Requests: requests}
+	allowed, end, refusal := h.cfg.Admit(ctx, planned)
 	if refusal != nil {
 		e := *cmp.Or(asError(refusal), networkError(ctx, refusal)) // no call was made, so none is reported
-		e.Platform, e.Op = c.platform, req.op
+		e.Platform, e.Op = h.platform, req.op
 		return 0, nil, &e
 	}
-	return allowed, func(s CallStats) { end(s); c.report(ctx, s) }, nil
+	return allowed, func(s CallStats) { end(s); h.report(ctx, s) }, nil
 }
 
-func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats, *Error) {
+func (h *httpClient) perform(ctx context.Context, req call, out any) (CallStats, *Error) {
 	if req.detached && ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
 	started := time.Now()
-	ans, failure := c.exchange(ctx, req)
+	ans, failure := h.exchange(ctx, req)
 	ans.place = placeOf(req.op)
 	if req.classify == nil {
-		req.classify = c.classify
+		req.classify = h.classify
 	}
 	if failure == nil {
 		failure = req.classify(ans)
@@ -131,14 +131,14 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 		failure = malformed()
 	}
 	stats := CallStats{
-		Platform: c.platform, Op: req.op, Account: req.account, At: c.cfg.Now(), Duration: time.Since(started),
+		Platform: h.platform, Op: req.op, Account: req.account, At: h.cfg.Now(), Duration: time.Since(started),
 		Status: ans.status, Bytes: len(ans.body), Requests: 1,
 	}
-	if c.usage != nil && ans.header != nil {
-		stats.Usage = c.usage(ans.header)
+	if h.usage != nil && ans.header != nil {
+		stats.Usage = h.usage(ans.header)
 	}
 	if failure != nil {
-		c.complete(failure, req, ans)
+		h.complete(failure, req, ans)
 		stats.fail(failure)
 	}
 	return stats, failure
@@ -146,48 +146,48 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 
 // complete fills in the fields of an error that depend on the call, and removes tokens from the
 // platform's texts.
-func (c *httpClient) complete(e *Error, req call, ans answer) {
-	e.Platform, e.Op, e.Status = c.platform, req.op, ans.status
+func (h *httpClient) complete(e *Error, req call, ans answer) {
+	e.Platform, e.Op, e.Status = h.platform, req.op, ans.status
 	if e.Kind() == domain.StatusThrottled {
-		e.RetryAfter = c.wait(e.RetryAfter, ans.header)
+		e.RetryAfter = h.wait(e.RetryAfter, ans.header)
 	}
 	secrets := append(slices.Clone(req.secrets), req.token)
 	e.PlatformMessage, e.Code = scrub(e.PlatformMessage, secrets...), cleanCode(scrub(e.Code, secrets...))
 }
 
-func (s *CallStats) fail(e *Error) {
-	s.Reason, s.Code, s.RetryAfter, s.Scope = e.Reason, e.Code, e.RetryAfter, e.scope()
+func (c *CallStats) fail(e *Error) {
+	c.Reason, c.Code, c.RetryAfter, c.Scope = e.Reason, e.Code, e.RetryAfter, e.scope()
 }
 
-func (c *httpClient) report(ctx context.Context, s CallStats) {
-	c.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "platform call",
+func (h *httpClient) report(ctx context.Context, s CallStats) {
+	h.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "platform call",
 		slog.String("platform", s.Platform.String()), slog.String("op", s.Op), slog.String("account", s.Account),
 		slog.Int("status", s.Status), slog.String("reason", string(s.Reason)), slog.String("code", s.Code),
 		slog.Duration("duration", s.Duration), slog.Int("bytes", s.Bytes))
-	if c.cfg.Observe != nil {
-		c.cfg.Observe(s)
+	if h.cfg.Observe != nil {
+		h.cfg.Observe(s)
 	}
 }
 
-func (c *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
-	limited, cancel := context.WithTimeout(ctx, c.cfg.timeout)
+func (h *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
+	limited, cancel := context.WithTimeout(ctx, h.cfg.timeout)
 	defer cancel()
 	r, failure := newRequest(limited, req)
 	if failure != nil {
 		return answer{}, failure
 	}
-	resp, err := c.client.Do(r)
+	resp, err := h.client.Do(r)
 	if err != nil {
 		return answer{}, networkError(ctx, err)
 	}
 	defer resp.Body.Close()
 	ans := answer{status: resp.StatusCode, header: resp.Header}
-	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, c.cfg.maxBodyBytes+1))
+	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, h.cfg.maxBodyBytes+1))
 	switch {
 	case err != nil:
 		ans.body = nil
 		return ans, networkError(ctx, err)
-	case int64(len(ans.body)) > c.cfg.maxBodyBytes:
+	case int64(len(ans.body)) > h.cfg.maxBodyBytes:
 		ans.body = nil
 		return ans, &Error{Reason: domain.StatusRetry, Code: codeTooLarge, Message: "the answer is larger than the limit"}
 	}
@@ -274,7 +274,7 @@ func withoutRedirects(client *http.Client) *http.Client {
 // contain tokens and people's IDs.
 type withoutQuery struct{ http.RoundTripper }
 
-func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {
 	trace.SpanFromContext(r.Context()).SetAttributes(semconv.URLFull(r.URL.Scheme + "://" + r.URL.Host))
-	return t.RoundTripper.RoundTrip(r) //nolint:wrapcheck // the transport's own error
+	return w.RoundTripper.RoundTrip(r) //nolint:wrapcheck // the transport's own error
 }

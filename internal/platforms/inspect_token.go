@@ -226,13 +226,13 @@ func (l linkedInSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 	return c, err
 }
 
-func (k tikTokSignIn) consent(ctx context.Context, t Target) (Consent, error) {
-	user, err := k.user(ctx, t, "open_id,display_name")
+func (t tikTokSignIn) consent(ctx context.Context, target Target) (Consent, error) {
+	user, err := t.user(ctx, target, "open_id,display_name")
 	c := Consent{PersonID: string(user.OpenID), Name: string(user.Name)}
 	if err == nil {
-		err = k.checkPersonID(c.PersonID)
+		err = t.checkPersonID(c.PersonID)
 	}
-	c.Offered = []Offered{{Platform: k.platform, ExternalID: c.PersonID, Name: c.Name, MayRead: true}}
+	c.Offered = []Offered{{Platform: t.platform, ExternalID: c.PersonID, Name: c.Name, MayRead: true}}
 	return c, err
 }
 

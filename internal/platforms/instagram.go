@@ -96,27 +96,27 @@ type igReading struct {
 
 // setDays sets the days of the range, by default yesterday and today, and the days that became
 // final.
-func (r *igReading) setDays() error {
-	today := r.dayOf(r.cfg.Now())
+func (i *igReading) setDays() error {
+	today := i.dayOf(i.cfg.Now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
-	if !r.req.Since.IsZero() {
-		first, end = r.req.days(r.cfg.Now(), r.dayOf)
+	if !i.req.Since.IsZero() {
+		first, end = i.req.days(i.cfg.Now(), i.dayOf)
 	}
-	r.days = slices.DeleteFunc(r.req.settledDays(r.cfg.Now(), r.dayOf), func(day time.Time) bool {
+	i.days = slices.DeleteFunc(i.req.settledDays(i.cfg.Now(), i.dayOf), func(day time.Time) bool {
 		return !day.Before(first)
 	})
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
-		if len(r.days) == maxInstagramDays {
-			return invalid(r.platform, "ig_user", "the range is longer than %d days: split it", maxInstagramDays)
+		if len(i.days) == maxInstagramDays {
+			return invalid(i.platform, "ig_user", "the range is longer than %d days: split it", maxInstagramDays)
 		}
-		r.days = append(r.days, day)
+		i.days = append(i.days, day)
 	}
 	return nil
 }
 
-func (r *igReading) node(ctx context.Context) error {
+func (i *igReading) node(ctx context.Context) error {
 	fields := "id,followers_count,media_count"
-	if r.t.OwnLogin {
+	if i.t.OwnLogin {
 		fields = "user_id," + fields
 	}
 	var user struct {
@@ -125,21 +125,21 @@ func (r *igReading) node(ctx context.Context) error {
 		Followers count `json:"followers_count"`
 		Media     count `json:"media_count"`
 	}
-	err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user)
+	err := i.get(ctx, "ig_user", i.t, i.t.ExternalID, url.Values{"fields": {fields}}, &user)
 	if err == nil {
-		err = checkAccount(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID)
+		err = checkAccount(i.platform, "ig_user", i.t.ExternalID, user.ID, user.UserID)
 	}
 	if err != nil {
-		return r.absorb(err, domain.MetricFollowers, domain.MetricPosts)
+		return i.absorb(err, domain.MetricFollowers, domain.MetricPosts)
 	}
-	r.total(domain.MetricFollowers, domain.Stock, "followers_count", user.Followers)
-	r.total(domain.MetricPosts, domain.Stock, "media_count", user.Media)
+	i.total(domain.MetricFollowers, domain.Stock, "followers_count", user.Followers)
+	i.total(domain.MetricPosts, domain.Stock, "media_count", user.Media)
 	return nil
 }
 
-func (r *igReading) series(first, last time.Time) url.Values {
+func (i *igReading) series(first, last time.Time) url.Values {
 	end := last.AddDate(0, 0, 1)
-	if now := r.cfg.Now(); end.After(now) {
+	if now := i.cfg.Now(); end.After(now) {
 		end = now
 	}
 	return url.Values{
@@ -150,48 +150,48 @@ func (r *igReading) series(first, last time.Time) url.Values {
 
 // window requests one total for a range of days. Without metric_type, the answer would be empty,
 // not an error.
-func (r *igReading) window(first, last time.Time) url.Values {
-	q := r.series(first, last)
+func (i *igReading) window(first, last time.Time) url.Values {
+	q := i.series(first, last)
 	q.Set("metric_type", "total_value")
 	return q
 }
 
-func (r *igReading) dailyReach(ctx context.Context) error {
+func (i *igReading) dailyReach(ctx context.Context) error {
 	var all []time.Time // without gaps, because a call requests a range
-	for day := r.days[0]; !day.After(r.days[len(r.days)-1]); day = day.AddDate(0, 0, 1) {
+	for day := i.days[0]; !day.After(i.days[len(i.days)-1]); day = day.AddDate(0, 0, 1) {
 		all = append(all, day)
 	}
 	parts := slices.Collect(slices.Chunk(all, maxReachDays))
-	return r.each(len(parts), func(n int) error {
+	return i.each(len(parts), func(n int) error {
 		first, last := parts[n][0], parts[n][len(parts[n])-1]
-		data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.series(first, last))
-		for _, i := range data {
-			for _, v := range i.Values {
-				day, dated := r.pacificDay(v.EndTime)
+		data, err := i.ask(ctx, "ig_reach", []string{igReach}, i.series(first, last))
+		for _, metric := range data {
+			for _, v := range metric.Values {
+				day, dated := i.pacificDay(v.EndTime)
 				requested := !day.Before(first) && !day.After(last)
-				if value := v.Value.total(); dated && requested && value.ok && i.Name == igReach {
-					r.add(reachFigure(value.n, "day", day))
+				if value := v.Value.total(); dated && requested && value.ok && metric.Name == igReach {
+					i.add(reachFigure(value.n, "day", day))
 				}
 			}
 		}
 		if err != nil {
-			return r.absorb(err, domain.MetricReach)
+			return i.absorb(err, domain.MetricReach)
 		}
 		return nil
 	})
 }
 
 // windowReach reads the number of people reached in 28 days.
-func (r *igReading) windowReach(ctx context.Context) error {
-	last := r.days[len(r.days)-1]
-	data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.window(last.AddDate(0, 0, 1-igWindow), last))
-	for _, i := range data {
-		if value := totalValue(i); i.Name == igReach && value.ok {
-			r.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
+func (i *igReading) windowReach(ctx context.Context) error {
+	last := i.days[len(i.days)-1]
+	data, err := i.ask(ctx, "ig_reach", []string{igReach}, i.window(last.AddDate(0, 0, 1-igWindow), last))
+	for _, metric := range data {
+		if value := totalValue(metric); metric.Name == igReach && value.ok {
+			i.add(reachFigure(value.n, fmt.Sprintf("days_%d", igWindow), last))
 		}
 	}
 	if err != nil {
-		return r.absorb(err, domain.MetricReach)
+		return i.absorb(err, domain.MetricReach)
 	}
 	return nil
 }
@@ -203,27 +203,27 @@ func reachFigure(value int64, window string, day time.Time) domain.Figure {
 	}
 }
 
-func (r *igReading) totals(ctx context.Context) error {
+func (i *igReading) totals(ctx context.Context) error {
 	var names []string
 	for _, metric := range igTotals {
 		names = append(names, igNames[metric]...)
 	}
-	return r.each(len(r.days), func(n int) error {
-		day := r.days[len(r.days)-1-n] // newest first: if the quota runs out, old days are missing
-		data, err := r.ask(ctx, "ig_totals", igTotals, r.window(day, day))
-		for _, i := range data {
-			metric, value := string(i.Name), totalValue(i)
+	return i.each(len(i.days), func(n int) error {
+		day := i.days[len(i.days)-1-n] // newest first: if the quota runs out, old days are missing
+		data, err := i.ask(ctx, "ig_totals", igTotals, i.window(day, day))
+		for _, item := range data {
+			metric, value := string(item.Name), totalValue(item)
 			if !value.ok || !slices.Contains(igTotals, metric) {
 				continue
 			}
 			for _, name := range igNames[metric] {
-				r.add(domain.Figure{
+				i.add(domain.Figure{
 					Name: name, Kind: domain.DayFlow, Source: metric, Day: day.Format(time.DateOnly), Value: value.n,
 				})
 			}
 		}
 		if err != nil {
-			return r.absorb(err, r.missingNames(names)...)
+			return i.absorb(err, i.missingNames(names)...)
 		}
 		return nil
 	})
@@ -243,41 +243,41 @@ func totalValue(i insight) count {
 
 // demographics reads the breakdowns of followers with one call each. The platform withholds them
 // below about 100 followers.
-func (r *igReading) demographics(ctx context.Context) error {
-	if !r.req.Demographics {
+func (i *igReading) demographics(ctx context.Context) error {
+	if !i.req.Demographics {
 		return nil
 	}
 	facets := []string{"age", "gender", "city", "country"}
-	err := r.each(len(facets), func(n int) error {
-		data, err := r.facet(ctx, facets[n])
+	err := i.each(len(facets), func(n int) error {
+		data, err := i.facet(ctx, facets[n])
 		if err != nil {
-			return r.absorb(err, "demographics")
+			return i.absorb(err, "demographics")
 		}
-		r.snap.addFacet(facets[n], facetValues(data))
+		i.snap.addFacet(facets[n], facetValues(data))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	r.snap.missDemographics() // withheld; the account may have fewer than 100 followers
+	i.snap.missDemographics() // withheld; the account may have fewer than 100 followers
 	return nil
 }
 
 // facet omits the timeframe if the platform refuses it, as newer API versions may.
-func (r *igReading) facet(ctx context.Context, facet string) ([]insight, error) {
+func (i *igReading) facet(ctx context.Context, facet string) ([]insight, error) {
 	const timeframe = "timeframe"
 	metrics := []string{"follower_demographics"}
 	q := url.Values{"period": {"lifetime"}, "metric_type": {"total_value"}, "breakdown": {facet}}
-	if r.refused.allows("ig_demographics", r.t.ExternalID, timeframe) {
+	if i.refused.allows("ig_demographics", i.t.ExternalID, timeframe) {
 		q.Set(timeframe, "this_month")
-		data, err := r.ask(ctx, "ig_demographics", metrics, q)
+		data, err := i.ask(ctx, "ig_demographics", metrics, q)
 		if KindOf(err) != domain.StatusInvalid {
 			return data, err
 		}
 		q.Del(timeframe)
-		r.refused.recordRefusal("ig_demographics", timeframe, r.t.ExternalID)
+		i.refused.recordRefusal("ig_demographics", timeframe, i.t.ExternalID)
 	}
-	return r.ask(ctx, "ig_demographics", metrics, q)
+	return i.ask(ctx, "ig_demographics", metrics, q)
 }
 
 func facetValues(data []insight) map[string]int64 {

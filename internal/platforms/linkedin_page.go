@@ -61,57 +61,57 @@ func (s shareCounts) value(source string) count {
 
 // addShares adds the numbers as figures. uniqueImpressionsCount is reliable only for the lifetime,
 // so days have no reach.
-func (r *liReading) addShares(s shareCounts, kind domain.Kind, window, day string) {
+func (l *liReading) addShares(s shareCounts, kind domain.Kind, window, day string) {
 	for _, m := range shareMetrics {
 		if value := s.value(m.source); value.ok && (m.name != domain.MetricReach || kind == domain.Rolling) {
-			r.add(domain.Figure{Name: m.name, Kind: kind, Value: value.n, Source: m.source, Window: window, Day: day})
+			l.add(domain.Figure{Name: m.name, Kind: kind, Value: value.n, Source: m.source, Window: window, Day: day})
 		}
 	}
 }
 
-func (r *liReading) pageFollowers(ctx context.Context) error {
+func (l *liReading) pageFollowers(ctx context.Context) error {
 	var size struct {
 		First count `json:"firstDegreeSize"`
 	}
-	err := r.get(ctx, "network_size", r.t, "networkSizes/"+urnIn(r.urn), "edgeType=COMPANY_FOLLOWED_BY_MEMBER", &size)
+	err := l.get(ctx, "network_size", l.t, "networkSizes/"+urnIn(l.urn), "edgeType=COMPANY_FOLLOWED_BY_MEMBER", &size)
 	if err != nil {
-		return r.absorb(err, domain.MetricFollowers)
+		return l.absorb(err, domain.MetricFollowers)
 	}
 	if size.First.ok {
-		r.add(domain.Figure{
+		l.add(domain.Figure{
 			Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize",
 		})
 	}
 	return nil
 }
 
-func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistics, error) {
+func (l *liReading) shares(ctx context.Context, op, more string) (shareStatistics, error) {
 	var reply shareStatistics
-	err := r.get(ctx, op, r.t, "organizationalEntityShareStatistics",
-		"q=organizationalEntity&organizationalEntity="+urnIn(r.urn)+more, &reply)
+	err := l.get(ctx, op, l.t, "organizationalEntityShareStatistics",
+		"q=organizationalEntity&organizationalEntity="+urnIn(l.urn)+more, &reply)
 	return reply, err
 }
 
-func (r *liReading) isAboutPage(e shareElement) bool { return e.Total.ok && r.isPage(e.Entity) }
+func (l *liReading) isAboutPage(e shareElement) bool { return e.Total.ok && l.isPage(e.Entity) }
 
 // isPage reports whether an answer is about the requested page. A showcase page has one number and
 // two URNs: that of an organization and that of a brand.
-func (r *liReading) isPage(entity text) bool {
+func (l *liReading) isPage(entity text) bool {
 	asOrganization := func(urn string) string {
 		return strings.Replace(urn, "urn:li:organizationBrand:", "urn:li:organization:", 1)
 	}
-	return entity == "" || asOrganization(string(entity)) == asOrganization(r.urn)
+	return entity == "" || asOrganization(string(entity)) == asOrganization(l.urn)
 }
 
 // pageLifetime reads the statistics of the last twelve months, a rolling window.
-func (r *liReading) pageLifetime(ctx context.Context) error {
-	reply, err := r.shares(ctx, "page_statistics", "")
+func (l *liReading) pageLifetime(ctx context.Context) error {
+	reply, err := l.shares(ctx, "page_statistics", "")
 	if err != nil {
-		return r.absorb(err, domain.MetricReach)
+		return l.absorb(err, domain.MetricReach)
 	}
 	for _, e := range reply.Elements.list {
-		if r.isAboutPage(e) && e.Share == "" && e.UGCPost == "" {
-			r.addShares(e.Total.v, domain.Rolling, "months_12", "")
+		if l.isAboutPage(e) && e.Share == "" && e.UGCPost == "" {
+			l.addShares(e.Total.v, domain.Rolling, "months_12", "")
 		}
 	}
 	return nil
@@ -123,29 +123,29 @@ const maxShareDays = 100
 
 // pageDays reads daily statistics, the newest first. A day's reshares exclude instant reshares, so
 // the days do not add up to the lifetime numbers.
-func (r *liReading) pageDays(ctx context.Context) error {
-	days := int(r.days[1].Sub(r.days[0]) / (24 * time.Hour))
-	return r.each((days+maxShareDays-1)/maxShareDays, func(n int) error {
-		end := r.days[1].AddDate(0, 0, -n*maxShareDays)
+func (l *liReading) pageDays(ctx context.Context) error {
+	days := int(l.days[1].Sub(l.days[0]) / (24 * time.Hour))
+	return l.each((days+maxShareDays-1)/maxShareDays, func(n int) error {
+		end := l.days[1].AddDate(0, 0, -n*maxShareDays)
 		first := end.AddDate(0, 0, -maxShareDays)
-		if first.Before(r.days[0]) {
-			first = r.days[0]
+		if first.Before(l.days[0]) {
+			first = l.days[0]
 		}
-		reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(first, end))
+		reply, err := l.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(first, end))
 		if err != nil {
 			var names []string
 			for _, m := range shareMetrics {
 				names = append(names, m.name)
 			}
-			return r.absorb(err, r.missingNames(names)...)
+			return l.absorb(err, l.missingNames(names)...)
 		}
 		for _, e := range reply.Elements.list {
-			if day := milliTime(e.TimeRange.v.Start); r.isAboutPage(e) && !day.IsZero() {
-				r.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
+			if day := milliTime(e.TimeRange.v.Start); l.isAboutPage(e) && !day.IsZero() {
+				l.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
 			}
 		}
 		if reply.hasNext() {
-			return r.absorb(incompleteAnswer(r.platform, "page_days", "the answer does not contain all days"))
+			return l.absorb(incompleteAnswer(l.platform, "page_days", "the answer does not contain all days"))
 		}
 		return nil
 	})
@@ -170,32 +170,32 @@ type placeFollows struct {
 }
 
 // pageDemographics reads only places: the platform reports no age and no gender.
-func (r *liReading) pageDemographics(ctx context.Context) error {
+func (l *liReading) pageDemographics(ctx context.Context) error {
 	var reply followerFacets
-	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics",
-		"q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
+	err := l.get(ctx, "page_demographics", l.t, "organizationalEntityFollowerStatistics",
+		"q=organizationalEntity&organizationalEntity="+urnIn(l.urn), &reply)
 	if err != nil {
-		return r.absorb(err, "demographics")
+		return l.absorb(err, "demographics")
 	}
 	for _, e := range reply.Elements {
-		if !r.isPage(e.Entity) {
+		if !l.isPage(e.Entity) {
 			continue
 		}
-		r.addFollowers("country", e.Countries)
-		r.addFollowers("city", e.Areas)
+		l.addFollowers("country", e.Countries)
+		l.addFollowers("city", e.Areas)
 	}
-	r.snap.missDemographics()
+	l.snap.missDemographics()
 	return nil
 }
 
-func (r *liReading) addFollowers(facet string, places list[placeFollows]) {
+func (l *liReading) addFollowers(facet string, places list[placeFollows]) {
 	values := map[string]int64{}
 	for _, p := range places {
 		if p.Geo != "" && (p.Counts.Organic.ok || p.Counts.Paid.ok) {
 			values[string(p.Geo)] += p.Counts.Organic.n + p.Counts.Paid.n
 		}
 	}
-	r.snap.addFacet(facet, values)
+	l.snap.addFacet(facet, values)
 }
 
 const (
@@ -225,37 +225,37 @@ type placeName struct {
 	again time.Time // when to request a missing name again
 }
 
-func (n *placeNames) unknown(ids []string) []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (p *placeNames) unknown(ids []string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-		place, known := n.known[id]
-		return known && (place.name != "" || place.again.After(n.now()))
+		place, known := p.known[id]
+		return known && (place.name != "" || place.again.After(p.now()))
 	})
 }
 
 // learn stores the names of the requested places. A place without a name in the answer is not
 // requested again for a while.
-func (n *placeNames) learn(requested []string, names map[string]string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (p *placeNames) learn(requested []string, names map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, id := range requested {
-		for other := range n.known {
-			if len(n.known) < maxNames {
+		for other := range p.known {
+			if len(p.known) < maxNames {
 				break
 			}
-			delete(n.known, other) // any entry: it is requested again if needed
+			delete(p.known, other) // any entry: it is requested again if needed
 		}
-		n.known[id] = placeName{name: names[id], again: n.now().Add(RefusedFor)}
+		p.known[id] = placeName{name: names[id], again: p.now().Add(RefusedFor)}
 	}
 }
 
 // lookup returns the known names of places by URN, or nil if it knows none.
-func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (p *placeNames) lookup(urns map[string]int64) (names map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for urn := range urns {
-		if place := n.known[strings.TrimPrefix(urn, geoURN)]; place.name != "" {
+		if place := p.known[strings.TrimPrefix(urn, geoURN)]; place.name != "" {
 			if names == nil {
 				names = map[string]string{}
 			}
@@ -275,21 +275,21 @@ func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
 // the results omit an ID without a name.
 //
 // If the call fails, the reading is still valid and complete.
-func (r *liReading) namePlaces(ctx context.Context) error {
-	facets := r.snap.Demographics
-	ask := r.places.unknown(placesOf(facets))
-	if len(ask) > 0 && r.places.refused.allows("geo", r.t.ExternalID, "names") {
-		r.askPlaces(ctx, ask[:min(len(ask), maxGeos)])
+func (l *liReading) namePlaces(ctx context.Context) error {
+	facets := l.snap.Demographics
+	ask := l.places.unknown(placesOf(facets))
+	if len(ask) > 0 && l.places.refused.allows("geo", l.t.ExternalID, "names") {
+		l.askPlaces(ctx, ask[:min(len(ask), maxGeos)])
 	}
 	for i := range facets {
-		facets[i].Names = r.places.lookup(facets[i].Values)
+		facets[i].Names = l.places.lookup(facets[i].Values)
 	}
 	return nil
 }
 
 // askPlaces requests the names of places. It returns no error: failures appear only in the call
 // statistics.
-func (r *liReading) askPlaces(ctx context.Context, ids []string) {
+func (l *liReading) askPlaces(ctx context.Context, ids []string) {
 	var reply struct { // a place that LinkedIn does not know has no result
 		Results map[string]struct {
 			Name maybe[struct {
@@ -297,9 +297,9 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 			}] `json:"defaultLocalizedName"`
 		} `json:"results"`
 	}
-	err := r.do(ctx, call{
-		op: "geo_names", account: r.t.quotaAccount(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids),
-		token: r.t.AccessToken, header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
+	err := l.do(ctx, call{
+		op: "geo_names", account: l.t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids),
+		token: l.t.AccessToken, header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
 	}, &reply)
 	switch {
 	case err == nil:
@@ -307,9 +307,9 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 		for id, place := range reply.Results {
 			names[id] = domain.Storable(string(place.Name.v.Value), maxPlaceName)
 		}
-		r.places.learn(ids, names)
+		l.places.learn(ids, names)
 	case KindOf(err) == domain.StatusPermission, KindOf(err) == domain.StatusNotFound:
-		r.places.refused.recordRefusal("geo", "names", r.t.ExternalID)
+		l.places.refused.recordRefusal("geo", "names", l.t.ExternalID)
 	}
 }
 

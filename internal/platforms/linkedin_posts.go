@@ -88,22 +88,22 @@ type pageLink struct {
 	Rel text `json:"rel"`
 }
 
-func (p linkedInPaging) hasNext() bool {
-	return slices.Contains(p.Paging.v.Links, pageLink{Rel: "next"})
+func (l linkedInPaging) hasNext() bool {
+	return slices.Contains(l.Paging.v.Links, pageLink{Rel: "next"})
 }
 
 // post omits drafts and dark ads. Versions before 2026 report edited posts as PUBLISHED_EDITED.
-func (e linkedInPost) post() (Post, bool) {
-	id := string(e.ID)
-	published := e.State == "" || strings.HasPrefix(string(e.State), "PUBLISHED")
-	if _, ok := unionKey(id); !ok || bool(e.Ad.v.Dark) || !published {
+func (l linkedInPost) post() (Post, bool) {
+	id := string(l.ID)
+	published := l.State == "" || strings.HasPrefix(string(l.State), "PUBLISHED")
+	if _, ok := unionKey(id); !ok || bool(l.Ad.v.Dark) || !published {
 		return Post{}, false
 	}
 	p := Post{
-		ID: id, Type: TypePost, Content: plainText(string(e.Text)), Permalink: "https://www.linkedin.com/feed/update/" + id,
-		PublishedAt: cmp.Or(milliTime(e.Published), milliTime(e.Created)),
+		ID: id, Type: TypePost, Content: plainText(string(l.Text)), Permalink: "https://www.linkedin.com/feed/update/" + id,
+		PublishedAt: cmp.Or(milliTime(l.Published), milliTime(l.Created)),
 	}
-	switch media := string(e.Content.v.Media.v.ID); {
+	switch media := string(l.Content.v.Media.v.ID); {
 	case strings.HasPrefix(media, "urn:li:video:"):
 		p.Type = TypeVideo
 	case strings.HasPrefix(media, "urn:li:image:"):

@@ -43,8 +43,8 @@ type memberCount struct {
 	DateRange  dayRange `json:"dateRange"`
 }
 
-func (c memberCount) counts(query string) bool {
-	return c.Count.ok && (c.MetricType == "" || string(c.MetricType) == query)
+func (m memberCount) counts(query string) bool {
+	return m.Count.ok && (m.MetricType == "" || string(m.MetricType) == query)
 }
 
 type dayRange struct {
@@ -55,8 +55,8 @@ type dayRange struct {
 	} `json:"start"`
 }
 
-func (r dayRange) day() string {
-	start := r.Start
+func (d dayRange) day() string {
+	start := d.Start
 	if !start.Year.ok || !start.Month.ok || !start.Day.ok {
 		return ""
 	}
@@ -74,24 +74,24 @@ type memberFollowers struct {
 	}] `json:"elements"`
 }
 
-func (r *liReading) profileFollowers(ctx context.Context) error {
-	return r.memberFollowers(ctx, "member_followers", "q=me", false, domain.MetricFollowers)
+func (l *liReading) profileFollowers(ctx context.Context) error {
+	return l.memberFollowers(ctx, "member_followers", "q=me", false, domain.MetricFollowers)
 }
 
-func (r *liReading) profileHistory(ctx context.Context) error {
-	query := "q=dateRange&dateRange=" + dateRange(r.days[0], r.days[1])
-	return r.memberFollowers(ctx, "member_followers_days", query, true)
+func (l *liReading) profileHistory(ctx context.Context) error {
+	query := "q=dateRange&dateRange=" + dateRange(l.days[0], l.days[1])
+	return l.memberFollowers(ctx, "member_followers_days", query, true)
 }
 
-func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily bool, names ...string) error {
+func (l *liReading) memberFollowers(ctx context.Context, op, query string, daily bool, names ...string) error {
 	const resource = "memberFollowersCount"
 	var reply memberFollowers
-	if err := r.get(ctx, op, r.t, resource, query, &reply); err != nil {
-		return r.absorb(err, names...)
+	if err := l.get(ctx, op, l.t, resource, query, &reply); err != nil {
+		return l.absorb(err, names...)
 	}
 	for _, e := range reply.Elements {
 		if day := e.DateRange.day(); e.Followers.ok && daily == (day != "") {
-			r.add(domain.Figure{
+			l.add(domain.Figure{
 				Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: resource, Day: day,
 			})
 		}
@@ -101,52 +101,52 @@ func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily
 
 // mayReadAnalytics reports whether analytics should be requested. Without the LinkedIn product,
 // every call is refused, and each counts against a small daily quota.
-func (r *liReading) mayReadAnalytics() bool {
-	return r.unpermitted.allows("member_analytics", r.t.permissions(), resourceAnalytics)
+func (l *liReading) mayReadAnalytics() bool {
+	return l.unpermitted.allows("member_analytics", l.t.permissions(), resourceAnalytics)
 }
 
 // absorbAnalytics records that a metric was refused. A 404 also means that the product was not
 // granted. If two metrics are refused and none is read, the token may not read analytics: this is
 // remembered.
-func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
+func (l *liReading) absorbAnalytics(err error, m memberMetric) error {
 	if kind := KindOf(err); kind == domain.StatusPermission || kind == domain.StatusNotFound {
-		r.snap.miss(m.name, domain.StatusPermission)
-		if r.analyticsRefused++; r.analyticsRefused > 1 && !r.analyticsRead {
-			r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())
-			r.missAnalytics()
+		l.snap.miss(m.name, domain.StatusPermission)
+		if l.analyticsRefused++; l.analyticsRefused > 1 && !l.analyticsRead {
+			l.unpermitted.recordRefusal("member_analytics", resourceAnalytics, l.t.permissions())
+			l.missAnalytics()
 		}
 	}
-	return r.absorb(err, m.name)
+	return l.absorb(err, m.name)
 }
 
-func (r *liReading) missAnalytics() {
+func (l *liReading) missAnalytics() {
 	for _, m := range memberMetrics {
-		r.snap.miss(m.name, domain.StatusPermission)
+		l.snap.miss(m.name, domain.StatusPermission)
 	}
-	r.snap.miss(domain.MetricEngagement, domain.StatusPermission)
-	r.snap.miss(domain.MetricReach, domain.StatusPermission)
+	l.snap.miss(domain.MetricEngagement, domain.StatusPermission)
+	l.snap.miss(domain.MetricReach, domain.StatusPermission)
 }
 
 // profileDays reads the daily totals over all posts. Engagement is the sum of a day's reactions,
 // comments and reshares if all three are present.
-func (r *liReading) profileDays(ctx context.Context) error {
-	if !r.mayReadAnalytics() {
-		r.missAnalytics()
+func (l *liReading) profileDays(ctx context.Context) error {
+	if !l.mayReadAnalytics() {
+		l.missAnalytics()
 		return nil
 	}
 	engagement := map[string][]int64{}
-	daily := "DAILY&dateRange=" + dateRange(r.days[0], r.days[1])
+	daily := "DAILY&dateRange=" + dateRange(l.days[0], l.days[1])
 	for _, m := range memberMetrics {
-		reply, err := r.analytics(ctx, "member_analytics", r.t, m, "me", daily)
+		reply, err := l.analytics(ctx, "member_analytics", l.t, m, "me", daily)
 		if err != nil {
-			if hard := r.absorbAnalytics(err, m); hard != nil || r.throttled() || !r.mayReadAnalytics() {
+			if hard := l.absorbAnalytics(err, m); hard != nil || l.throttled() || !l.mayReadAnalytics() {
 				return hard
 			}
 			continue
 		}
-		r.analyticsRead = true
+		l.analyticsRead = true
 		for day, value := range reply.days(m.query) {
-			r.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
+			l.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
 			if m.name == domain.MetricLikes || m.name == domain.MetricComments || m.name == domain.MetricShares {
 				engagement[day] = append(engagement[day], value)
 			}
@@ -154,7 +154,7 @@ func (r *liReading) profileDays(ctx context.Context) error {
 	}
 	for day, parts := range engagement {
 		if len(parts) == 3 {
-			r.add(domain.Figure{
+			l.add(domain.Figure{
 				Name: domain.MetricEngagement, Kind: domain.DayFlow, Value: parts[0] + parts[1] + parts[2],
 				Source: "REACTION+COMMENT+RESHARE", Day: day,
 			})
@@ -191,18 +191,18 @@ func (a analytics) total(query string) count {
 const reachDays = 28
 
 // profileReach reads the number of people reached in 28 days, because there is no daily series.
-func (r *liReading) profileReach(ctx context.Context) error {
-	if !r.mayReadAnalytics() {
+func (l *liReading) profileReach(ctx context.Context) error {
+	if !l.mayReadAnalytics() {
 		return nil
 	}
-	end := r.days[1]
+	end := l.days[1]
 	days := dateRange(end.AddDate(0, 0, -reachDays), end)
-	reply, err := r.analytics(ctx, "member_analytics", r.t, memberReach, "me", "TOTAL&dateRange="+days)
+	reply, err := l.analytics(ctx, "member_analytics", l.t, memberReach, "me", "TOTAL&dateRange="+days)
 	if err != nil {
-		return r.absorbAnalytics(err, memberReach)
+		return l.absorbAnalytics(err, memberReach)
 	}
 	if value := reply.total(memberReach.query); value.ok {
-		r.add(domain.Figure{
+		l.add(domain.Figure{
 			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: memberReach.query,
 			Window: "days_28", Day: end.AddDate(0, 0, -1).Format(time.DateOnly),
 		})

@@ -25,42 +25,42 @@ func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer
 }
 
 // refresh renews tokens with the refresh token (RFC 6749 §6).
-func (c *httpClient) refresh(
+func (h *httpClient) refresh(
 	ctx context.Context, t Target, token string, e Endpoint, path string, classify func(answer) *Error,
 ) (Tokens, error) {
 	if token == "" {
 		return Tokens{}, ErrNoRefresh // the access token may remain valid for weeks
 	}
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
-	return c.tokens(ctx, t, e.appCall(opRefresh, path, form, classify, token, t.AccessToken))
+	return h.tokens(ctx, t, e.appCall(opRefresh, path, form, classify, token, t.AccessToken))
 }
 
 // tokens renews tokens. Tokens of another account are an error.
-func (c *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens, error) {
+func (h *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens, error) {
 	request.account = t.ExternalID
-	reply, err := c.tokenReply(ctx, request)
+	reply, err := h.tokenReply(ctx, request)
 	if err == nil && t.ExternalID != "" && reply.OpenID != "" {
-		err = checkAccount(c.platform, opRefresh, t.ExternalID, reply.OpenID)
+		err = checkAccount(h.platform, opRefresh, t.ExternalID, reply.OpenID)
 	}
 	if err != nil {
 		return Tokens{}, err
 	}
-	return reply.tokens(c.cfg.Now()), nil
+	return reply.tokens(h.cfg.Now()), nil
 }
 
-func (c *httpClient) redeem(
+func (h *httpClient) redeem(
 	ctx context.Context, e Endpoint, path, code, redirectURI string, classify func(answer) *Error,
 ) (oauthReply, error) {
-	if err := c.needCode(code); err != nil {
+	if err := h.needCode(code); err != nil {
 		return oauthReply{}, err
 	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}}
-	return c.tokenReply(ctx, e.appCall(opCode, path, form, classify, code))
+	return h.tokenReply(ctx, e.appCall(opCode, path, form, classify, code))
 }
 
-func (c *httpClient) needCode(code string) error {
+func (h *httpClient) needCode(code string) error {
 	if code == "" {
-		return c.invalidToken(opCode, "the callback contained no code")
+		return h.invalidToken(opCode, "the callback contained no code")
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (c *httpClient) needCode(code string) error {
 // tokenReply calls a token endpoint. Only an answer with an access token is a success, because
 // errors have been observed with HTTP 200. If the call has errorsFirst set, an error in the answer
 // takes precedence over a token.
-func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthReply, err error) {
+func (h *httpClient) tokenReply(ctx context.Context, request call) (reply oauthReply, err error) {
 	classify := request.classify
 	request.classify = func(ans answer) *Error {
 		var ok bool
@@ -78,7 +78,7 @@ func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthR
 		}
 		return cmp.Or(classify(ans), malformed())
 	}
-	if err := c.do(ctx, request, nil); err != nil {
+	if err := h.do(ctx, request, nil); err != nil {
 		return oauthReply{}, err
 	}
 	return reply, nil
@@ -101,12 +101,12 @@ type oauthReply struct {
 	Permissions scopeList `json:"permissions"` // Instagram login: granted scopes
 }
 
-func (r oauthReply) tokens(now time.Time) Tokens {
+func (o oauthReply) tokens(now time.Time) Tokens {
 	return Tokens{
-		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken),
-		ExternalID: string(r.OpenID), Scopes: r.Scope,
-		ExpiresAt:        expiry(now, r.ExpiresIn),
-		RefreshExpiresAt: cmp.Or(expiry(now, r.RefreshExpiresIn), expiry(now, r.RefreshTokenExpiresIn)),
+		AccessToken: string(o.AccessToken), RefreshToken: string(o.RefreshToken),
+		ExternalID: string(o.OpenID), Scopes: o.Scope,
+		ExpiresAt:        expiry(now, o.ExpiresIn),
+		RefreshExpiresAt: cmp.Or(expiry(now, o.RefreshExpiresIn), expiry(now, o.RefreshTokenExpiresIn)),
 	}
 }
 

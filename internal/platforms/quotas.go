@@ -72,10 +72,10 @@ type usageNumbers struct {
 	CPUTime    count `json:"cpu_time"`    // graph.instagram.com's name for total_cputime
 }
 
-func (n usageNumbers) usage(scope, id string) Usage {
-	fullest := max(n.CallCount.n, n.CallVolume.n, n.TotalTime.n, n.TotalCPUTime.n, n.CPUTime.n, 0)
-	regain := time.Duration(max(0, min(n.Regain.n, int64(maxWait/time.Minute)))) * time.Minute
-	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: regain}
+func (u usageNumbers) usage(scope, id string) Usage {
+	fullest := max(u.CallCount.n, u.CallVolume.n, u.TotalTime.n, u.TotalCPUTime.n, u.CPUTime.n, 0)
+	regain := time.Duration(max(0, min(u.Regain.n, int64(maxWait/time.Minute)))) * time.Minute
+	return Usage{Scope: scope, ID: id, Type: string(u.Type), Percent: int(min(fullest, 1_000_000)), Regain: regain}
 }
 
 // metaUsage parses Meta's usage headers. It omits headers that it cannot parse.

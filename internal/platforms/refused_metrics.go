@@ -35,34 +35,34 @@ func newNegativeCache(ttl time.Duration, now func() time.Time) *negativeCache {
 	return &negativeCache{ttl: ttl, now: now, refused: map[string]map[string]refusal{}}
 }
 
-func (c *negativeCache) recordRefusal(edge, metric, account string) {
-	c.note(edge, metric, account, "")
+func (n *negativeCache) recordRefusal(edge, metric, account string) {
+	n.note(edge, metric, account, "")
 }
 
-func (c *negativeCache) note(edge, metric, account, post string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (n *negativeCache) note(edge, metric, account, post string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	key := edge + "|" + metric
-	if c.refused[key] == nil {
-		c.refused[key] = map[string]refusal{}
+	if n.refused[key] == nil {
+		n.refused[key] = map[string]refusal{}
 	}
-	if n := len(c.refused[key]); n > 0 && n%sweepEvery == 0 {
-		maps.DeleteFunc(c.refused[key], func(_ string, r refusal) bool { return !r.until.After(c.now()) })
+	if count := len(n.refused[key]); count > 0 && count%sweepEvery == 0 {
+		maps.DeleteFunc(n.refused[key], func(_ string, r refusal) bool { return !r.until.After(n.now()) })
 	}
-	c.refused[key][account] = refusal{c.now().Add(c.ttl), post}
+	n.refused[key][account] = refusal{n.now().Add(n.ttl), post}
 }
 
 const sweepEvery = 1024
 
-func (c *negativeCache) allows(edge, account, metric string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.refused[edge+"|"+metric][account].until.After(c.now())
+func (n *negativeCache) allows(edge, account, metric string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.refused[edge+"|"+metric][account].until.After(n.now())
 }
 
-func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
+func (n *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
 	for _, metric := range metrics {
-		if c.allows(edge, account, metric) {
+		if n.allows(edge, account, metric) {
 			ask = append(ask, metric)
 		} else {
 			refused = append(refused, metric)
@@ -74,16 +74,16 @@ func (c *negativeCache) usable(edge, account string, metrics []string) (ask, ref
 // confirm reports whether the platform recently refused the same metric for another post of the
 // account. If so, it deletes that refusal; otherwise, it records this one. A single post may lack
 // a metric that others have, so only a second refusal shows that the refusal applies to all posts.
-func (c *negativeCache) confirm(edge, metric, account, post string) bool {
-	c.mu.Lock()
-	previous, found := c.refused[edge+"|"+metric][account]
-	confirmed := found && previous.post != post && previous.until.After(c.now())
+func (n *negativeCache) confirm(edge, metric, account, post string) bool {
+	n.mu.Lock()
+	previous, found := n.refused[edge+"|"+metric][account]
+	confirmed := found && previous.post != post && previous.until.After(n.now())
 	if confirmed {
-		delete(c.refused[edge+"|"+metric], account)
+		delete(n.refused[edge+"|"+metric], account)
 	}
-	c.mu.Unlock()
+	n.mu.Unlock()
 	if !confirmed {
-		c.note(edge, metric, account, post)
+		n.note(edge, metric, account, post)
 	}
 	return confirmed
 }

@@ -80,9 +80,9 @@ const (
 // A list of accounts with more than maxListPages pages is treated as endless.
 const maxListPages = 200
 
-func (c *httpClient) checkPersonID(id string) error {
+func (h *httpClient) checkPersonID(id string) error {
 	if !plainID(id, "_-") {
-		return incompleteAnswer(c.platform, opWho, "the answer does not identify the person")
+		return incompleteAnswer(h.platform, opWho, "the answer does not identify the person")
 	}
 	return nil
 }
@@ -156,14 +156,14 @@ func endsSignIn(err error) bool {
 
 // without returns a definite refusal of a part of a sign-in as an entry of [Consent.NotOffered], and
 // logs it. Advice is used if the reason says nothing better. A nil error is an omission.
-func (c *httpClient) without(ctx context.Context, name, advice string, err error) NotOffered {
+func (h *httpClient) without(ctx context.Context, name, advice string, err error) NotOffered {
 	if err == nil {
 		return NotOffered{name, advice}
 	}
-	c.cfg.Logger.WarnContext(ctx, "the platform refused a part of a sign-in", "platform", c.platform.String(),
+	h.cfg.Logger.WarnContext(ctx, "the platform refused a part of a sign-in", "platform", h.platform.String(),
 		"part", name, "reason", string(StatusCodeOf(err)), "error", err)
 	if StatusCodeOf(err) == domain.StatusTwoFactor {
-		advice = c.platform.Title() + " requires two-factor authentication. Turn it on for your account there, and start again."
+		advice = h.platform.Title() + " requires two-factor authentication. Turn it on for your account there, and start again."
 	}
 	return NotOffered{name, advice}
 }

@@ -331,23 +331,23 @@ func (f facebookSignIn) searchBusinesses(ctx context.Context, t Target, c *Conse
 
 const taskAnalyze = "ANALYZE" // a person's task on a page that is required to read its figures
 
-func (p managedPage) offered(existing []Offered) []Offered {
-	id, token := string(p.ID), string(p.AccessToken)
+func (m managedPage) offered(existing []Offered) []Offered {
+	id, token := string(m.ID), string(m.AccessToken)
 	known := func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }
 	if !plainID(id, "") || slices.ContainsFunc(existing, known) {
 		return nil
 	}
 	// If the tasks are absent, they are unknown. A page without a token cannot be read.
-	mayRead := token != "" && (p.Tasks == nil || slices.Contains(*p.Tasks, taskAnalyze))
+	mayRead := token != "" && (m.Tasks == nil || slices.Contains(*m.Tasks, taskAnalyze))
 	missing := ""
 	if !mayRead {
 		missing = taskAnalyze
 	}
 	out := []Offered{{
-		Platform: domain.Facebook, ExternalID: id, Name: string(p.Name), Username: string(p.Username),
-		PictureURL: string(p.Picture.v.Data.URL), AccessToken: token, MayRead: mayRead, Missing: missing,
+		Platform: domain.Facebook, ExternalID: id, Name: string(m.Name), Username: string(m.Username),
+		PictureURL: string(m.Picture.v.Data.URL), AccessToken: token, MayRead: mayRead, Missing: missing,
 	}}
-	if instagram := p.Instagram.v; plainID(string(instagram.ID), "") {
+	if instagram := m.Instagram.v; plainID(string(instagram.ID), "") {
 		out = append(out, Offered{
 			Platform: domain.Instagram, ExternalID: string(instagram.ID),
 			Name:     string(cmp.Or(instagram.Name, instagram.Username)),

@@ -14,57 +14,57 @@ type tikTokSignIn struct{ *tikTok }
 
 const scopeHandle = "user.info.profile" // required to read the account's handle
 
-func (k tikTokSignIn) Address(state, redirectURI string) string {
-	scope := url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}}
-	return k.endpoint.address("/"+k.endpoint.Version+"/auth/authorize/", state, redirectURI, scope)
+func (t tikTokSignIn) Address(state, redirectURI string) string {
+	scope := url.Values{"scope": {strings.Join(t.endpoint.Scopes, ",")}}
+	return t.endpoint.address("/"+t.endpoint.Version+"/auth/authorize/", state, redirectURI, scope)
 }
 
 // Redeem decodes the code if it is still percent-encoded: TikTok's codes contain characters that
 // are encoded in the callback's URL.
-func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
+func (t tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	if plain, err := url.PathUnescape(code); err == nil {
 		code = plain
 	}
-	reply, err := k.redeem(ctx, k.endpoint, k.tokenPath("token"), code, redirectURI, classifyTikTok)
+	reply, err := t.redeem(ctx, t.endpoint, t.tokenPath("token"), code, redirectURI, classifyTikTok)
 	if err != nil {
 		return Consent{}, err
 	}
-	c := Consent{Tokens: reply.tokens(k.cfg.Now()), PersonID: string(reply.OpenID), Granted: reply.Scope}
-	c.Declined = declinedScopes(k.endpoint.Scopes, c.Granted)
-	if err := k.checkPersonID(c.PersonID); err != nil {
+	c := Consent{Tokens: reply.tokens(t.cfg.Now()), PersonID: string(reply.OpenID), Granted: reply.Scope}
+	c.Declined = declinedScopes(t.endpoint.Scopes, c.Granted)
+	if err := t.checkPersonID(c.PersonID); err != nil {
 		return Consent{}, err
 	}
 	fields := "open_id,display_name,avatar_url"
 	if slices.Contains(c.Granted, scopeHandle) {
 		fields += ",username"
 	}
-	user, err := k.user(ctx, Target{AccessToken: c.Tokens.AccessToken, ExternalID: c.PersonID}, fields)
+	user, err := t.user(ctx, Target{AccessToken: c.Tokens.AccessToken, ExternalID: c.PersonID}, fields)
 	if err == nil {
-		err = checkAccount(k.platform, opUserInfo, c.PersonID, user.OpenID)
+		err = checkAccount(t.platform, opUserInfo, c.PersonID, user.OpenID)
 	}
 	if err != nil {
 		return Consent{}, err
 	}
 	c.Name = string(user.Name)
 	c.Offered = []Offered{{
-		Platform: k.platform, ExternalID: c.PersonID, Name: c.Name,
+		Platform: t.platform, ExternalID: c.PersonID, Name: c.Name,
 		Username: string(user.Username), PictureURL: string(user.Avatar), MayRead: true,
 	}}
 	return c, nil
 }
 
-func (k *tikTok) tokenPath(what string) string {
-	return "/" + k.endpoint.Version + "/oauth/" + what + "/"
+func (t *tikTok) tokenPath(what string) string {
+	return "/" + t.endpoint.Version + "/oauth/" + what + "/"
 }
 
 // RevokeConsent revokes the consent to the whole app.
-func (k tikTokSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
-	if err := k.needToken(opGiveBack, tokens.AccessToken); err != nil {
+func (t tikTokSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
+	if err := t.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
 	form := url.Values{"token": {tokens.AccessToken}}
-	request := k.endpoint.appCall(opGiveBack, k.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken)
-	return k.do(ctx, request, nil)
+	request := t.endpoint.appCall(opGiveBack, t.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken)
+	return t.do(ctx, request, nil)
 }
 
 // classifyTikTokRevoked treats an empty body as success.

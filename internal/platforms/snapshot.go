@@ -29,11 +29,11 @@ type AccountRequest struct {
 
 // days returns the first day of the range and the day after its last day. The last day is today at
 // the latest. dayOf returns the start of the day of a time.
-func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (first, end time.Time) {
-	if !r.Until.IsZero() && r.Until.Before(now) {
-		now = r.Until
+func (a AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (first, end time.Time) {
+	if !a.Until.IsZero() && a.Until.Before(now) {
+		now = a.Until
 	}
-	first, end = dayOf(r.Since), dayOf(now.Add(-time.Nanosecond)).AddDate(0, 0, 1)
+	first, end = dayOf(a.Since), dayOf(now.Add(-time.Nanosecond)).AddDate(0, 0, 1)
 	if !first.Before(end) { // a range that begins and ends at the same midnight
 		end = first.AddDate(0, 0, 1)
 	}
@@ -42,8 +42,8 @@ func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (fi
 
 // edge returns the key under which the refusals of metrics are remembered. A metric that was
 // refused for the past may exist for the present.
-func (r AccountRequest) edge(name string) string {
-	if r.Backfill {
+func (a AccountRequest) edge(name string) string {
+	if a.Backfill {
 		return name + "_history"
 	}
 	return name
@@ -55,11 +55,11 @@ const (
 )
 
 // settledDays returns the days that became final since SettledSince, oldest first.
-func (r AccountRequest) settledDays(now time.Time, dayOf func(time.Time) time.Time) (days []time.Time) {
-	if r.SettledSince.IsZero() {
+func (a AccountRequest) settledDays(now time.Time, dayOf func(time.Time) time.Time) (days []time.Time) {
+	if a.SettledSince.IsZero() {
 		return nil
 	}
-	for end := dayOf(now.Add(-settlesAfter)); len(days) < maxSettled && end.Add(settlesAfter).After(r.SettledSince); {
+	for end := dayOf(now.Add(-settlesAfter)); len(days) < maxSettled && end.Add(settlesAfter).After(a.SettledSince); {
 		end = end.AddDate(0, 0, -1)
 		days = append(days, end)
 	}
@@ -67,13 +67,13 @@ func (r AccountRequest) settledDays(now time.Time, dayOf func(time.Time) time.Ti
 	return days
 }
 
-func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error {
+func (a AccountRequest) check(p domain.Platform, op string, now time.Time) error {
 	switch {
-	case r.Since.IsZero() && !r.Until.IsZero():
+	case a.Since.IsZero() && !a.Until.IsZero():
 		return invalid(p, op, "since is required if until is set")
-	case r.Since.After(now):
+	case a.Since.After(now):
 		return invalid(p, op, "since must not be in the future")
-	case !r.Until.IsZero() && !r.Until.After(r.Since):
+	case !a.Until.IsZero() && !a.Until.After(a.Since):
 		return invalid(p, op, "until must be after since")
 	default:
 		return nil
@@ -148,28 +148,28 @@ type PostSnapshot struct {
 	Err *Error
 }
 
-func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
+func (a *AccountSnapshot) addFacet(facet string, values map[string]int64) {
 	if len(values) > 0 {
-		s.Demographics = append(s.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
+		a.Demographics = append(a.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
 	}
 }
 
-func (s *AccountSnapshot) missDemographics() {
-	if len(s.Demographics) == 0 {
-		s.miss("demographics", domain.StatusNoData)
+func (a *AccountSnapshot) missDemographics() {
+	if len(a.Demographics) == 0 {
+		a.miss("demographics", domain.StatusNoData)
 	}
 }
 
-func (s *AccountSnapshot) miss(name string, code domain.StatusCode) {
-	if !slices.ContainsFunc(s.Missing, func(m domain.MissingFigure) bool { return m.Name == name }) {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Code: code})
+func (a *AccountSnapshot) miss(name string, code domain.StatusCode) {
+	if !slices.ContainsFunc(a.Missing, func(m domain.MissingFigure) bool { return m.Name == name }) {
+		a.Missing = append(a.Missing, domain.MissingFigure{Name: name, Code: code})
 	}
 }
 
-func (s *PostSnapshot) put(metric string, value *int64, code domain.StatusCode) {
-	*s.Counts.Metric(metric) = value
+func (p *PostSnapshot) put(metric string, value *int64, code domain.StatusCode) {
+	*p.Counts.Metric(metric) = value
 	if value == nil {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Code: code})
+		p.Missing = append(p.Missing, domain.MissingFigure{Name: metric, Code: code})
 	}
 }
 

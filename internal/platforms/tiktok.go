@@ -28,10 +28,10 @@ func newTikTok(cfg Config, client *http.Client) *tikTok {
 }
 
 // request returns a call to a path, which must end with a slash.
-func (k *tikTok) request(op string, t Target, path, fields string, body any) call {
+func (t *tikTok) request(op string, target Target, path, fields string, body any) call {
 	return call{
-		op: op, account: t.ExternalID, url: k.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
-		token: t.AccessToken,
+		op: op, account: target.ExternalID, url: t.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
+		token: target.AccessToken,
 	}
 }
 
@@ -48,25 +48,25 @@ type tikTokUser struct {
 	Avatar    text  `json:"avatar_url"`
 }
 
-func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser, error) {
+func (t *tikTok) user(ctx context.Context, target Target, fields string) (tikTokUser, error) {
 	var reply struct {
 		Data struct {
 			User tikTokUser `json:"user"`
 		} `json:"data"`
 	}
-	if err := k.needToken(opUserInfo, t.AccessToken); err != nil {
+	if err := t.needToken(opUserInfo, target.AccessToken); err != nil {
 		return tikTokUser{}, err
 	}
-	err := k.do(ctx, k.request(opUserInfo, t, "/user/info/", fields, nil), &reply)
+	err := t.do(ctx, t.request(opUserInfo, target, "/user/info/", fields, nil), &reply)
 	return reply.Data.User, err
 }
 
 // Account reads totals only. TikTok reports no impressions, reach or engagement other than likes:
 // the cumulative likes serve as both likes and engagement, and the figures' source says so.
-func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (AccountSnapshot, error) {
-	user, err := k.user(ctx, t, "open_id,follower_count,likes_count,video_count")
-	if err == nil && t.ExternalID != "" {
-		err = checkAccount(k.platform, opUserInfo, t.ExternalID, user.OpenID)
+func (t *tikTok) Account(ctx context.Context, target Target, _ AccountRequest) (AccountSnapshot, error) {
+	user, err := t.user(ctx, target, "open_id,follower_count,likes_count,video_count")
+	if err == nil && target.ExternalID != "" {
+		err = checkAccount(t.platform, opUserInfo, target.ExternalID, user.OpenID)
 	}
 	if err != nil {
 		return AccountSnapshot{}, err
@@ -79,18 +79,18 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 	return r.snap, nil
 }
 
-func (k *tikTok) Identify(ctx context.Context, t Target) error {
-	user, err := k.user(ctx, t, "open_id")
+func (t *tikTok) Identify(ctx context.Context, target Target) error {
+	user, err := t.user(ctx, target, "open_id")
 	if err != nil {
 		return err
 	}
-	return checkAccount(k.platform, opUserInfo, t.ExternalID, user.OpenID)
+	return checkAccount(t.platform, opUserInfo, target.ExternalID, user.OpenID)
 }
 
 // Refresh invalidates the old refresh token, so refreshes of the same account must not run
 // concurrently, and the new refresh token must be stored before the access token is used.
-func (k *tikTok) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
-	return k.refresh(ctx, t, refreshToken, k.endpoint, k.tokenPath("token"), classifyTikTok)
+func (t *tikTok) Refresh(ctx context.Context, target Target, refreshToken string) (Tokens, error) {
+	return t.refresh(ctx, target, refreshToken, t.endpoint, t.tokenPath("token"), classifyTikTok)
 }
 
 // tikTokEnvelope contains the result of a call: the nested error of the API, the same error in flat
@@ -120,8 +120,8 @@ func classifyTikTok(ans answer) *Error {
 	}
 }
 
-func (e tikTokEnvelope) codeAndMessage() (code, message string) {
-	raw := bytes.TrimSpace(e.Error)
+func (t tikTokEnvelope) codeAndMessage() (code, message string) {
+	raw := bytes.TrimSpace(t.Error)
 	switch {
 	case len(raw) > 0 && raw[0] == '{':
 		var nested struct {
@@ -134,9 +134,9 @@ func (e tikTokEnvelope) codeAndMessage() (code, message string) {
 	case len(raw) > 0 && raw[0] == '"':
 		var word text
 		_ = word.UnmarshalJSON(raw)
-		return string(word), string(e.Description)
+		return string(word), string(t.Description)
 	}
-	return string(e.Code), string(e.Message)
+	return string(t.Code), string(t.Message)
 }
 
 const (
@@ -166,21 +166,21 @@ type tikTokVideo struct {
 }
 
 // Posts lists public videos. The cursor is a time in milliseconds.
-func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
+func (t *tikTok) Posts(ctx context.Context, target Target, cursor string) (PostsPage, error) {
 	const op = "video_list"
-	if err := k.needToken(op, t.AccessToken); err != nil {
+	if err := t.needToken(op, target.AccessToken); err != nil {
 		return PostsPage{}, err
 	}
 	body := map[string]int64{"max_count": maxTikTokVideos}
 	if cursor != "" {
 		millis, err := strconv.ParseInt(cursor, 10, 64)
 		if err != nil || millis <= 0 {
-			return PostsPage{}, invalid(k.platform, op, "cursor is invalid")
+			return PostsPage{}, invalid(t.platform, op, "cursor is invalid")
 		}
 		body["cursor"] = millis
 	}
 	var reply tikTokVideos
-	if err := k.do(ctx, k.request(op, t, "/video/list/", tikTokListFields, body), &reply); err != nil {
+	if err := t.do(ctx, t.request(op, target, "/video/list/", tikTokListFields, body), &reply); err != nil {
 		return PostsPage{}, err
 	}
 	var page PostsPage
@@ -196,11 +196,11 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	next := strconv.FormatInt(data.Cursor.n, 10)
 	switch {
 	case !reply.Data.ok:
-		return page, incompleteAnswer(k.platform, op, "the answer does not contain the videos")
+		return page, incompleteAnswer(t.platform, op, "the answer does not contain the videos")
 	case data.HasMore == nil && len(data.Videos.list) == 0 && cursor == "", data.HasMore != nil && !bool(*data.HasMore):
 		return page, nil
 	case data.HasMore == nil, data.Cursor.n <= 0, next == cursor: // it would list the same page forever
-		return page, NoWayOn(k.platform, op)
+		return page, NoWayOn(t.platform, op)
 	}
 	page.Next = next
 	return page, nil
@@ -211,9 +211,9 @@ const tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
 // PostMetrics reads several videos with one call. TikTok omits videos that are unknown, private or
 // from another account; their snapshots have an [Error] of kind not_found. TikTok has no
 // impressions, reach, clicks or saves.
-func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
+func (t *tikTok) PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
-	if err := k.needToken(op, t.AccessToken); err != nil {
+	if err := t.needToken(op, target.AccessToken); err != nil {
 		return nil, err
 	}
 	return inParts(posts, maxTikTokVideos, func(part []Post) ([]PostSnapshot, error) {
@@ -223,11 +223,11 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 		}
 		body := map[string]any{"filters": map[string]any{"video_ids": ids}}
 		var reply tikTokVideos
-		if err := k.do(ctx, k.request(op, t, "/video/query/", tikTokQueryFields, body), &reply); err != nil {
+		if err := t.do(ctx, t.request(op, target, "/video/query/", tikTokQueryFields, body), &reply); err != nil {
 			return nil, err
 		}
 		if !reply.Data.ok || !reply.Data.v.Videos.ok {
-			return nil, incompleteAnswer(k.platform, op, "the answer does not contain the videos")
+			return nil, incompleteAnswer(t.platform, op, "the answer does not contain the videos")
 		}
 		byID := map[string]tikTokVideo{}
 		for _, v := range reply.Data.v.Videos.list {
@@ -240,7 +240,7 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 				continue
 			}
 			out[i] = PostSnapshot{Post: p, Err: &Error{
-				Reason: domain.StatusNotFound, Platform: k.platform, Op: op,
+				Reason: domain.StatusNotFound, Platform: t.platform, Op: op,
 				Message: "the video is unknown, private or belongs to another account",
 			}}
 		}
@@ -248,11 +248,11 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 	})
 }
 
-func (v tikTokVideo) snapshot(p Post) PostSnapshot {
+func (t tikTokVideo) snapshot(p Post) PostSnapshot {
 	s := PostSnapshot{Post: p}
-	s.put(domain.MetricLikes, v.Likes.ptr(), domain.StatusNoData)
-	s.put(domain.MetricComments, v.Comments.ptr(), domain.StatusNoData)
-	s.put(domain.MetricShares, v.Shares.ptr(), domain.StatusNoData)
-	s.put(domain.MetricViews, v.Views.ptr(), domain.StatusNoData)
+	s.put(domain.MetricLikes, t.Likes.ptr(), domain.StatusNoData)
+	s.put(domain.MetricComments, t.Comments.ptr(), domain.StatusNoData)
+	s.put(domain.MetricShares, t.Shares.ptr(), domain.StatusNoData)
+	s.put(domain.MetricViews, t.Views.ptr(), domain.StatusNoData)
 	return s
 }

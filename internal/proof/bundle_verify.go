@@ -28,7 +28,7 @@ type BundleReport struct {
 }
 
 // OK reports whether everything in the bundle is proved.
-func (r BundleReport) OK() bool { return len(r.Findings) == 0 }
+func (b BundleReport) OK() bool { return len(b.Findings) == 0 }
 
 // VerifyBundle checks a bundle with only the public key: each record follows its predecessor, none is
 // missing, and the last one before the checkpoint is the agency's signed head. It also compares the
@@ -119,41 +119,41 @@ func (c Checkpoint) of(agency string) Covered {
 }
 
 // add checks the next record. It returns what is wrong with it; "" if it is valid.
-func (c *bundleCheck) add(line bundleRecord, kept *keptHead) string {
-	verdict, next, reason := eventlog.Judge(c.report.last, line.record(c.report.Agency), 1)
+func (b *bundleCheck) add(line bundleRecord, kept *keptHead) string {
+	verdict, next, reason := eventlog.Judge(b.report.last, line.record(b.report.Agency), 1)
 	switch {
 	case verdict != eventlog.Effective:
 		return "the record is not the next one: " + reason
 	case line.Version != next.Version:
 		return fmt.Sprintf("the line states version %d", line.Version)
 	}
-	if detail := kept.compare(c.agency, next); detail != "" {
+	if detail := kept.compare(b.agency, next); detail != "" {
 		return detail
 	}
-	c.report.last = next
-	c.report.Records++
-	if c.report.Covered > 0 {
-		c.report.NotCovered++
+	b.report.last = next
+	b.report.Records++
+	if b.report.Covered > 0 {
+		b.report.NotCovered++
 	}
 	return ""
 }
 
 // prove checks the path from the last record to the checkpoint, once it was read. It returns why the
 // record is not the signed head; "" if it is.
-func (c *bundleCheck) prove() string {
-	path := c.in.path
-	if path == nil || c.report.Covered > 0 {
+func (b *bundleCheck) prove() string {
+	path := b.in.path
+	if path == nil || b.report.Covered > 0 {
 		return ""
 	}
-	leaf := LeafHash(c.report.Agency, c.report.last)
+	leaf := LeafHash(b.report.Agency, b.report.last)
 	switch {
-	case path.Signed < 1 || path.Signed != c.report.last.Version:
+	case path.Signed < 1 || path.Signed != b.report.last.Version:
 		return fmt.Sprintf("the path to the checkpoint is that of version %d: records before it were removed or added", path.Signed)
-	case path.Leaf < 0 || path.Leaf >= c.covered.Agencies,
-		tlog.CheckRecord(path.Proof, c.covered.Agencies, c.covered.Root, path.Leaf, leaf) != nil:
+	case path.Leaf < 0 || path.Leaf >= b.covered.Agencies,
+		tlog.CheckRecord(path.Proof, b.covered.Agencies, b.covered.Root, path.Leaf, leaf) != nil:
 		return fmt.Sprintf("version %d is not the agency's head that was signed: its history was rewritten, "+
 			"or later records were removed", path.Signed)
 	}
-	c.report.Covered = path.Signed
+	b.report.Covered = path.Signed
 	return ""
 }

@@ -28,7 +28,7 @@ func agencyOf(key []byte) (id agencyID, ok bool) {
 	return id, err == nil
 }
 
-func (id agencyID) String() string { return hex.EncodeToString(id[:]) }
+func (a agencyID) String() string { return hex.EncodeToString(a[:]) }
 
 type stream struct {
 	agency  agencyID

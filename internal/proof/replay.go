@@ -217,51 +217,51 @@ func replay(cfg ReplayConfig, partitions int, decode decoder, scan func(takeRun)
 }
 
 // addSkips adds the skips among records.
-func (p *replayer) addSkips(kept [][]judged) {
-	_ = p.decoding.Wait() // each record has its own error
+func (r *replayer) addSkips(kept [][]judged) {
+	_ = r.decoding.Wait() // each record has its own error
 	for _, list := range kept {
 		for i := range list {
-			p.skips.Add(list[i].head.Version, list[i].Data)
+			r.skips.Add(list[i].head.Version, list[i].Data)
 		}
 	}
 }
 
 // judge returns the effective records of a run, and begins to decode them.
-func (p *replayer) judge(run []eventlog.Record) []judged {
+func (r *replayer) judge(run []eventlog.Record) []judged {
 	var list []judged
 	var records []eventlog.Record
-	if !p.ended && !p.onlySkips {
+	if !r.ended && !r.onlySkips {
 		list, records = make([]judged, 0, len(run)), make([]eventlog.Record, 0, len(run))
 	}
-	for _, r := range run {
-		verdict, next, reason := eventlog.Judge(p.judged, r, p.partitions)
+	for _, record := range run {
+		verdict, next, reason := eventlog.Judge(r.judged, record, r.partitions)
 		if verdict == eventlog.Effective { // times increase along a chain
-			p.ended = p.ended || p.Version > 0 && next.Version > p.Version || !p.Until.IsZero() && next.Time.After(p.Until)
+			r.ended = r.ended || r.Version > 0 && next.Version > r.Version || !r.Until.IsZero() && next.Time.After(r.Until)
 		}
-		p.judged = next
+		r.judged = next
 		switch {
 		case verdict == eventlog.Effective:
-			if !p.ended && !p.onlySkips || r.Header("ce_type") == (domain.EventSkipped{}).EventType() {
-				list, records = append(list, judged{head: next, beyond: p.ended}), append(records, r)
+			if !r.ended && !r.onlySkips || record.Header("ce_type") == (domain.EventSkipped{}).EventType() {
+				list, records = append(list, judged{head: next, beyond: r.ended}), append(records, record)
 			}
-		case p.ended:
+		case r.ended:
 		case verdict == eventlog.Stale:
-			p.done.Stale++
+			r.done.Stale++
 		case verdict == eventlog.Invalid:
-			p.done.Invalid++
+			r.done.Invalid++
 		default:
-			p.ended = true
-			p.done.Broken = fmt.Sprintf("after version %d: %s", p.judged.Version, reason)
-			if r.Offset >= 0 {
-				p.done.Broken += fmt.Sprintf(" (partition %d offset %d)", r.Partition, r.Offset)
+			r.ended = true
+			r.done.Broken = fmt.Sprintf("after version %d: %s", r.judged.Version, reason)
+			if record.Offset >= 0 {
+				r.done.Broken += fmt.Sprintf(" (partition %d offset %d)", record.Partition, record.Offset)
 			}
 		}
 	}
 	const part = 64
 	for from := 0; from < len(list); from += part {
-		p.decoding.Go(func() error {
+		r.decoding.Go(func() error {
 			for i := from; i < min(from+part, len(list)); i++ {
-				list[i].Recorded, list[i].err = p.decode(records[i])
+				list[i].Recorded, list[i].err = r.decode(records[i])
 			}
 			return nil
 		})
@@ -270,13 +270,13 @@ func (p *replayer) judge(run []eventlog.Record) []judged {
 }
 
 // takeAll folds the records within the bounds.
-func (p *replayer) takeAll(list []judged) error {
-	_ = p.decoding.Wait() // each record has its own error
+func (r *replayer) takeAll(list []judged) error {
+	_ = r.decoding.Wait() // each record has its own error
 	for i := range list {
 		if list[i].beyond {
 			continue
 		}
-		if err := p.take(&list[i]); err != nil {
+		if err := r.take(&list[i]); err != nil {
 			return err
 		}
 	}
@@ -284,37 +284,37 @@ func (p *replayer) takeAll(list []judged) error {
 }
 
 // take folds a record and yields its changes.
-func (p *replayer) take(r *judged) error {
-	p.head = r.head
-	p.done.Version, p.done.Time = p.head.Version, p.head.Time
-	e, err := &r.Envelope, r.err
+func (r *replayer) take(record *judged) error {
+	r.head = record.head
+	r.done.Version, r.done.Time = r.head.Version, r.head.Time
+	e, err := &record.Envelope, record.err
 	base := Change{
-		Version: p.head.Version, Time: p.head.Time, Event: e.Type,
+		Version: r.head.Version, Time: r.head.Time, Event: e.Type,
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
-		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
+		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(r.head.Hash[:]),
 	}
-	if base.Skipped = p.skips.LeaveOut(p.head.Version, r.Data); base.Skipped {
-		return p.Yield(base)
+	if base.Skipped = r.skips.LeaveOut(r.head.Version, record.Data); base.Skipped {
+		return r.Yield(base)
 	}
 	var revisions []domain.DashboardRevision
 	if err == nil {
-		revisions, err = p.fold(r.Data, &base)
+		revisions, err = r.fold(record.Data, &base)
 	}
 	if err != nil {
 		base.LostAccess, base.Problem = nil, err.Error()
-		p.done.Changes++
-		return p.Yield(base)
+		r.done.Changes++
+		return r.Yield(base)
 	}
-	if skip, ok := r.Data.(domain.EventSkipped); ok {
+	if skip, ok := record.Data.(domain.EventSkipped); ok {
 		base.Skip = &skip
-		return p.Yield(base)
+		return r.Yield(base)
 	}
 	for i := range revisions {
-		if p.Dashboard != "" && p.Dashboard != revisions[i].After.SubAccountID {
+		if r.Dashboard != "" && r.Dashboard != revisions[i].After.SubAccountID {
 			continue
 		}
-		p.done.Changes++
-		if err := p.Yield(base.withDifference(&revisions[i])); err != nil {
+		r.done.Changes++
+		if err := r.Yield(base.withDifference(&revisions[i])); err != nil {
 			return err
 		}
 	}
@@ -322,7 +322,7 @@ func (p *replayer) take(r *judged) error {
 }
 
 // fold folds a record's payload by the domain's rules and returns the changed dashboards.
-func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevision, error) {
+func (r *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevision, error) {
 	if _, ok := data.(domain.EventSkipped); ok {
 		return nil, nil
 	}
@@ -332,9 +332,9 @@ func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevis
 	}
 	change := event.Change()
 	base.LostAccess = change.LostAccess
-	revisions, err := change.Fold(p.Parent, p.head.Version, p.head.Time, p.dashboards)
+	revisions, err := change.Fold(r.Parent, r.head.Version, r.head.Time, r.dashboards)
 	for i := range revisions {
-		p.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
+		r.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
 	}
 	return revisions, err
 }
@@ -359,17 +359,17 @@ func (c Change) withDifference(rev *domain.DashboardRevision) Change {
 	return c
 }
 
-func (p *replayer) end() Replayed {
-	p.done.State = []domain.Dashboard{}
-	head := p.head.Hash
-	if p.head.Version == 0 {
-		head = eventlog.Genesis(domain.TopicDashboards, p.Parent)
+func (r *replayer) end() Replayed {
+	r.done.State = []domain.Dashboard{}
+	head := r.head.Hash
+	if r.head.Version == 0 {
+		head = eventlog.Genesis(domain.TopicDashboards, r.Parent)
 	}
-	p.done.Hash = hex.EncodeToString(head[:])
-	for _, id := range slices.Sorted(maps.Keys(p.dashboards)) {
-		if p.Dashboard == "" || p.Dashboard == id {
-			p.done.State = append(p.done.State, p.dashboards[id])
+	r.done.Hash = hex.EncodeToString(head[:])
+	for _, id := range slices.Sorted(maps.Keys(r.dashboards)) {
+		if r.Dashboard == "" || r.Dashboard == id {
+			r.done.State = append(r.done.State, r.dashboards[id])
 		}
 	}
-	return p.done
+	return r.done
 }

@@ -235,11 +235,11 @@ func (r Report) Proven() string {
 }
 
 // Proven returns one or more sentences that state what a bundle without findings proves.
-func (r BundleReport) Proven() string {
+func (b BundleReport) Proven() string {
 	later := "No record lies after it"
-	if r.NotCovered > 0 {
-		later = fmt.Sprintf("Versions %d to %d lie after it: they are chained but not signed", r.Covered+1, r.Records)
+	if b.NotCovered > 0 {
+		later = fmt.Sprintf("Versions %d to %d lie after it: they are chained but not signed", b.Covered+1, b.Records)
 	}
 	return fmt.Sprintf("Agency %s: %s %s. Its versions 1 to %d are the ones that were signed. %s. %s.",
-		r.Agency, nothingAltered, r.SignedAt.UTC().Format(timeLayout), r.Covered, later, unknowable)
+		b.Agency, nothingAltered, b.SignedAt.UTC().Format(timeLayout), b.Covered, later, unknowable)
 }

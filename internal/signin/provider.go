@@ -393,10 +393,10 @@ type fetchedKeys struct {
 // notFetched is the prefix of the errors of [oidc.RemoteKeySet] for keys that could not be fetched.
 const notFetched = "fetching keys "
 
-func (k *fetchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
-	payload, err := k.KeySet.VerifySignature(ctx, jwt)
+func (f *fetchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	payload, err := f.KeySet.VerifySignature(ctx, jwt)
 	if err != nil && strings.HasPrefix(err.Error(), notFetched) {
-		k.fetchErr = err
+		f.fetchErr = err
 	}
 	return payload, err
 }

@@ -192,36 +192,36 @@ type noticeFeed struct {
 // start sets the start of a stream, and returns the event that contains it. A cursor beyond the
 // head belongs to a log that was replaced by a restore: its stream starts at the head, and the
 // listener must read everything again.
-func (f *noticeFeed) start(head int64, hasCursor bool) event {
-	lost := hasCursor && f.after > head
+func (n *noticeFeed) start(head int64, hasCursor bool) event {
+	lost := hasCursor && n.after > head
 	if lost || !hasCursor {
-		f.after = head
+		n.after = head
 	}
-	return event{name: NoticeCursorEvent, id: FormatID(f.listener.ParentAccount, f.after), data: NoticeCursor{All: lost}}
+	return event{name: NoticeCursorEvent, id: FormatID(n.listener.ParentAccount, n.after), data: NoticeCursor{All: lost}}
 }
 
 // tell sends new notices. It also reads them if access is lost: the reason is often a notice for
 // this listener that was not found yet.
-func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
-	if f.more = f.more || !check; check {
-		f.check(ctx)
+func (n *noticeFeed) tell(ctx context.Context, check bool, out output) error {
+	if n.more = n.more || !check; check {
+		n.check(ctx)
 	}
-	for f.more || f.accessErr != nil {
-		list, err := f.read(ctx)
+	for n.more || n.accessErr != nil {
+		list, err := n.read(ctx)
 		if err != nil {
 			return err
 		}
-		for _, n := range list {
+		for _, notice := range list {
 			sending, span := tracing.StartInTrace(ctx, "send notice", trace.WithSpanKind(trace.SpanKindProducer))
-			err := out.send(sending, n.event())
+			err := out.send(sending, notice.event())
 			tracing.End(span, err)
 			if err != nil {
 				return err
 			}
-			f.after = n.Version
+			n.after = notice.Version
 		}
-		if f.more = len(list) == readLimit; !f.more {
-			return f.accessErr
+		if n.more = len(list) == readLimit; !n.more {
+			return n.accessErr
 		}
 	}
 	return nil
@@ -229,43 +229,43 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 
 // mayOpen checks access at the start of a stream. A listener without access is refused, unless it
 // resumes from a cursor with notices after it: it gets these before the stream is closed.
-func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
-	if err := f.source.hub.Ready(); err != nil {
+func (n *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
+	if err := n.source.hub.Ready(); err != nil {
 		return err
 	}
-	_, err := f.listener.access(ctx)
+	_, err := n.listener.access(ctx)
 	if !domain.AccessRefused(err) || !resumed {
 		return err
 	}
-	remaining, fault := f.read(ctx)
+	remaining, fault := n.read(ctx)
 	if len(remaining) == 0 {
 		return cmp.Or(fault, err)
 	}
-	f.accessErr = err
+	n.accessErr = err
 	return nil
 }
 
-func (f *noticeFeed) check(ctx context.Context) {
-	if f.source.hub.Ready() != nil { // no users would be found
+func (n *noticeFeed) check(ctx context.Context) {
+	if n.source.hub.Ready() != nil { // no users would be found
 		return
 	}
-	_, err := f.listener.access(ctx)
+	_, err := n.listener.access(ctx)
 	switch {
 	case domain.AccessRefused(err):
-		f.accessErr = err
+		n.accessErr = err
 	case err != nil: // the check failed temporarily
-		f.source.hub.warn(ctx, "check access of a listener", err)
+		n.source.hub.warn(ctx, "check access of a listener", err)
 	}
 }
 
-func (f *noticeFeed) read(ctx context.Context) ([]Notice, error) {
-	if err := f.source.hub.Ready(); err != nil {
+func (n *noticeFeed) read(ctx context.Context) ([]Notice, error) {
+	if err := n.source.hub.Ready(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	cursor := Cursor{ParentAccount: f.listener.ParentAccount, UserID: f.listener.UserID, Version: f.after}
-	return f.source.store.Since(ctx, cursor, time.Now().Add(-retention), readLimit)
+	cursor := Cursor{ParentAccount: n.listener.ParentAccount, UserID: n.listener.UserID, Version: n.after}
+	return n.source.store.Since(ctx, cursor, time.Now().Add(-retention), readLimit)
 }
 
 // delivered records that a connection has written a notice. The user's stored cursor is updated

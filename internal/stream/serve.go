@@ -140,13 +140,13 @@ func RetryLater(w http.ResponseWriter, r *http.Request, wait time.Duration, reas
 	out.retryLater(r, max(wait, reconnectDelay), reason)
 }
 
-func (s *eventStream) retryLater(r *http.Request, wait time.Duration, reason string) {
-	s.retryAfter(wait)
+func (e *eventStream) retryLater(r *http.Request, wait time.Duration, reason string) {
+	e.retryAfter(wait)
 	block := ": " + oneLine.Replace(reason) + "\nevent: " + RetryLaterEvent + "\n"
 	if last := lastEventID(r); last != "" {
 		block += "id: " + last + "\n"
 	}
-	_ = s.write(block + "data: {}\n\n") // the client may be disconnected
+	_ = e.write(block + "data: {}\n\n") // the client may be disconnected
 }
 
 // oneLine keeps texts of callers within a line of a stream.
@@ -169,8 +169,8 @@ func startStream(w http.ResponseWriter) (*eventStream, error) {
 }
 
 // retryAfter adds the delay after which the client reconnects to the next block.
-func (s *eventStream) retryAfter(wait time.Duration) {
-	s.retry = fmt.Sprintf("retry: %d\n", (wait + rand.N(reconnectDelay)).Milliseconds())
+func (e *eventStream) retryAfter(wait time.Duration) {
+	e.retry = fmt.Sprintf("retry: %d\n", (wait + rand.N(reconnectDelay)).Milliseconds())
 }
 
 // open starts the stream of a listener. If the response cannot be flushed, its events would not
@@ -195,32 +195,32 @@ func SetEventHeader(header http.Header) {
 	header.Set("X-Accel-Buffering", "no") // disables buffering in nginx
 }
 
-func (s *eventStream) write(block string) error {
-	_ = s.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
-	block, s.retry = s.retry+block, ""
-	if _, err := s.w.Write([]byte(block)); err != nil { //nolint:gosec // an event stream, never HTML; see oneLine
+func (e *eventStream) write(block string) error {
+	_ = e.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
+	block, e.retry = e.retry+block, ""
+	if _, err := e.w.Write([]byte(block)); err != nil { //nolint:gosec // an event stream, never HTML; see oneLine
 		return errGone
 	}
-	if s.controller.Flush() != nil {
+	if e.controller.Flush() != nil {
 		return errGone
 	}
 	return nil
 }
 
-func (s *eventStream) send(_ context.Context, e event) error {
-	raw, err := json.Marshal(e.data)
+func (e *eventStream) send(_ context.Context, ev event) error {
+	raw, err := json.Marshal(ev.data)
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return s.write(fmt.Sprintf("event: %s\nid: %s\ndata: %s\n\n", e.name, e.id, raw))
+	return e.write(fmt.Sprintf("event: %s\nid: %s\ndata: %s\n\n", ev.name, ev.id, raw))
 }
 
-func (s *eventStream) keepAlive() error { return s.write(": keep-alive\n\n") }
+func (e *eventStream) keepAlive() error { return e.write(": keep-alive\n\n") }
 
 // end sends the reason as a comment for people; EventSource ignores it.
-func (s *eventStream) end(_ context.Context, reason error) {
-	if e, ok := errors.AsType[*domain.Error](reason); ok {
-		_ = s.write(": " + e.Message + "\n\n")
+func (e *eventStream) end(_ context.Context, reason error) {
+	if failure, ok := errors.AsType[*domain.Error](reason); ok {
+		_ = e.write(": " + failure.Message + "\n\n")
 	}
 }
 

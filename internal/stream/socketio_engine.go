@@ -47,11 +47,11 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 type badRequestWriter struct{ http.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter].
-func (w badRequestWriter) WriteHeader(status int) {
+func (b badRequestWriter) WriteHeader(status int) {
 	if status == http.StatusTooManyRequests {
 		status = http.StatusBadRequest
 	}
-	w.ResponseWriter.WriteHeader(status)
+	b.ResponseWriter.WriteHeader(status)
 }
 
 // validPayload reports whether all packets can be decoded and may be sent by a client. Only the

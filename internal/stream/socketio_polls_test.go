@@ -171,19 +171,19 @@ type slowConn struct {
 	read chan struct{} // closed when something was read
 }
 
-func (c *slowConn) Read(into []byte) (int, error) {
-	n, err := c.Conn.Read(into)
-	c.once.Do(func() { close(c.read) })
+func (s *slowConn) Read(into []byte) (int, error) {
+	n, err := s.Conn.Read(into)
+	s.once.Do(func() { close(s.read) })
 	return n, err
 }
 
-func (c *slowConn) RemoteAddr() net.Addr {
+func (s *slowConn) RemoteAddr() net.Addr {
 	select {
-	case <-c.read: // too early: the engine does not listen yet
+	case <-s.read: // too early: the engine does not listen yet
 		time.Sleep(10 * time.Millisecond)
 	case <-time.After(300 * time.Millisecond):
 	}
-	return c.Conn.RemoteAddr()
+	return s.Conn.RemoteAddr()
 }
 
 // Many concurrent long polls: the response that names the session arrives when the session exists.

@@ -39,25 +39,25 @@ type tokens struct {
 	access  func(context.Context) ([]string, error)
 }
 
-func (k *tokens) set(expires time.Time, fault error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.expires, k.fault, k.met = expires, fault, 0
+func (t *tokens) set(expires time.Time, fault error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expires, t.fault, t.met = expires, fault, 0
 }
 
 // refused reports whether a request got the fault.
-func (k *tokens) refused() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.met > 0
+func (t *tokens) refused() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.met > 0
 }
 
-func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.fault != nil {
-		k.met++
-		return stream.Listener{}, k.fault
+func (t *tokens) authenticate(r *http.Request, token string) (stream.Listener, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fault != nil {
+		t.met++
+		return stream.Listener{}, t.fault
 	}
 	if token == "" {
 		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -66,7 +66,7 @@ func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, e
 	if !ok {
 		return stream.Listener{}, domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified.")
 	}
-	return stream.Listener{ParentAccount: agency, UserID: user, ExpiresAt: k.expires, Access: k.access}, nil
+	return stream.Listener{ParentAccount: agency, UserID: user, ExpiresAt: t.expires, Access: t.access}, nil
 }
 
 // startNode starts a node; with the port of a stopped node it replaces that one.

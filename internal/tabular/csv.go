@@ -36,7 +36,7 @@ func (p *Plan) CSV(data any, pick string) ([]byte, error) {
 }
 
 // Row writes a row.
-func (w CSV) Row(values ...any) error { return w.row(valuesOf(values)) }
+func (c CSV) Row(values ...any) error { return c.row(valuesOf(values)) }
 
 func valuesOf(values []any) []reflect.Value {
 	line := make([]reflect.Value, len(values))
@@ -46,7 +46,7 @@ func valuesOf(values []any) []reflect.Value {
 	return line
 }
 
-func (w CSV) row(line []reflect.Value) error {
+func (c CSV) row(line []reflect.Value) error {
 	cells := make([]string, len(line))
 	for i, v := range line {
 		cell, err := csvCell(v)
@@ -55,13 +55,13 @@ func (w CSV) row(line []reflect.Value) error {
 		}
 		cells[i] = cell
 	}
-	return w.out.Write(cells)
+	return c.out.Write(cells)
 }
 
 // Flush writes buffered data and returns the first error of any write.
-func (w CSV) Flush() error {
-	w.out.Flush()
-	return w.out.Error()
+func (c CSV) Flush() error {
+	c.out.Flush()
+	return c.out.Error()
 }
 
 // csvCell formats a value: null is empty, the elements of a list of scalars are separated by spaces,

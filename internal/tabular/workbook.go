@@ -58,12 +58,12 @@ func NewWorkbook(zone *time.Location) (*Workbook, error) {
 }
 
 // Close deletes large sheets, which are on disk.
-func (b *Workbook) Close() { _ = b.file.Close() }
+func (w *Workbook) Close() { _ = w.file.Close() }
 
 // About adds a line to the last sheet. A zero time is left out.
-func (b *Workbook) About(name string, value any) {
+func (w *Workbook) About(name string, value any) {
 	if at, isTime := value.(time.Time); !isTime || !at.IsZero() {
-		b.about = append(b.about, fact{name, value})
+		w.about = append(w.about, fact{name, value})
 	}
 }
 
@@ -100,8 +100,8 @@ type Labels map[string]string
 
 // Sheet starts a sheet. Rows follow before the next one starts. Columns of times are named; their
 // headings name the zone.
-func (b *Workbook) Sheet(name string, columns, times []string, labels Labels) (*Sheet, error) {
-	s, err := b.sheet(sheetName(name))
+func (w *Workbook) Sheet(name string, columns, times []string, labels Labels) (*Sheet, error) {
+	s, err := w.sheet(sheetName(name))
 	if err != nil {
 		return nil, err
 	}
@@ -122,22 +122,22 @@ func (b *Workbook) Sheet(name string, columns, times []string, labels Labels) (*
 			label = heading(path)
 		}
 		if strings.HasSuffix("."+path, ".day") || slices.Contains(times, column) {
-			label += " (" + b.zone.String() + ")"
+			label += " (" + w.zone.String() + ")"
 		}
-		headings[i] = excelize.Cell{StyleID: b.bold, Value: label}
+		headings[i] = excelize.Cell{StyleID: w.bold, Value: label}
 	}
 	return s, s.cells(headings)
 }
 
-func (b *Workbook) sheet(name string) (*Sheet, error) {
-	if _, err := b.file.NewSheet(name); err != nil {
+func (w *Workbook) sheet(name string) (*Sheet, error) {
+	if _, err := w.file.NewSheet(name); err != nil {
 		return nil, fmt.Errorf("create sheet %s: %w", name, err)
 	}
-	out, err := b.file.NewStreamWriter(name)
+	out, err := w.file.NewStreamWriter(name)
 	if err != nil {
 		return nil, fmt.Errorf("create sheet %s: %w", name, err)
 	}
-	return &Sheet{book: b, out: out}, nil
+	return &Sheet{book: w, out: out}, nil
 }
 
 // Row writes a row.
@@ -194,23 +194,23 @@ func (p *Plan) Add(b *Workbook, data any, pick string, labels func(table string)
 
 // Write completes the workbook and writes it. The last sheet contains what was added by
 // [Workbook.About], and the tables of the plan.
-func (b *Workbook) Write(out io.Writer, plan *Plan, data any) error {
-	s, err := b.sheet("About")
+func (w *Workbook) Write(out io.Writer, plan *Plan, data any) error {
+	s, err := w.sheet("About")
 	if err != nil {
 		return err
 	}
 	if err := s.out.SetColWidth(1, 12, 24); err != nil {
 		return fmt.Errorf("set width: %w", err)
 	}
-	if b.shortened > 0 {
-		b.About("Shortened texts", fmt.Sprintf("%d. A cell holds %d characters; CSV and JSON have the whole texts.", b.shortened, maxText))
+	if w.shortened > 0 {
+		w.About("Shortened texts", fmt.Sprintf("%d. A cell holds %d characters; CSV and JSON have the whole texts.", w.shortened, maxText))
 	}
-	for _, f := range b.about {
-		cell, err := b.cell(reflect.ValueOf(f.value), days)
+	for _, f := range w.about {
+		cell, err := w.cell(reflect.ValueOf(f.value), days)
 		if err != nil {
 			return err
 		}
-		if err := s.cells([]any{excelize.Cell{StyleID: b.bold, Value: f.name}, cell}); err != nil {
+		if err := s.cells([]any{excelize.Cell{StyleID: w.bold, Value: f.name}, cell}); err != nil {
 			return err
 		}
 	}
@@ -218,7 +218,7 @@ func (b *Workbook) Write(out io.Writer, plan *Plan, data any) error {
 		header, _ := plan.layout(Root)
 		headings := make([]any, len(header))
 		for i, name := range header {
-			headings[i] = excelize.Cell{StyleID: b.bold, Value: heading(name)}
+			headings[i] = excelize.Cell{StyleID: w.bold, Value: heading(name)}
 			s.kinds = append(s.kinds, kindOf(name))
 		}
 		s.number++
@@ -232,30 +232,30 @@ func (b *Workbook) Write(out io.Writer, plan *Plan, data any) error {
 	if err := s.End(); err != nil {
 		return err
 	}
-	if err := b.file.DeleteSheet("Sheet1"); err != nil { // every new file has it
+	if err := w.file.DeleteSheet("Sheet1"); err != nil { // every new file has it
 		return fmt.Errorf("delete first sheet: %w", err)
 	}
-	b.file.SetActiveSheet(0)
-	if err := b.file.Write(out); err != nil {
+	w.file.SetActiveSheet(0)
+	if err := w.file.Write(out); err != nil {
 		return fmt.Errorf("write workbook: %w", err)
 	}
 	return nil
 }
 
 // cell returns the cell of a value.
-func (b *Workbook) cell(v reflect.Value, of kind) (any, error) {
+func (w *Workbook) cell(v reflect.Value, of kind) (any, error) {
 	v, text, isText := textOf(v)
 	switch {
 	case !v.IsValid() || isText && text == "":
 		return nil, nil
 	case isText:
 		if day, err := time.Parse(time.DateOnly, text); of == days && err == nil {
-			return excelize.Cell{StyleID: b.date, Value: serial(day)}, nil
+			return excelize.Cell{StyleID: w.date, Value: serial(day)}, nil
 		}
-		return b.text(text), nil
+		return w.text(text), nil
 	}
 	if at, ok := reflect.TypeAssert[time.Time](v); ok {
-		return excelize.Cell{StyleID: b.instant, Value: serial(at.In(b.zone))}, nil
+		return excelize.Cell{StyleID: w.instant, Value: serial(at.In(w.zone))}, nil
 	}
 	raw, err := json.Marshal(v.Interface())
 	switch {
@@ -266,17 +266,17 @@ func (b *Workbook) cell(v reflect.Value, of kind) (any, error) {
 	case v.CanInt() && (of == ids || len(raw) > exactDigits):
 		return string(raw), nil
 	case v.CanInt():
-		return excelize.Cell{StyleID: b.whole, Value: v.Int()}, nil
+		return excelize.Cell{StyleID: w.whole, Value: v.Int()}, nil
 	case v.CanFloat():
-		return excelize.Cell{StyleID: b.decimal, Value: v.Float()}, nil
+		return excelize.Cell{StyleID: w.decimal, Value: v.Float()}, nil
 	case string(raw) == "null":
 		return nil, nil
 	}
-	return b.text(string(raw)), nil
+	return w.text(string(raw)), nil
 }
 
 // text cuts a text that is longer than a cell, and says so.
-func (b *Workbook) text(text string) string {
+func (w *Workbook) text(text string) string {
 	if len(text) <= maxText { // a UTF-16 unit has at least one byte
 		return text
 	}
@@ -284,7 +284,7 @@ func (b *Workbook) text(text string) string {
 	if len(units) <= maxText {
 		return text
 	}
-	b.shortened++
+	w.shortened++
 	note := fmt.Sprintf(" … [shortened: %d characters]", len(units))
 	return strings.TrimRight(string(utf16.Decode(units[:maxText-len(note)])), "\uFFFD") + note
 }

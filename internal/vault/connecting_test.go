@@ -38,18 +38,18 @@ func newConnectStage(t *testing.T) connectStage {
 var waitingGrant = domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "waits"}
 
 // seal stores a token under each ref.
-func (s connectStage) seal(t *testing.T, refs ...string) {
+func (c connectStage) seal(t *testing.T, refs ...string) {
 	t.Helper()
 	for _, ref := range refs {
-		put(t, s.secrets, ref, "token")
+		put(t, c.secrets, ref, "token")
 	}
 }
 
 // sealed reports for each ref whether a token is stored under it.
-func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
+func (c connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
 	t.Helper()
 	for _, ref := range refs {
-		_, err := s.secrets.Get(t.Context(), ref)
+		_, err := c.secrets.Get(t.Context(), ref)
 		if err != nil {
 			require.ErrorIs(t, err, vault.ErrNoSecret)
 		}
@@ -59,16 +59,16 @@ func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
 }
 
 // connectionsOf returns the connections of a grant.
-func (s connectStage) connectionsOf(t *testing.T, g domain.Grant) []int64 {
+func (c connectStage) connectionsOf(t *testing.T, g domain.Grant) []int64 {
 	t.Helper()
-	all, err := s.ConnectionsOf(t.Context(), g.GrantKey)
+	all, err := c.ConnectionsOf(t.Context(), g.GrantKey)
 	require.NoError(t, err)
 	return all
 }
 
-func (s connectStage) known(t *testing.T, g domain.Grant) bool {
+func (c connectStage) known(t *testing.T, g domain.Grant) bool {
 	t.Helper()
-	_, known, err := s.GrantOf(t.Context(), g.GrantKey)
+	_, known, err := c.GrantOf(t.Context(), g.GrantKey)
 	require.NoError(t, err)
 	return known
 }
@@ -78,35 +78,35 @@ func grantOn(p domain.Platform) domain.Grant {
 }
 
 // keep stores a grant with connections.
-func (s connectStage) keep(t *testing.T, g domain.Grant, connections ...int64) {
+func (c connectStage) keep(t *testing.T, g domain.Grant, connections ...int64) {
 	t.Helper()
 	for _, connection := range connections {
-		require.NoError(t, s.KeepGrant(t.Context(), g, connection))
+		require.NoError(t, c.KeepGrant(t.Context(), g, connection))
 	}
 }
 
 // begin begins an attempt with start at the end of its URL.
-func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
+func (c connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
 	a := domain.ConnectAttempt{
 		ID: uuid.NewString(), ConnectRequester: domain.ConnectRequester{ParentAccount: connectAgency, AccountID: connectClient, UserID: "u", Role: "agency"},
 		Platform: domain.Facebook, RedirectURI: "https://boards.example/connect/1", ReturnTo: "/back", Step: domain.ConnectBegun,
 		CreatedAt: day0, ExpiresAt: day0.Add(10 * time.Minute),
 	}
-	require.NoError(t, s.Begin(t.Context(), a, digest(start)))
+	require.NoError(t, c.Begin(t.Context(), a, digest(start)))
 	return a
 }
 
 // waiting returns an attempt with stored tokens and a pending choice.
-func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt {
+func (c connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
-	a := s.begin(t, start)
-	_, err := s.OpenAttempt(t.Context(), digest(start), digest("cookie"), digest(start+" state"), day0)
+	a := c.begin(t, start)
+	_, err := c.OpenAttempt(t.Context(), digest(start), digest("cookie"), digest(start+" state"), day0)
 	require.NoError(t, err)
-	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, day0)
+	_, err = c.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, day0)
 	require.NoError(t, err)
-	s.seal(t, "connect/"+a.ID)
-	require.NoError(t, s.Choosing(t.Context(), a.ID, waitingGrant, day0.Add(15*time.Minute)))
+	c.seal(t, "connect/"+a.ID)
+	require.NoError(t, c.Choosing(t.Context(), a.ID, waitingGrant, day0.Add(15*time.Minute)))
 	return a
 }
 

@@ -18,10 +18,10 @@ type BadEventError struct {
 	Params map[string]string
 }
 
-func (e *BadEventError) Error() string {
-	parts := []string{string(e.Reason)}
-	for _, name := range slices.Sorted(maps.Keys(e.Params)) {
-		parts = append(parts, name+"="+e.Params[name])
+func (b *BadEventError) Error() string {
+	parts := []string{string(b.Reason)}
+	for _, name := range slices.Sorted(maps.Keys(b.Params)) {
+		parts = append(parts, name+"="+b.Params[name])
 	}
 	return strings.Join(parts, " ")
 }

@@ -18,25 +18,25 @@ import (
 type accountHistory []fold.Event
 
 // read adds a reading at an hour of March. owner is a client and a member, such as "1a".
-func (h *accountHistory) read(id, owner string, hour int, figures ...domain.Figure) *domain.AccountRead {
+func (a *accountHistory) read(id, owner string, hour int, figures ...domain.Figure) *domain.AccountRead {
 	read := &domain.AccountRead{
 		Tenant: domain.Tenant{
 			ParentAccount: agencyA, AccountID: "c" + owner[:1] + "0000000000000000000000", MemberID: int64(owner[1]), SocialAccount: 11,
 		},
 		Platform: domain.Facebook, CapturedAt: time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC), Figures: figures,
 	}
-	*h = append(*h, ledgertest.Event(id, *read))
+	*a = append(*a, ledgertest.Event(id, *read))
 	return read
 }
 
-func (h *accountHistory) backfill(id, owner string, hour int, figures ...domain.Figure) {
-	read := *h.read(id, owner, hour, figures...)
+func (a *accountHistory) backfill(id, owner string, hour int, figures ...domain.Figure) {
+	read := *a.read(id, owner, hour, figures...)
 	read.Backfilled = true
-	(*h)[len(*h)-1] = ledgertest.Event(id, read)
+	(*a)[len(*a)-1] = ledgertest.Event(id, read)
 }
 
-func (h *accountHistory) erase(hour int) {
-	*h = append(*h, ledgertest.Event("x", domain.AccountErased{
+func (a *accountHistory) erase(hour int) {
+	*a = append(*a, ledgertest.Event("x", domain.AccountErased{
 		ParentAccount: agencyA, SocialAccount: 11, Platform: domain.Facebook, ErasedAt: time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC),
 	}))
 }

@@ -59,18 +59,18 @@ type accountSeries struct {
 	parent  string
 }
 
-func (k accountSeries) compare(o accountSeries) int {
-	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.parent, o.parent))
+func (a accountSeries) compare(o accountSeries) int {
+	return cmp.Or(cmp.Compare(a.account, o.account), cmp.Compare(a.parent, o.parent))
 }
 
-func (f *accountFold) Apply(ev fold.Event) error {
+func (a *accountFold) Apply(ev fold.Event) error {
 	switch data := ev.Data.(type) {
 	case domain.AccountRead:
 		data.CapturedAt = instant(data.CapturedAt)
 		key := accountSeries{data.SocialAccount, data.ParentAccount}
-		s := f.batch(key)
+		s := a.batch(key)
 		// in a build, erasures come first
-		if data.CapturedAt.Before(f.erased.until(key)) || s.erased && ev.Offset < s.erasure {
+		if data.CapturedAt.Before(a.erased.until(key)) || s.erased && ev.Offset < s.erasure {
 			return nil
 		}
 		r, err := newAccountReading(data, ev.Envelope.ID)
@@ -81,10 +81,10 @@ func (f *accountFold) Apply(ev fold.Event) error {
 		return nil
 	case domain.AccountErased:
 		key := accountSeries{data.SocialAccount, data.ParentAccount}
-		if instant(data.ErasedAt).After(f.erased.until(key)) {
-			*f.batch(key) = accountBatch{erased: true, erasure: ev.Offset}
+		if instant(data.ErasedAt).After(a.erased.until(key)) {
+			*a.batch(key) = accountBatch{erased: true, erasure: ev.Offset}
 		}
-		f.erased.applied.note(data)
+		a.erased.applied.note(data)
 		return nil
 	case domain.ImportWithdrawn:
 		return nil // the engine leaves out what the import appended
@@ -93,19 +93,19 @@ func (f *accountFold) Apply(ev fold.Event) error {
 	}
 }
 
-func (f *accountFold) batch(key accountSeries) *accountBatch {
-	if f.series[key] == nil {
-		f.series[key] = &accountBatch{}
+func (a *accountFold) batch(key accountSeries) *accountBatch {
+	if a.series[key] == nil {
+		a.series[key] = &accountBatch{}
 	}
-	return f.series[key]
+	return a.series[key]
 }
 
 // Write implements [fold.Fold]. In a build, readings come in order of capture, so the rows of all days
 // but the last one are final.
-func (f *accountFold) Write(into write.Sink, last bool) error {
+func (a *accountFold) Write(into write.Sink, last bool) error {
 	var changes storedChanges
-	for key, batch := range f.series {
-		stored := f.stored[key.id()]
+	for key, batch := range a.series {
+		stored := a.stored[key.id()]
 		if batch.erased {
 			stored = nil
 			changes.erased = append(changes.erased, key.id())
@@ -117,7 +117,7 @@ func (f *accountFold) Write(into write.Sink, last bool) error {
 			readings, batch.readings = readings[:final], slices.Clone(readings[final:])
 		}
 		for _, r := range readings {
-			f.rows.note(r)
+			a.rows.note(r)
 		}
 		switch readings := sorted(readings); {
 		case len(readings) == 0:
@@ -126,18 +126,18 @@ func (f *accountFold) Write(into write.Sink, last bool) error {
 				batch.steps = stored.steps()
 			}
 			for _, r := range readings {
-				batch.steps.add(r, f.rows)
+				batch.steps.add(r, a.rows)
 			}
-			f.rows.readings = append(f.rows.readings, readings...)
+			a.rows.readings = append(a.rows.readings, readings...)
 		default:
-			stored.insert(readings, f.rows, &changes)
+			stored.insert(readings, a.rows, &changes)
 		}
 	}
 	changes.write(into)
-	f.rows.writeFinal(into)
+	a.rows.writeFinal(into)
 	if last {
-		accountErasures.Write(into, f.erased.later(f.erased.applied).rows())
-		f.rows.writeLast(into)
+		accountErasures.Write(into, a.erased.later(a.erased.applied).rows())
+		a.rows.writeLast(into)
 	}
 	return nil
 }
@@ -152,8 +152,8 @@ type accountDay struct {
 
 // Load implements [fold.Fold]. It loads the owners of each series and their last rows, from which
 // readings continue that are later than all stored ones.
-func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
-	f.erased.queueLoad(first, "account_erasures", events)
+func (a *accountFold) Load(first *pgx.Batch, events []fold.Event) {
+	a.erased.queueLoad(first, "account_erasures", events)
 	figures := map[int64][]int16{}
 	for _, ev := range events {
 		read, ok := ev.Data.(domain.AccountRead)
@@ -162,10 +162,10 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 		}
 		key := accountSeries{read.SocialAccount, read.ParentAccount}
 		id := key.id()
-		stored := f.stored[id]
+		stored := a.stored[id]
 		if stored == nil {
 			stored = newStoredSeries(key)
-			f.stored[id] = stored
+			a.stored[id] = stored
 		}
 		stored.batch = append(stored.batch, instant(read.CapturedAt))
 		figures[id] = steppedFigures[read.Platform]
@@ -189,7 +189,7 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 			var last time.Time
 			_, err := pgx.ForEachRow(rows, []any{
 				&o.id, &o.series, &o.parent, &o.account, &o.client, &o.member, &o.platform, &last,
-			}, func() error { return f.stored[o.series].addOwner(o, last) })
+			}, func() error { return a.stored[o.series].addOwner(o, last) })
 			return err
 		})
 	first.Queue(`
@@ -210,8 +210,8 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 			dest := append([]any{&series}, day.dest()...)
 			_, err := pgx.ForEachRow(rows, append(dest, &at, &quarter.total, &quarter.gains), func() error {
 				quarter.ownerFigure, quarter.quarter = ownerFigure{day.owner, figureKey{number: day.number}}, quarterNumber(at)
-				f.stored[series].days[quarter.ownerFigure] = day.row()
-				f.stored[series].quarters[quarter.ownerFigure] = quarter
+				a.stored[series].days[quarter.ownerFigure] = day.row()
+				a.stored[series].quarters[quarter.ownerFigure] = quarter
 				return nil
 			})
 			return err
@@ -220,9 +220,9 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 
 // LoadMore implements [fold.Fold]. For readings that are not later than all stored ones, it loads
 // their days, and the next days on which a figure was read.
-func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
+func (a *accountFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	var days []accountDay
-	for id, s := range f.stored {
+	for id, s := range a.stored {
 		if !slices.ContainsFunc(s.batch, func(at time.Time) bool { return !at.After(s.newest) }) {
 			continue
 		}
@@ -235,10 +235,10 @@ func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if len(days) == 0 {
 		return nil
 	}
-	if err := f.loadNextDays(ctx, tx, days); err != nil {
+	if err := a.loadNextDays(ctx, tx, days); err != nil {
 		return err
 	}
-	for id, s := range f.stored {
+	for id, s := range a.stored {
 		for _, next := range s.next {
 			for _, day := range next {
 				if !slices.Contains(s.late, day) {
@@ -247,17 +247,17 @@ func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 	}
-	if err := f.loadDays(ctx, tx, days); err != nil {
+	if err := a.loadDays(ctx, tx, days); err != nil {
 		return err
 	}
-	return f.loadReadings(ctx, tx, days)
+	return a.loadReadings(ctx, tx, days)
 }
 
 func keysOfDays(days []accountDay) []any {
 	return write.Arrays(days, func(d accountDay) []any { return []any{d.series, dayAt(d.day)} })
 }
 
-func (f *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+func (a *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
 	rows, _ := tx.Query(ctx, `
 		select distinct k.series, k.day, n.day
 		from unnest($1::bigint[], $2::date[]) as k(series, day)
@@ -270,7 +270,7 @@ func (f *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accoun
 	var series int64
 	var day, next time.Time
 	_, err := pgx.ForEachRow(rows, []any{&series, &day, &next}, func() error {
-		s := f.stored[series]
+		s := a.stored[series]
 		s.next[dayNumber(day)] = append(s.next[dayNumber(day)], dayNumber(next))
 		return nil
 	})
@@ -281,7 +281,7 @@ func (f *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accoun
 }
 
 // loadDays loads, for each owner and figure, the row of each day and the row before it.
-func (f *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+func (a *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
 	rows, _ := tx.Query(ctx, `
 		select k.series, k.day, `+storedDayColumns+`
 		from unnest($1::bigint[], $2::date[]) as k(series, day)
@@ -296,7 +296,7 @@ func (f *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay
 	var stored storedDay
 	_, err := pgx.ForEachRow(rows, append([]any{&series, &at}, stored.dest()...), func() error {
 		row, day := stored.row(), dayNumber(at)
-		s := f.stored[series]
+		s := a.stored[series]
 		to := s.before
 		if row.day == day {
 			to = s.at
@@ -315,7 +315,7 @@ func (f *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay
 	return nil
 }
 
-func (f *accountFold) loadReadings(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+func (a *accountFold) loadReadings(ctx context.Context, tx pgx.Tx, days []accountDay) error {
 	columns := ", r." + strings.Join(figureColumns, ", r.")
 	rows, _ := tx.Query(ctx, `
 		select r.series, r.captured_at, r.owner, r.a_type, r.event_id, coalesce(r.others, '[]'), r.demographics is not null`+columns+`
@@ -337,7 +337,7 @@ func (f *accountFold) loadReadings(ctx context.Context, tx pgx.Tx, days []accoun
 		dest = append(dest, &values[i])
 	}
 	_, err := pgx.ForEachRow(rows, dest, func() error {
-		s := f.stored[series]
+		s := a.stored[series]
 		r := &accountReading{
 			figureOwner: s.owners[owner], at: at.UTC(), id: string(id), accountType: domain.AccountType(accountType),
 			columns: slices.Clone(values),

@@ -161,22 +161,22 @@ type storedChanges struct {
 	demographics []*accountReading // of readings that another one replaces
 }
 
-func (c *storedChanges) write(into write.Sink) {
-	if len(c.erased) > 0 {
+func (s *storedChanges) write(into write.Sink) {
+	if len(s.erased) > 0 {
 		for _, table := range []string{"account_days", "account_quarters"} {
-			into.Exec(`delete from `+table+` using figure_owners o where owner = o.id and o.series = any($1)`, c.erased)
+			into.Exec(`delete from `+table+` using figure_owners o where owner = o.id and o.series = any($1)`, s.erased)
 		}
 		for _, table := range []string{"account_readings", "day_figures", "account_demographics", "figure_owners"} {
-			into.Exec(`delete from `+table+` where series = any($1)`, c.erased)
+			into.Exec(`delete from `+table+` where series = any($1)`, s.erased)
 		}
 	}
-	if len(c.demographics) > 0 {
+	if len(s.demographics) > 0 {
 		into.Exec(`delete from account_demographics d using unnest($1::bigint[], $2::timestamptz[]) as k(series, captured_at)
 			where d.series = k.series and d.captured_at = k.captured_at`,
-			write.Arrays(c.demographics, func(r *accountReading) []any { return []any{r.series, r.at} })...)
+			write.Arrays(s.demographics, func(r *accountReading) []any { return []any{r.series, r.at} })...)
 	}
-	if len(c.days) > 0 {
-		keys := append(keysOfDays(c.days), int16(domain.FigureOfWindow))
+	if len(s.days) > 0 {
+		keys := append(keysOfDays(s.days), int16(domain.FigureOfWindow))
 		into.Exec(`
 			delete from account_days d using unnest($1::bigint[], $2::date[]) as k(series, day)
 			join figure_owners o on o.series = k.series
@@ -188,18 +188,18 @@ func (c *storedChanges) write(into write.Sink) {
 			  and q.quarter >= k.day::timestamp at time zone 'UTC' and q.quarter < (k.day + 1)::timestamp at time zone 'UTC'`,
 			keys...)
 	}
-	if len(c.shifts) > 0 {
+	if len(s.shifts) > 0 {
 		into.Exec(`
 			update account_days d set total = d.total + k.total, gains = d.gains + k.gains
 			from unnest($1::bigint[], $2::smallint[], $3::date[], $4::date[], $5::bigint[], $6::integer[])
 				as k(owner, figure, after, before, total, gains)
 			where d.owner = k.owner and d.figure = k.figure and d.window_name = '' and d.day > k.after and d.day < k.before`,
-			write.Arrays(c.shifts, func(s shiftedDays) []any {
+			write.Arrays(s.shifts, func(days shiftedDays) []any {
 				before := endOfDays
-				if s.before != 0 {
-					before = dayAt(s.before)
+				if days.before != 0 {
+					before = dayAt(days.before)
 				}
-				return []any{s.owner, s.number, dayAt(s.after), before, s.total, s.gains}
+				return []any{days.owner, days.number, dayAt(days.after), before, days.total, days.gains}
 			})...)
 	}
 }
@@ -218,22 +218,22 @@ type storedDay struct {
 	gapSince, baselineAt  *time.Time
 }
 
-func (d *storedDay) dest() []any {
+func (s *storedDay) dest() []any {
 	return []any{
-		&d.owner, &d.number, &d.date, &d.total, &d.gains, &d.value, &d.firstAt, &d.lastAt, &d.gapSince, &d.baselineAt,
-		&d.source,
+		&s.owner, &s.number, &s.date, &s.total, &s.gains, &s.value, &s.firstAt, &s.lastAt, &s.gapSince, &s.baselineAt,
+		&s.source,
 	}
 }
 
-func (d *storedDay) row() figureDay {
-	row := d.figureDay
-	row.day, row.first, row.last = dayNumber(d.date), d.firstAt.UTC(), d.lastAt.UTC()
+func (s *storedDay) row() figureDay {
+	row := s.figureDay
+	row.day, row.first, row.last = dayNumber(s.date), s.firstAt.UTC(), s.lastAt.UTC()
 	row.gap, row.baseline = time.Time{}, time.Time{}
-	if d.gapSince != nil {
-		row.gap = d.gapSince.UTC()
+	if s.gapSince != nil {
+		row.gap = s.gapSince.UTC()
 	}
-	if d.baselineAt != nil {
-		row.baseline = d.baselineAt.UTC()
+	if s.baselineAt != nil {
+		row.baseline = s.baselineAt.UTC()
 	}
 	return row
 }

@@ -52,7 +52,7 @@ func ownerOf(t domain.Tenant, p domain.Platform) figureOwner {
 	return o
 }
 
-func (k accountSeries) id() int64 { return hashOf(k.parent, strconv.FormatInt(k.account, 10)) }
+func (a accountSeries) id() int64 { return hashOf(a.parent, strconv.FormatInt(a.account, 10)) }
 
 func hashOf(parts ...string) int64 {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
@@ -78,8 +78,8 @@ type accountReading struct {
 }
 
 // compare orders readings by capture time and event id.
-func (r *accountReading) compare(o *accountReading) int {
-	return cmp.Or(r.at.Compare(o.at), cmp.Compare(r.id, o.id))
+func (a *accountReading) compare(o *accountReading) int {
+	return cmp.Or(a.at.Compare(o.at), cmp.Compare(a.id, o.id))
 }
 
 // packedID returns the 16 bytes of a UUID in canonical form, and 0 and the text of another id.
@@ -159,8 +159,8 @@ func newAccountReading(read domain.AccountRead, eventID string) (*accountReading
 
 // place adds a figure to the lists and columns. It reports whether the reading does not follow from
 // them and the declared sources.
-func (r *accountReading) place(f domain.Figure) (isOther bool) {
-	number, declared := domain.FigureNumber(f.Name), declaredSource(r.platform, r.accountType, f.Name)
+func (a *accountReading) place(f domain.Figure) (isOther bool) {
+	number, declared := domain.FigureNumber(f.Name), declaredSource(a.platform, a.accountType, f.Name)
 	if number == 0 {
 		return true
 	}
@@ -171,30 +171,30 @@ func (r *accountReading) place(f domain.Figure) (isOther bool) {
 	} else if f.Kind != declared.Kind {
 		return true
 	}
-	if column := &r.columns[number-1]; f.Kind == declared.Kind && *column == nil {
+	if column := &a.columns[number-1]; f.Kind == declared.Kind && *column == nil {
 		*column = &f.Value
 		if f.Kind.HasSteps() {
 			placed.window = ""
-			r.steps = append(r.steps, placed)
+			a.steps = append(a.steps, placed)
 			return f.Source != declared.Source
 		}
 	}
 	switch {
 	case f.Kind.HasSteps(): // a second figure of the metric
 	case f.Day != "":
-		if !slices.ContainsFunc(r.days, func(d dated) bool { return d.figureKey == placed.figureKey && d.day == dayNumber(day) }) {
-			r.days = append(r.days, dated{placed, dayNumber(day)})
+		if !slices.ContainsFunc(a.days, func(d dated) bool { return d.figureKey == placed.figureKey && d.day == dayNumber(day) }) {
+			a.days = append(a.days, dated{placed, dayNumber(day)})
 		}
-	case !slices.ContainsFunc(r.windows, func(w undated) bool { return w.figureKey == placed.figureKey }):
-		r.windows = append(r.windows, placed)
+	case !slices.ContainsFunc(a.windows, func(w undated) bool { return w.figureKey == placed.figureKey }):
+		a.windows = append(a.windows, placed)
 	}
 	return false
 }
 
 // setSteps sets the steps of a stored reading from its columns.
-func (r *accountReading) setSteps(others []domain.Figure) {
-	for i, value := range r.columns {
-		declared := declaredSource(r.platform, r.accountType, figureColumns[i])
+func (a *accountReading) setSteps(others []domain.Figure) {
+	for i, value := range a.columns {
+		declared := declaredSource(a.platform, a.accountType, figureColumns[i])
 		if value == nil || !declared.Kind.HasSteps() {
 			continue
 		}
@@ -204,7 +204,7 @@ func (r *accountReading) setSteps(others []domain.Figure) {
 				step.source = other.Source
 			}
 		}
-		r.steps = append(r.steps, step)
+		a.steps = append(a.steps, step)
 	}
 }
 

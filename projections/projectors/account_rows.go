@@ -68,8 +68,8 @@ func newAccountRows() *accountRows {
 }
 
 // note adds what does not depend on other readings: owner, labels of days, and windows.
-func (rows *accountRows) note(r *accountReading) {
-	owner, known := rows.owners[r.figureOwner.id]
+func (a *accountRows) note(r *accountReading) {
+	owner, known := a.owners[r.figureOwner.id]
 	if !known {
 		owner = ownerRow{figureOwner: r.figureOwner, newest: r, first: r.at}
 	}
@@ -80,10 +80,10 @@ func (rows *accountRows) note(r *accountReading) {
 	if !r.backfilled {
 		owner.since, owner.until = earlierOf(owner.since, r.at), laterOf(owner.until, r.at)
 	}
-	rows.owners[owner.id] = owner
+	a.owners[owner.id] = owner
 	for _, d := range r.days {
 		key := labelKey{r.series, d.figureKey, d.day}
-		label, known := rows.labels[key]
+		label, known := a.labels[key]
 		if !known || replaces(r, label.newest) {
 			label.value, label.source, label.newest = d.value, d.source, r
 		}
@@ -91,12 +91,12 @@ func (rows *accountRows) note(r *accountReading) {
 			label.owning = r
 		}
 		label.labelKey = key
-		rows.labels[key] = label
+		a.labels[key] = label
 	}
 	for _, w := range r.windows {
 		of := ownerFigure{r.figureOwner.id, w.figureKey}
 		day := figureDayKey{of, dayNumber(r.at)}
-		row, known := rows.windows[day]
+		row, known := a.windows[day]
 		if !known {
 			row = figureDay{ownerFigure: of, day: day.day, first: r.at}
 		}
@@ -105,11 +105,11 @@ func (rows *accountRows) note(r *accountReading) {
 		if !known || replaced > 0 {
 			row.value, row.last, row.source = w.value, r.at, w.source
 		}
-		rows.windows[day] = row
+		a.windows[day] = row
 		quarter := quarterKey{of, quarterNumber(r.at)}
-		now, known := rows.windowsNow[quarter]
+		now, known := a.windowsNow[quarter]
 		if !known || cmp.Or(r.at.Compare(now.last), cmp.Compare(w.value, now.value)) > 0 {
-			rows.windowsNow[quarter] = figureQuarter{ownerFigure: of, quarter: quarter.quarter, value: w.value, last: r.at}
+			a.windowsNow[quarter] = figureQuarter{ownerFigure: of, quarter: quarter.quarter, value: w.value, last: r.at}
 		}
 	}
 }
@@ -266,9 +266,9 @@ var dayFigures = write.NewTable("day_figures",
 	})
 
 // withDemographics yields the readings that have demographics.
-func (rows *accountRows) withDemographics() iter.Seq[*accountReading] {
+func (a *accountRows) withDemographics() iter.Seq[*accountReading] {
 	return func(yield func(*accountReading) bool) {
-		for _, r := range rows.readings {
+		for _, r := range a.readings {
 			if r.demographics != nil && !yield(r) {
 				return
 			}
@@ -277,22 +277,22 @@ func (rows *accountRows) withDemographics() iter.Seq[*accountReading] {
 }
 
 // writeFinal writes the rows that no later reading of a build can change.
-func (rows *accountRows) writeFinal(into write.Sink) {
-	accountReadings.Write(into, rows.readings)
-	accountDemographics.Write(into, slices.Collect(rows.withDemographics()))
-	accountDays.Write(into, slices.Collect(maps.Values(rows.days)))
-	accountQuarters.Write(into, slices.Collect(maps.Values(rows.quarters)))
-	windowDays.Write(into, slices.Collect(maps.Values(rows.windows)))
-	windowQuarters.Write(into, slices.Collect(maps.Values(rows.windowsNow)))
-	rows.readings = nil
-	clear(rows.days)
-	clear(rows.quarters)
-	clear(rows.windows)
-	clear(rows.windowsNow)
+func (a *accountRows) writeFinal(into write.Sink) {
+	accountReadings.Write(into, a.readings)
+	accountDemographics.Write(into, slices.Collect(a.withDemographics()))
+	accountDays.Write(into, slices.Collect(maps.Values(a.days)))
+	accountQuarters.Write(into, slices.Collect(maps.Values(a.quarters)))
+	windowDays.Write(into, slices.Collect(maps.Values(a.windows)))
+	windowQuarters.Write(into, slices.Collect(maps.Values(a.windowsNow)))
+	a.readings = nil
+	clear(a.days)
+	clear(a.quarters)
+	clear(a.windows)
+	clear(a.windowsNow)
 }
 
 // writeLast writes the rows that any reading can change.
-func (rows *accountRows) writeLast(into write.Sink) {
-	figureOwners.Write(into, slices.Collect(maps.Values(rows.owners)))
-	dayFigures.Write(into, slices.Collect(maps.Values(rows.labels)))
+func (a *accountRows) writeLast(into write.Sink) {
+	figureOwners.Write(into, slices.Collect(maps.Values(a.owners)))
+	dayFigures.Write(into, slices.Collect(maps.Values(a.labels)))
 }

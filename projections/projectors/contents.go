@@ -25,13 +25,13 @@ type contentKey struct {
 	origin domain.PostOrigin
 }
 
-func (k contentKey) values() []any {
-	return []any{k.ParentAccount, k.SocialAccount, k.ExternalID, string(k.origin)}
+func (c contentKey) values() []any {
+	return []any{c.ParentAccount, c.SocialAccount, c.ExternalID, string(c.origin)}
 }
 
-func (k contentKey) compare(other contentKey) int {
-	return cmp.Or(cmp.Compare(k.ParentAccount, other.ParentAccount), cmp.Compare(k.SocialAccount, other.SocialAccount),
-		cmp.Compare(k.ExternalID, other.ExternalID), cmp.Compare(k.origin, other.origin))
+func (c contentKey) compare(other contentKey) int {
+	return cmp.Or(cmp.Compare(c.ParentAccount, other.ParentAccount), cmp.Compare(c.SocialAccount, other.SocialAccount),
+		cmp.Compare(c.ExternalID, other.ExternalID), cmp.Compare(c.origin, other.origin))
 }
 
 type contentState struct {
@@ -48,7 +48,7 @@ type contentFold struct {
 	last map[contentKey]contentState
 }
 
-func (f *contentFold) Apply(ev fold.Event) error {
+func (c *contentFold) Apply(ev fold.Event) error {
 	post, origin, err := domain.SplitContentKey(ev.Key)
 	if err != nil {
 		return errWrongKey
@@ -58,7 +58,7 @@ func (f *contentFold) Apply(ev fold.Event) error {
 		return errWrongKey
 	}
 	key := contentKey{post, origin}
-	f.last[key] = contentState{
+	c.last[key] = contentState{
 		contentKey: key, at: instant(ev.Envelope.Time), client: content.AccountID,
 		texts: content.PostTexts, erased: ev.Data == nil,
 	}
@@ -77,13 +77,13 @@ var contentsTable = write.NewTable("post_contents",
 	})
 
 // Write implements [fold.Fold]. A later record may replace any earlier one.
-func (f *contentFold) Write(into write.Sink, last bool) error {
+func (c *contentFold) Write(into write.Sink, last bool) error {
 	if !last {
 		return nil
 	}
 	var rows, erased []contentState
-	for _, key := range slices.SortedFunc(maps.Keys(f.last), contentKey.compare) {
-		if state := f.last[key]; state.erased {
+	for _, key := range slices.SortedFunc(maps.Keys(c.last), contentKey.compare) {
+		if state := c.last[key]; state.erased {
 			erased = append(erased, state)
 		} else {
 			rows = append(rows, state)

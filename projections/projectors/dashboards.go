@@ -49,31 +49,31 @@ type dashboardsFold struct {
 	notices  []noticeRow
 }
 
-func (f *dashboardsFold) stream(parent string) *stream {
-	if f.streams[parent] == nil {
-		f.streams[parent] = &stream{
+func (d *dashboardsFold) stream(parent string) *stream {
+	if d.streams[parent] == nil {
+		d.streams[parent] = &stream{
 			stored: map[string]domain.Dashboard{}, dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
 		}
 	}
-	return f.streams[parent]
+	return d.streams[parent]
 }
 
-func (f *dashboardsFold) Apply(ev fold.Event) error {
+func (d *dashboardsFold) Apply(ev fold.Event) error {
 	audit := ev.Envelope.Audit
 	if err := indexable(audit.Actor, audit.IdempotencyKey, audit.CommandID, ev.Envelope.ID); err != nil {
 		return err
 	}
-	s := f.stream(ev.Key)
+	s := d.stream(ev.Key)
 	switch event := ev.Data.(type) {
 	case domain.DashboardEvent:
-		return f.change(s, ev, event.Change())
+		return d.change(s, ev, event.Change())
 	case domain.EventSkipped: // the engine leaves out the event that it names
 		skip, err := json.Marshal(event)
 		if err != nil {
 			return fold.Refuse("not_encodable")
 		}
-		f.history = append(f.history, historyRow{event: new(ev.Recorded), head: ev.Head, skip: skip})
-		f.command(s, ev, "")
+		d.history = append(d.history, historyRow{event: new(ev.Recorded), head: ev.Head, skip: skip})
+		d.command(s, ev, "")
 		return nil
 	default:
 		return errMisplaced
@@ -81,12 +81,12 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 }
 
 // command remembers the command that appended an event.
-func (f *dashboardsFold) command(s *stream, ev fold.Event, primary string) {
+func (d *dashboardsFold) command(s *stream, ev fold.Event, primary string) {
 	row := newCommandRow(ev, primary)
-	f.commands[row.scope()], s.time = row, ev.Head.Time
+	d.commands[row.scope()], s.time = row, ev.Head.Time
 }
 
-func (f *dashboardsFold) change(s *stream, ev fold.Event, change domain.DashboardChange) error {
+func (d *dashboardsFold) change(s *stream, ev fold.Event, change domain.DashboardChange) error {
 	revisions, err := change.Fold(ev.Key, ev.Head.Version, ev.Envelope.Time, s.dashboards)
 	if err != nil {
 		return fold.Refuse("no_dashboard")
@@ -96,19 +96,19 @@ func (f *dashboardsFold) change(s *stream, ev fold.Event, change domain.Dashboar
 		s.dashboards[r.After.SubAccountID] = r.After
 		s.changed[r.After.SubAccountID] = true
 		difference := domain.DifferenceBetween(r.Before, r.After)
-		f.history = append(f.history, historyRow{
+		d.history = append(d.history, historyRow{
 			event: recorded, head: ev.Head, after: r.After, changed: changedMembers(difference),
 		})
-		f.access.fold(ev.Head.Version, r.After, difference)
+		d.access.fold(ev.Head.Version, r.After, difference)
 	}
 	for _, n := range change.Notices(revisions) {
-		f.notices = append(f.notices, noticeRow{ev.Key, ev.Head.Version, ev.Envelope.Time, n})
+		d.notices = append(d.notices, noticeRow{ev.Key, ev.Head.Version, ev.Envelope.Time, n})
 	}
-	f.command(s, ev, change.Primary)
+	d.command(s, ev, change.Primary)
 	return nil
 }
 
-func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
+func (d *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
 	var parents, subs []string
 	for _, ev := range events {
 		if event, ok := ev.Data.(domain.DashboardEvent); ok {
@@ -117,11 +117,11 @@ func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
 			}
 		}
 	}
-	f.queueDashboards(first, parents, subs)
-	f.access.load(first, parents, subs)
+	d.queueDashboards(first, parents, subs)
+	d.access.load(first, parents, subs)
 }
 
-func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []string) {
+func (d *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []string) {
 	batch.Queue(`
 		select p.document_id, p.sub_account_id, p.parent_account, p.sub_account_ids, p.users, p.main_poc,
 		       p.allow_client_dashboard, p.scopes, p.created_at, p.updated_at, p.version
@@ -131,17 +131,17 @@ func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []strin
 			using (parent_account, sub_account_id)`,
 		parents, subs).
 		Query(func(rows pgx.Rows) error {
-			var d domain.Dashboard
+			var board domain.Dashboard
 			targets := []any{
-				&d.DocumentID, &d.SubAccountID, &d.ParentAccount, &d.SubAccountIDs, &d.Users, &d.MainPOC,
-				&d.AllowClientDashboard, &d.Scopes, &d.CreatedAt, &d.UpdatedAt, &d.Version,
+				&board.DocumentID, &board.SubAccountID, &board.ParentAccount, &board.SubAccountIDs, &board.Users, &board.MainPOC,
+				&board.AllowClientDashboard, &board.Scopes, &board.CreatedAt, &board.UpdatedAt, &board.Version,
 			}
 			_, err := pgx.ForEachRow(rows, targets, func() error {
-				d.ID = d.DocumentID
-				s := f.stream(d.ParentAccount)
-				s.stored[d.SubAccountID], s.dashboards[d.SubAccountID] = d, d
+				board.ID = board.DocumentID
+				s := d.stream(board.ParentAccount)
+				s.stored[board.SubAccountID], s.dashboards[board.SubAccountID] = board, board
 				// Clear the lists. Otherwise, the next row would be scanned into the same arrays.
-				d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil
+				board.SubAccountIDs, board.Users, board.MainPOC, board.Scopes = nil, nil, nil, nil
 				return nil
 			})
 			return err

@@ -65,7 +65,7 @@ func newCommandRow(ev fold.Event, primary string) commandRow {
 
 type commandScope struct{ parent, subject, key string }
 
-func (r commandRow) scope() commandScope { return commandScope{r.parent, r.subject, r.key} }
+func (c commandRow) scope() commandScope { return commandScope{c.parent, c.subject, c.key} }
 
 type noticeRow struct {
 	parent  string
@@ -149,22 +149,22 @@ var noticesTable = write.NewTable("access_notices",
 
 // Write implements [fold.Fold]. History, notices and ended spans are final. Any later record may
 // change the rows of the other tables.
-func (f *dashboardsFold) Write(into write.Sink, last bool) error {
-	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool {
-		return row.time.Before(f.streams[row.parent].forgets())
+func (d *dashboardsFold) Write(into write.Sink, last bool) error {
+	maps.DeleteFunc(d.commands, func(_ commandScope, row commandRow) bool {
+		return row.time.Before(d.streams[row.parent].forgets())
 	})
-	historyTable.Write(into, f.history)
-	noticesTable.Write(into, f.notices)
-	f.access.write(into, last)
-	f.history, f.notices = nil, nil
+	historyTable.Write(into, d.history)
+	noticesTable.Write(into, d.notices)
+	d.access.write(into, last)
+	d.history, d.notices = nil, nil
 	if !last {
 		return nil
 	}
 	var created, changed []domain.Dashboard
 	var parents []string
 	var forget []time.Time
-	for _, parent := range slices.Sorted(maps.Keys(f.streams)) {
-		s := f.streams[parent]
+	for _, parent := range slices.Sorted(maps.Keys(d.streams)) {
+		s := d.streams[parent]
 		if !s.time.IsZero() {
 			parents, forget = append(parents, parent), append(forget, s.forgets())
 		}
@@ -178,7 +178,7 @@ func (f *dashboardsFold) Write(into write.Sink, last bool) error {
 	}
 	preferencesTable.Write(into, created)
 	preferencesUpdate.Write(into, changed)
-	commandsTable.Write(into, slices.Collect(maps.Values(f.commands)))
+	commandsTable.Write(into, slices.Collect(maps.Values(d.commands)))
 	if len(parents) > 0 {
 		into.Exec(`
 			delete from dashboard_commands c using unnest($1::text[], $2::timestamptz[]) as f(parent_account, before)

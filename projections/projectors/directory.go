@@ -42,7 +42,7 @@ type directoryFold struct {
 	last map[string]entityState // by key
 }
 
-func (f *directoryFold) Apply(ev fold.Event) error {
+func (d *directoryFold) Apply(ev fold.Event) error {
 	kind, id, err := domain.SplitDirectoryKey(ev.Key)
 	if err != nil {
 		return errWrongKey
@@ -62,18 +62,18 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 		}
 		state.entity = entity
 	}
-	f.last[ev.Key] = state
+	d.last[ev.Key] = state
 	return nil
 }
 
 // Write implements [fold.Fold]. A later record may replace any entity.
-func (f *directoryFold) Write(into write.Sink, last bool) error {
+func (d *directoryFold) Write(into write.Sink, last bool) error {
 	if !last {
 		return nil
 	}
 	rows, erased := map[string][]entityState{}, map[string][]string{}
-	for _, key := range slices.Sorted(maps.Keys(f.last)) {
-		state := f.last[key]
+	for _, key := range slices.Sorted(maps.Keys(d.last)) {
+		state := d.last[key]
 		if state.entity == nil {
 			erased[state.kind] = append(erased[state.kind], state.id)
 		} else {
@@ -100,8 +100,8 @@ type entityKind struct {
 // valid reports whether an id is valid for the kind. A number must have its canonical form: a
 // tombstone for "07" would delete entity 7, but the log does not order the records of different
 // keys.
-func (k entityKind) valid(id string) bool {
-	if !k.numeric {
+func (e entityKind) valid(id string) bool {
+	if !e.numeric {
 		return true
 	}
 	n, err := strconv.ParseInt(id, 10, 64)

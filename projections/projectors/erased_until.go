@@ -35,10 +35,10 @@ func (e erasure) after(o erasure) bool {
 
 func newErasures() erasures { return erasures{erasedUntil{}, erasedUntil{}, erasedUntil{}} }
 
-func (erased erasedUntil) note(e domain.AccountErased) {
-	key, now := accountSeries{e.SocialAccount, e.ParentAccount}, erasure{instant(e.ErasedAt), e.AccountID, e.Platform}
-	if now.after(erased[key]) {
-		erased[key] = now
+func (e erasedUntil) note(event domain.AccountErased) {
+	key, now := accountSeries{event.SocialAccount, event.ParentAccount}, erasure{instant(event.ErasedAt), event.AccountID, event.Platform}
+	if now.after(e[key]) {
+		e[key] = now
 	}
 }
 
@@ -111,10 +111,10 @@ type erasedAccount struct {
 	erasure
 }
 
-func (erased erasedUntil) rows() []erasedAccount {
-	rows := make([]erasedAccount, 0, len(erased))
-	for key, e := range erased {
-		rows = append(rows, erasedAccount{key, e})
+func (e erasedUntil) rows() []erasedAccount {
+	rows := make([]erasedAccount, 0, len(e))
+	for key, row := range e {
+		rows = append(rows, erasedAccount{key, row})
 	}
 	slices.SortFunc(rows, func(a, b erasedAccount) int { return a.compare(b.accountSeries) })
 	return rows
@@ -124,8 +124,8 @@ func (erased erasedUntil) rows() []erasedAccount {
 const erasedKeys = `unnest($1::bigint[], $2::text[], $3::timestamptz[])
 	as k(social_account_id, parent_account, erased_at)`
 
-func (erased erasedUntil) keys() []any {
-	return write.Arrays(erased.rows(), func(r erasedAccount) []any { return []any{r.account, r.parent, r.at} })
+func (e erasedUntil) keys() []any {
+	return write.Arrays(e.rows(), func(r erasedAccount) []any { return []any{r.account, r.parent, r.at} })
 }
 
 func newErasuresTable(name string) write.Table[erasedAccount] {

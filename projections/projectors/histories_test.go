@@ -33,12 +33,12 @@ func eachCut(events []fold.Event, check func(batches [][]fold.Event)) {
 type postHistory []fold.Event
 
 // read adds a reading of post p at an hour of March. owner is a client and a member, such as "1a".
-func (h *postHistory) read(id, owner string, hour int, c domain.Counts, fromZero ...bool) {
-	h.readOf("p", id, owner, hour, c, fromZero...)
+func (p *postHistory) read(id, owner string, hour int, c domain.Counts, fromZero ...bool) {
+	p.readOf("p", id, owner, hour, c, fromZero...)
 }
 
-func (h *postHistory) readOf(post, id, owner string, hour int, c domain.Counts, fromZero ...bool) {
-	*h = append(*h, ledgertest.Event(id, domain.PostRead{
+func (p *postHistory) readOf(post, id, owner string, hour int, c domain.Counts, fromZero ...bool) {
+	*p = append(*p, ledgertest.Event(id, domain.PostRead{
 		Tenant: domain.Tenant{
 			ParentAccount: agencyA, AccountID: "c" + owner[:1] + "0000000000000000000000", MemberID: int64(owner[1]), SocialAccount: 11,
 		},
@@ -47,8 +47,8 @@ func (h *postHistory) readOf(post, id, owner string, hour int, c domain.Counts, 
 	}))
 }
 
-func (h *postHistory) merge(post, other string) {
-	*h = append(*h, ledgertest.Event("merge "+post+other, domain.PostsMerged{
+func (p *postHistory) merge(post, other string) {
+	*p = append(*p, ledgertest.Event("merge "+post+other, domain.PostsMerged{
 		Tenant: tenantOf(11), Platform: domain.TikTok, ExternalID: post, OtherID: other, MergedAt: time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC),
 	}))
 }

@@ -51,27 +51,27 @@ type operationsFold struct {
 // trailKey is a hash of the key of a row. A build keeps one for every record.
 type trailKey [16]byte
 
-func (f *operationsFold) Apply(ev fold.Event) error {
+func (o *operationsFold) Apply(ev fold.Event) error {
 	if err := indexable(ev.Key, ev.Envelope.ID); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(ev.Key + "\x00" + ev.Envelope.ID))
 	row := trailKey(sum[:16])
-	if f.known[row] { // a retried append may have written a record twice
+	if o.known[row] { // a retried append may have written a record twice
 		return nil
 	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
 		return fold.Refuse("not_encodable")
 	}
-	f.known[row] = true
-	f.trail = append(f.trail, trailRow{ev.Recorded, data})
+	o.known[row] = true
+	o.trail = append(o.trail, trailRow{ev.Recorded, data})
 	if change, ok := ev.Data.(domain.ConnectionStateChanged); ok {
 		change.At = instant(change.At)
 		key := stateKey{change.ConnectionID, change.SocialAccount}
-		present, known := f.states[key]
+		present, known := o.states[key]
 		if !known || later(change.At, ev.Envelope.ID, present.At, present.eventID) {
-			f.states[key] = stateRow{change, ev.Key, ev.Envelope.ID}
+			o.states[key] = stateRow{change, ev.Key, ev.Envelope.ID}
 		}
 	}
 	return nil
@@ -103,11 +103,11 @@ var statesTable = write.NewTable("connection_states",
 
 // Write implements [fold.Fold]. If partitions were folded separately, the delete statement below
 // `-- +keys` in operations.sql removes the older state of a connection.
-func (f *operationsFold) Write(into write.Sink, last bool) error {
-	trailTable.Write(into, f.trail)
-	f.trail = nil
+func (o *operationsFold) Write(into write.Sink, last bool) error {
+	trailTable.Write(into, o.trail)
+	o.trail = nil
 	if last {
-		statesTable.Write(into, slices.Collect(maps.Values(f.states)))
+		statesTable.Write(into, slices.Collect(maps.Values(o.states)))
 	}
 	return nil
 }

@@ -51,28 +51,28 @@ type ownerKey struct {
 	domain.Platform
 }
 
-func (f *postFold) Apply(ev fold.Event) error {
+func (p *postFold) Apply(ev fold.Event) error {
 	switch data := ev.Data.(type) {
 	case domain.PostRead:
 		of := ownerKey{data.Tenant, data.Platform}
-		owner, known := f.owners[of]
+		owner, known := p.owners[of]
 		if !known {
 			owner = ownerOf(of.Tenant, of.Platform)
-			f.owners[of] = owner
+			p.owners[of] = owner
 		}
-		if r := newReading(&data, ev.Envelope.ID, owner); !f.erased.covers(data.Tenant, r.at) {
-			f.seriesOf(r.id()).add(r)
+		if r := newReading(&data, ev.Envelope.ID, owner); !p.erased.covers(data.Tenant, r.at) {
+			p.seriesOf(r.id()).add(r)
 		}
 		return nil
 	case domain.AccountErased:
-		f.erased.applied.note(data)
+		p.erased.applied.note(data)
 		return nil
 	case domain.PostsMerged:
-		note(f.merges.applied, merge{data, ev.Envelope.ID})
+		note(p.merges.applied, merge{data, ev.Envelope.ID})
 		return nil
 	case domain.PostRegistered:
-		if !f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
-			f.register(data, ev.Envelope.ID)
+		if !p.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
+			p.register(data, ev.Envelope.ID)
 		}
 		return nil
 	case domain.ImportWithdrawn:
@@ -82,34 +82,34 @@ func (f *postFold) Apply(ev fold.Event) error {
 	}
 }
 
-func (f *postFold) seriesOf(id agencyPost) *series {
-	if f.series[id] == nil {
-		f.series[id] = &series{}
+func (p *postFold) seriesOf(id agencyPost) *series {
+	if p.series[id] == nil {
+		p.series[id] = &series{}
 	}
-	return f.series[id]
+	return p.series[id]
 }
 
 // Write implements [fold.Fold]. Any later reading may change any gain.
-func (f *postFold) Write(into write.Sink, last bool) error {
+func (p *postFold) Write(into write.Sink, last bool) error {
 	if !last {
 		return nil
 	}
-	f.eraseStored(into)
-	roots := counting(f.merges.stored, f.merges.applied)
-	changed, ids := f.steps(roots)
+	p.eraseStored(into)
+	roots := counting(p.merges.stored, p.merges.applied)
+	changed, ids := p.steps(roots)
 	postIDs.Write(into, ids)
 	deleteReadings(into, changed)
 	postReadings.WriteNew(into, changed)
 	writeSums(into, changed)
 	writeOwners(into, changed)
-	if len(f.merged) > 0 {
+	if len(p.merged) > 0 {
 		into.Exec(`delete from tSPosts t using unnest($1::bigint[], $2::text[], $3::text[]) as k(account, external, parent)
 			where t.social_account_id = k.account and t.external_id = k.external and t.parent_account = k.parent`,
-			write.Arrays(slices.Collect(maps.Keys(f.merged)), agencyPost.columns)...)
+			write.Arrays(slices.Collect(maps.Keys(p.merged)), agencyPost.columns)...)
 	}
-	f.mergePosts(roots)
-	postMerges.Write(into, f.merges.rows())
-	posts, err := f.changedPosts()
+	p.mergePosts(roots)
+	postMerges.Write(into, p.merges.rows())
+	posts, err := p.changedPosts()
 	if err != nil {
 		return err
 	}
@@ -119,21 +119,21 @@ func (f *postFold) Write(into write.Sink, last bool) error {
 
 // steps computes the steps of all posts, and returns the readings that change, by post and time, and
 // the ids that may be new.
-func (f *postFold) steps(roots map[agencyPost]agencyPost) (changed []*reading, ids []agencyPost) {
+func (p *postFold) steps(roots map[agencyPost]agencyPost) (changed []*reading, ids []agencyPost) {
 	members, done := groups(roots), map[agencyPost]bool{}
-	for _, key := range slices.SortedFunc(maps.Keys(f.series), agencyPost.compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(p.series), agencyPost.compare) {
 		root, merged := roots[key]
-		counted, others := f.series[key].readings, []*reading(nil)
+		counted, others := p.series[key].readings, []*reading(nil)
 		switch {
 		case !merged:
-			if root = key; f.series[key].newest.IsZero() && len(counted) > 0 {
+			if root = key; p.series[key].newest.IsZero() && len(counted) > 0 {
 				ids = append(ids, key)
 			}
 		case done[root]:
 			continue
 		default:
 			done[root] = true
-			if counted, others = f.split(root, members[root]); len(counted) > 0 {
+			if counted, others = p.split(root, members[root]); len(counted) > 0 {
 				ids = append(ids, members[root]...)
 			}
 		}

@@ -151,12 +151,12 @@ func groups(roots map[agencyPost]agencyPost) map[agencyPost][]agencyPost {
 
 // split returns the readings that count of a post with several ids, in order, and those that do not:
 // the readings of the post's id count, and those of each other id before the first that counts so far.
-func (f *postFold) split(root agencyPost, ids []agencyPost) (counted, others []*reading) {
-	if s := f.series[root]; s != nil {
+func (p *postFold) split(root agencyPost, ids []agencyPost) (counted, others []*reading) {
+	if s := p.series[root]; s != nil {
 		counted = s.readings
 	}
 	for _, id := range ids {
-		s := f.series[id]
+		s := p.series[id]
 		if s == nil || id == root {
 			continue
 		}
@@ -170,23 +170,23 @@ func (f *postFold) split(root agencyPost, ids []agencyPost) (counted, others []*
 }
 
 // mergePosts adds the registrations of the other ids to the post that counts.
-func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
-	for key, p := range f.posts {
-		p.changed = p.changed || f.merged[key]
+func (p *postFold) mergePosts(roots map[agencyPost]agencyPost) {
+	for key, stored := range p.posts {
+		stored.changed = stored.changed || p.merged[key]
 		root, merged := roots[key]
 		if !merged || root == key {
 			continue
 		}
-		delete(f.posts, key)
-		for _, r := range []*registration{p.listing, p.mainApp} {
+		delete(p.posts, key)
+		for _, r := range []*registration{stored.listing, stored.mainApp} {
 			if r != nil {
 				r.ExternalID = root.external
-				f.register(r.PostRegistered, r.EventID)
+				p.register(r.PostRegistered, r.EventID)
 			}
 		}
-		into := f.posts[root]
-		if p.first.Before(into.first) {
-			into.first = p.first
+		into := p.posts[root]
+		if stored.first.Before(into.first) {
+			into.first = stored.first
 		}
 	}
 }

@@ -28,9 +28,9 @@ type agencyPost struct {
 	external, parent string
 }
 
-func (k agencyPost) compare(o agencyPost) int {
+func (a agencyPost) compare(o agencyPost) int {
 	return cmp.Or(
-		cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
+		cmp.Compare(a.account, o.account), cmp.Compare(a.external, o.external), cmp.Compare(a.parent, o.parent))
 }
 
 // reading is a reading of a post.
@@ -67,11 +67,11 @@ type postStep struct {
 }
 
 // counts reports whether the reading counts for a post.
-func (s *postStep) counts() bool { return s.post != "" }
+func (p *postStep) counts() bool { return p.post != "" }
 
-func (s *postStep) equal(o *postStep) bool {
-	return s.post == o.post && s.moved == o.moved && s.previousAt.Equal(o.previousAt) && s.known.equal(o.known) &&
-		s.gained.equal(o.gained)
+func (p *postStep) equal(o *postStep) bool {
+	return p.post == o.post && p.moved == o.moved && p.previousAt.Equal(o.previousAt) && p.known.equal(o.known) &&
+		p.gained.equal(o.gained)
 }
 
 func newReading(e *domain.PostRead, eventID string, owner figureOwner) *reading {

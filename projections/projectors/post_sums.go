@@ -34,9 +34,9 @@ type sumRow struct {
 	first, last   time.Time
 }
 
-func (row *sumRow) columns(n int) (values []any) {
+func (s *sumRow) columns(n int) (values []any) {
 	for i := range n {
-		values = append(values, row.gained[i], row.known[i])
+		values = append(values, s.gained[i], s.known[i])
 	}
 	return values
 }

@@ -22,8 +22,8 @@ func eachFigure(n int, format string) string {
 }
 
 // hash returns the id of a post in the tables of readings, so that a build and the live fold agree.
-func (k agencyPost) hash() int64 {
-	return hashOf(k.parent, strconv.FormatInt(k.account, 10), k.external)
+func (a agencyPost) hash() int64 {
+	return hashOf(a.parent, strconv.FormatInt(a.account, 10), a.external)
 }
 
 var postIDs = write.NewTable("post_ids",

@@ -24,29 +24,29 @@ type post struct {
 	changed          bool
 }
 
-func (f *postFold) register(e domain.PostRegistered, eventID string) {
+func (p *postFold) register(e domain.PostRegistered, eventID string) {
 	key := agencyPost{e.SocialAccount, e.ExternalID, e.ParentAccount}
 	at := instant(e.RegisteredAt)
-	p, ok := f.posts[key]
+	stored, ok := p.posts[key]
 	if !ok {
-		p = &post{first: at, last: at}
-		f.posts[key] = p
+		stored = &post{first: at, last: at}
+		p.posts[key] = stored
 	}
-	slot := &p.listing
+	slot := &stored.listing
 	if e.Origin == domain.OriginMainApp {
-		slot = &p.mainApp
+		slot = &stored.mainApp
 	}
 	if *slot == nil || later(e.RegisteredAt, eventID, (*slot).RegisteredAt, (*slot).EventID) {
 		*slot = &registration{e, eventID}
 	}
-	p.first, p.last = earlierOf(p.first, at), laterOf(p.last, at)
-	p.changed = true
+	stored.first, stored.last = earlierOf(stored.first, at), laterOf(stored.last, at)
+	stored.changed = true
 }
 
 const postColumns = `t.social_account_id, t.external_id, t.parent_account,
 		       t.listing, t.main_app, t.registered_at, t.updated_at`
 
-func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
+func (p *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
 	if len(registered) == 0 {
 		return
 	}
@@ -57,18 +57,18 @@ func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegister
 		select distinct `+postColumns+`
 		from tSPosts t join unnest($1::bigint[], $2::text[], $3::text[])
 			as k(social_account_id, external_id, parent_account)
-			using (social_account_id, external_id, parent_account)`, keys...).Query(f.scanPosts)
+			using (social_account_id, external_id, parent_account)`, keys...).Query(p.scanPosts)
 }
 
-func (f *postFold) scanPosts(rows pgx.Rows) error {
+func (p *postFold) scanPosts(rows pgx.Rows) error {
 	for rows.Next() {
 		var key agencyPost
-		var p post
-		err := rows.Scan(&key.account, &key.external, &key.parent, &p.listing, &p.mainApp, &p.first, &p.last)
+		var stored post
+		err := rows.Scan(&key.account, &key.external, &key.parent, &stored.listing, &stored.mainApp, &stored.first, &stored.last)
 		if err != nil {
 			return fmt.Errorf("scan post: %w", err)
 		}
-		f.posts[key] = &p
+		p.posts[key] = &stored
 	}
 	return rows.Err()
 }
@@ -146,14 +146,14 @@ func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
 	}
 }
 
-func (f *postFold) changedPosts() ([]postRow, error) {
-	f.erasePosts()
+func (p *postFold) changedPosts() ([]postRow, error) {
+	p.erasePosts()
 	var posts []postRow
-	for _, p := range f.posts {
-		if !p.changed {
+	for _, stored := range p.posts {
+		if !stored.changed {
 			continue
 		}
-		row, err := p.row()
+		row, err := stored.row()
 		if err != nil {
 			return nil, err
 		}

@@ -88,9 +88,9 @@ func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSerie
 	return f
 }
 
-func (f *accountFigures) onPlatforms(metric string, platforms []domain.Platform) []*metricValue {
-	values := make([]*metricValue, 0, len(f.values[metric]))
-	for _, v := range f.values[metric] {
+func (a *accountFigures) onPlatforms(metric string, platforms []domain.Platform) []*metricValue {
+	values := make([]*metricValue, 0, len(a.values[metric]))
+	for _, v := range a.values[metric] {
 		if slices.Contains(platforms, v.platform) {
 			values = append(values, v)
 		}
@@ -98,9 +98,9 @@ func (f *accountFigures) onPlatforms(metric string, platforms []domain.Platform)
 	return values
 }
 
-func (f *accountFigures) total(metric string, platforms []domain.Platform) Total {
-	f.totals = true
-	return total(f.onPlatforms(metric, platforms))
+func (a *accountFigures) total(metric string, platforms []domain.Platform) Total {
+	a.totals = true
+	return total(a.onPlatforms(metric, platforms))
 }
 
 // ReadFigure is a figure as the platform reports it. No total includes it, because it covers the
@@ -121,19 +121,19 @@ type ReadFigure struct {
 }
 
 // asRead returns the figures of a metric that no total includes.
-func (f *accountFigures) asRead(metric string) []ReadFigure {
+func (a *accountFigures) asRead(metric string) []ReadFigure {
 	figures := []ReadFigure{}
-	for _, s := range f.series {
+	for _, s := range a.series {
 		if s.metric != metric {
 			continue
 		}
 		if s.platform.AccountSource(0, metric).Kind == domain.Stock {
-			if last := s.last(f.query.Range.From, f.query.Range.To, f.sees); last != nil {
-				figures = append(figures, f.readFigure(s, domain.Stock, "", last))
+			if last := s.last(a.query.Range.From, a.query.Range.To, a.sees); last != nil {
+				figures = append(figures, a.readFigure(s, domain.Stock, "", last))
 			}
 		}
 		for window, last := range s.undated {
-			figures = append(figures, f.readFigure(s, domain.Rolling, window, last))
+			figures = append(figures, a.readFigure(s, domain.Rolling, window, last))
 		}
 	}
 	slices.SortFunc(figures, func(x, y ReadFigure) int {
@@ -143,9 +143,9 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 	return figures
 }
 
-func (f *accountFigures) readFigure(s *metricSeries, kind domain.Kind, window string, last *reading) ReadFigure {
-	f.noteCapture(&last.at)
-	f.noteMetric(s.social, s.metric)
+func (a *accountFigures) readFigure(s *metricSeries, kind domain.Kind, window string, last *reading) ReadFigure {
+	a.noteCapture(&last.at)
+	a.noteMetric(s.social, s.metric)
 	return ReadFigure{
 		SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform),
 		Metric: s.metric, Kind: kind, Window: domain.OptionalText(window),

@@ -14,11 +14,11 @@ import (
 )
 
 // isNarrowed reports whether the response does not use all owners of a social account.
-func (qc *queryContext) isNarrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
+func (q *queryContext) isNarrowed() bool { return q.scope.Accounts != nil || q.query.Member != 0 }
 
-func (qc *queryContext) sees(o owner) bool {
-	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) &&
-		(qc.query.Member == 0 || o.member == qc.query.Member)
+func (q *queryContext) sees(o owner) bool {
+	return (q.scope.Accounts == nil || slices.Contains(q.scope.Accounts, o.account)) &&
+		(q.query.Member == 0 || o.member == q.query.Member)
 }
 
 // figureReader reads the figures of accounts for one response.
@@ -59,14 +59,14 @@ type stepKey struct {
 //
 // It reads all owners of a social account, because lists say who has it at the end. Figures with
 // steps are read at the ends of intervals only: what was gained in between is the difference.
-func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
-	r := &figureReader{queryContext: qc, owners: map[int64]figureOwner{}, socials: map[int64]bool{}, series: map[seriesKey]*metricSeries{}}
-	r.instants = []time.Time{qc.query.Range.From, qc.query.Range.To}
-	first, end := qc.query.Range.flowDays()
+func (q *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
+	r := &figureReader{queryContext: q, owners: map[int64]figureOwner{}, socials: map[int64]bool{}, series: map[seriesKey]*metricSeries{}}
+	r.instants = []time.Time{q.query.Range.From, q.query.Range.To}
+	first, end := q.query.Range.flowDays()
 	r.span = days{first, end}
-	if !qc.uncompared {
-		r.instants = append(r.instants, qc.compared.From, qc.compared.To)
-		comparedFirst, comparedEnd := qc.compared.flowDays()
+	if !q.uncompared {
+		r.instants = append(r.instants, q.compared.From, q.compared.To)
+		comparedFirst, comparedEnd := q.compared.flowDays()
 		r.span = days{min(first, comparedFirst), max(end, comparedEnd)}
 	}
 	for _, b := range buckets {
@@ -90,8 +90,8 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 			return !slices.ContainsFunc(o.until, func(p gainedUntil) bool { return !p.at.IsZero() })
 		})
 		for _, o := range s.owners {
-			if last := o.before(qc.query.Range.To); qc.sees(o.owner) && !last.at.IsZero() {
-				qc.noteAccount(s.social, o.account, s.platform, last.at)
+			if last := o.before(q.query.Range.To); q.sees(o.owner) && !last.at.IsZero() {
+				q.noteAccount(s.social, o.account, s.platform, last.at)
 			}
 		}
 		series = append(series, s)
@@ -102,34 +102,34 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 	return series, r.readFirst(ctx, series)
 }
 
-func (r *figureReader) readOwners(ctx context.Context) error {
-	args := arguments{r.scope.ParentAccount, r.scope.Accounts, r.platformIDs(), r.query.Member}
+func (f *figureReader) readOwners(ctx context.Context) error {
+	args := arguments{f.scope.ParentAccount, f.scope.Accounts, f.platformIDs(), f.query.Member}
 	where := "$2::text[] is null and $4::bigint = 0"
-	if r.isNarrowed() {
+	if f.isNarrowed() {
 		where = `series = any(array(
 			select series from figure_owners
-			where parent_account = $1 and ` + r.withinAccounts("account_id") + ` and ` + r.ofMember("member_id") + `))`
+			where parent_account = $1 and ` + f.withinAccounts("account_id") + ` and ` + f.ofMember("member_id") + `))`
 	}
-	if r.query.Social != 0 {
-		where += " and social_account_id = " + args.add(r.query.Social, "bigint")
+	if f.query.Social != 0 {
+		where += " and social_account_id = " + args.add(f.query.Social, "bigint")
 	}
-	rows, _ := r.tx.Query(ctx, `
+	rows, _ := f.tx.Query(ctx, `
 		select id, series, social_account_id, account_id, member_id, p_id from figure_owners
 		where parent_account = $1 and p_id = any($3) and `+where, args...)
 	var id, series int64
 	var o figureOwner
 	return forEach(rows, "read owners of figures", []any{&id, &series, &o.social, &o.account, &o.member, &o.platform}, func() {
-		r.owners[id] = o
-		r.socials[series] = true
+		f.owners[id] = o
+		f.socials[series] = true
 	})
 }
 
-func (r *figureReader) at(o figureOwner, metric string) *metricSeries {
+func (f *figureReader) at(o figureOwner, metric string) *metricSeries {
 	key := seriesKey{o.social, o.platform, metric}
-	if r.series[key] == nil {
-		r.series[key] = &metricSeries{seriesKey: key, windows: map[string]dayLabels{}, undated: map[string]*reading{}}
+	if f.series[key] == nil {
+		f.series[key] = &metricSeries{seriesKey: key, windows: map[string]dayLabels{}, undated: map[string]*reading{}}
 	}
-	return r.series[key]
+	return f.series[key]
 }
 
 // manyInstants is the number of instants from which the days between them are read in order,
@@ -137,53 +137,53 @@ func (r *figureReader) at(o figureOwner, metric string) *metricSeries {
 const manyInstants = 12
 
 // readAll reads the figures in one round trip.
-func (r *figureReader) readAll(ctx context.Context) error {
+func (f *figureReader) readAll(ctx context.Context) error {
 	var labels, windows []int16 // numbers of metrics
-	for _, metric := range r.metrics {
+	for _, metric := range f.metrics {
 		if number := domain.FigureNumber(metric); number > 0 {
 			labels, windows = append(labels, number), append(windows, number+domain.FigureOfWindow)
 		}
 	}
 	var visible []int64
-	for id, o := range r.owners {
-		if r.sees(o.owner) {
+	for id, o := range f.owners {
+		if f.sees(o.owner) {
 			visible = append(visible, id)
 		}
-		for _, metric := range r.metrics {
+		for _, metric := range f.metrics {
 			if o.platform.AccountSource(0, metric).Kind.HasSteps() {
-				readings := &ownerReadings{owner: o.owner, instants: r.instants, until: make([]gainedUntil, len(r.instants))}
-				s := r.at(o, metric)
+				readings := &ownerReadings{owner: o.owner, instants: f.instants, until: make([]gainedUntil, len(f.instants))}
+				s := f.at(o, metric)
 				s.owners = append(s.owners, readings)
-				r.keys = append(r.keys, stepKey{id, domain.FigureNumber(metric), readings})
+				f.keys = append(f.keys, stepKey{id, domain.FigureNumber(metric), readings})
 			}
 		}
 	}
 	var batch pgx.Batch
-	r.queueLabels(&batch, append(labels, windows...))
-	if len(r.keys) > 0 {
-		owners, numbers := r.keysOfSteps()
-		r.queueSteps(&batch, owners, numbers)
-		r.queueMarks(&batch, owners, numbers)
+	f.queueLabels(&batch, append(labels, windows...))
+	if len(f.keys) > 0 {
+		owners, numbers := f.keysOfSteps()
+		f.queueSteps(&batch, owners, numbers)
+		f.queueMarks(&batch, owners, numbers)
 	}
-	r.queueWindows(&batch, visible, windows)
-	if err := r.tx.SendBatch(ctx, &batch).Close(); err != nil {
+	f.queueWindows(&batch, visible, windows)
+	if err := f.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("read figures of accounts: %w", err)
 	}
-	r.finish()
+	f.finish()
 	return nil
 }
 
 // queueLabels reads the figures with a day. One scan of the index reads a figure of all accounts: a
 // scan for each account takes longer.
-func (r *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
+func (f *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
 	var ids []int64
-	for series := range r.socials {
+	for series := range f.socials {
 		ids = append(ids, series)
 	}
-	first, end := r.query.Range.flowDays()
+	first, end := f.query.Range.flowDays()
 	from, until := []time.Time{first.utc()}, []time.Time{end.utc()}
-	if !r.uncompared {
-		comparedFirst, comparedEnd := r.compared.flowDays()
+	if !f.uncompared {
+		comparedFirst, comparedEnd := f.compared.flowDays()
 		from, until = append(from, comparedFirst.utc()), append(until, comparedEnd.utc())
 	}
 	batch.Queue(`
@@ -203,19 +203,19 @@ func (r *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
 			var s *metricSeries
 			return forEach(rows, "read figures of days", []any{&id, &number, &window, &date, &p.value, &p.at, &p.source}, func() {
 				if s == nil || id != lastID || number != lastNumber { // the rows of a series follow each other
-					o := r.owners[id]
-					s, p.owner, lastID, lastNumber = r.at(o, domain.FigureName(number)), o.owner, id, number
+					o := f.owners[id]
+					s, p.owner, lastID, lastNumber = f.at(o, domain.FigureName(number)), o.owner, id, number
 				}
-				r.addLabel(s, number, window, dayOf(date), p)
+				f.addLabel(s, number, window, dayOf(date), p)
 			})
 		})
 }
 
-func (r *figureReader) addLabel(s *metricSeries, number int16, window string, at day, p reading) {
+func (f *figureReader) addLabel(s *metricSeries, number int16, window string, at day, p reading) {
 	p.at = p.at.UTC()
-	sees := r.sees(p.owner)
+	sees := f.sees(p.owner)
 	if sees {
-		r.noteAccount(s.social, p.account, s.platform, p.at)
+		f.noteAccount(s.social, p.account, s.platform, p.at)
 	}
 	labels := s.flows
 	if number > domain.FigureOfWindow {
@@ -225,7 +225,7 @@ func (r *figureReader) addLabel(s *metricSeries, number int16, window string, at
 		labels = s.windows[window]
 	}
 	if labels.list == nil {
-		labels = dayLabels{r.span.first, make([]*reading, r.span.end-r.span.first)}
+		labels = dayLabels{f.span.first, make([]*reading, f.span.end-f.span.first)}
 	}
 	if i := at - labels.first; i >= 0 && int(i) < len(labels.list) {
 		labels.list[i] = &p
@@ -238,8 +238,8 @@ func (r *figureReader) addLabel(s *metricSeries, number int16, window string, at
 }
 
 // keysOfSteps are the owners and numbers of the figures with steps.
-func (r *figureReader) keysOfSteps() (owners []int64, numbers []int16) {
-	for _, k := range r.keys {
+func (f *figureReader) keysOfSteps() (owners []int64, numbers []int16) {
+	for _, k := range f.keys {
 		owners, numbers = append(owners, k.ownerID), append(numbers, k.number)
 	}
 	return owners, numbers
@@ -247,14 +247,14 @@ func (r *figureReader) keysOfSteps() (owners []int64, numbers []int16) {
 
 // queueSteps reads what each owner had gained up to each instant: up to the last day before it, and on
 // the day of the instant. With many instants, the days between them are read in order.
-func (r *figureReader) queueSteps(batch *pgx.Batch, owners []int64, numbers []int16) {
-	many := len(r.instants) > manyInstants
+func (f *figureReader) queueSteps(batch *pgx.Batch, owners []int64, numbers []int16) {
+	many := len(f.instants) > manyInstants
 	var places []int
 	var at, dates []time.Time
 	var wantsDay []bool
-	for i, instant := range r.instants {
+	for i, instant := range f.instants {
 		date := dayOf(instant).utc()
-		begins := i == 0 || instant.Equal(r.query.Range.From)
+		begins := i == 0 || instant.Equal(f.query.Range.From)
 		if many && !begins && instant.Equal(date) {
 			continue
 		}
@@ -289,29 +289,29 @@ func (r *figureReader) queueSteps(batch *pgx.Batch, owners []int64, numbers []in
 				&today.total, &today.gains, &today.value, &today.at, &today.source,
 			}, func() {
 				if before.at != nil {
-					r.keys[key].readings.until[places[place]] = gainedUntil{
+					f.keys[key].readings.until[places[place]] = gainedUntil{
 						*before.total, *before.gains, *before.value, before.at.UTC(), *before.source,
 					}
 				}
 				if today.at != nil {
-					r.today = append(r.today, gainedToday{r.keys[key].readings, places[place], gainedUntil{
+					f.today = append(f.today, gainedToday{f.keys[key].readings, places[place], gainedUntil{
 						*today.total, *today.gains, *today.value, today.at.UTC(), *today.source,
 					}})
 				}
 			})
 		})
 	if many {
-		r.queueDays(batch, owners, numbers)
+		f.queueDays(batch, owners, numbers)
 	}
 }
 
 // queueDays reads the days between instants.
-func (r *figureReader) queueDays(batch *pgx.Batch, owners []int64, numbers []int16) {
-	spans := []days{{dayOf(r.query.Range.From.UTC()), dayOf(r.query.Range.To.UTC())}}
-	if at := r.instants[0]; at.Before(r.query.Range.From) {
-		until := r.query.Range.From
-		if r.compared.To.Before(until) {
-			until = r.compared.To.UTC()
+func (f *figureReader) queueDays(batch *pgx.Batch, owners []int64, numbers []int16) {
+	spans := []days{{dayOf(f.query.Range.From.UTC()), dayOf(f.query.Range.To.UTC())}}
+	if at := f.instants[0]; at.Before(f.query.Range.From) {
+		until := f.query.Range.From
+		if f.compared.To.Before(until) {
+			until = f.compared.To.UTC()
 		}
 		spans = append(spans, days{dayOf(at), dayOf(until.UTC())})
 	}
@@ -332,7 +332,7 @@ func (r *figureReader) queueDays(batch *pgx.Batch, owners []int64, numbers []int
 			order by d.day offset 0) d`, owners, numbers, from, to).
 		Query(func(rows pgx.Rows) error {
 			return forEach(rows, "read gains by day", []any{&key, &date, &p.total, &p.gains, &p.value, &p.at, &p.source}, func() {
-				r.keys[key].readings.fill(dayOf(date), p)
+				f.keys[key].readings.fill(dayOf(date), p)
 			})
 		})
 }
@@ -348,8 +348,8 @@ func (o *ownerReadings) fill(d day, p gainedUntil) {
 
 // finish fills the instants between those that were read, and adds the gains of the day of an
 // instant to those of the days before it.
-func (r *figureReader) finish() {
-	for _, k := range r.keys {
+func (f *figureReader) finish() {
+	for _, k := range f.keys {
 		until := k.readings.until
 		for i := 1; i < len(until); i++ {
 			if until[i].at.Before(until[i-1].at) {
@@ -357,7 +357,7 @@ func (r *figureReader) finish() {
 			}
 		}
 	}
-	for _, today := range r.today {
+	for _, today := range f.today {
 		p := &today.readings.until[today.place]
 		today.total, today.gains = today.total+p.total, today.gains+p.gains
 		*p = today.gainedUntil
@@ -365,7 +365,7 @@ func (r *figureReader) finish() {
 }
 
 // queueMarks reads the days with a baseline, and those on which a long gap ends.
-func (r *figureReader) queueMarks(batch *pgx.Batch, owners []int64, numbers []int16) {
+func (f *figureReader) queueMarks(batch *pgx.Batch, owners []int64, numbers []int16) {
 	var key int
 	var m mark
 	batch.Queue(`
@@ -375,10 +375,10 @@ func (r *figureReader) queueMarks(batch *pgx.Batch, owners []int64, numbers []in
 			select * from account_days d
 			where d.owner = k.owner and d.figure = k.figure and (d.gap_since is not null or d.baseline_at is not null)
 			  and d.day >= $3 and d.day <= $4 offset 0) d`,
-		owners, numbers, dayOf(r.instants[0]).utc(), dayOf(r.instants[len(r.instants)-1]).utc()).
+		owners, numbers, dayOf(f.instants[0]).utc(), dayOf(f.instants[len(f.instants)-1]).utc()).
 		Query(func(rows pgx.Rows) error {
 			return forEach(rows, "read baselines and gaps", []any{&key, &m.baseline, &m.gap, &m.at}, func() {
-				o := r.keys[key].readings
+				o := f.keys[key].readings
 				o.marks = append(o.marks, m)
 				m = mark{}
 			})
@@ -386,8 +386,8 @@ func (r *figureReader) queueMarks(batch *pgx.Batch, owners []int64, numbers []in
 }
 
 // queueWindows reads the last readings, in the range, of windows without a day.
-func (r *figureReader) queueWindows(batch *pgx.Batch, owners []int64, numbers []int16) {
-	from, to := r.query.Range.From.UTC(), r.query.Range.To.UTC()
+func (f *figureReader) queueWindows(batch *pgx.Batch, owners []int64, numbers []int16) {
+	from, to := f.query.Range.From.UTC(), f.query.Range.To.UTC()
 	var id int64
 	var number int16
 	var window string
@@ -412,8 +412,8 @@ func (r *figureReader) queueWindows(batch *pgx.Batch, owners []int64, numbers []
 				if p.at.Before(from) {
 					return
 				}
-				o := r.owners[id]
-				s := r.at(o, domain.FigureName(number))
+				o := f.owners[id]
+				s := f.at(o, domain.FigureName(number))
 				if present := s.undated[window]; present == nil || p.at.After(present.at) {
 					s.undated[window] = &reading{o.owner, p.value, p.at.UTC(), p.source}
 				}
@@ -422,11 +422,11 @@ func (r *figureReader) queueWindows(batch *pgx.Batch, owners []int64, numbers []
 }
 
 // readFirst reads the first readings in the range of series that have a baseline in it.
-func (r *figureReader) readFirst(ctx context.Context, series []*metricSeries) error {
+func (f *figureReader) readFirst(ctx context.Context, series []*metricSeries) error {
 	begins := map[*ownerReadings]bool{}
 	for _, s := range series {
 		for _, o := range s.owners {
-			if slices.ContainsFunc(o.marks, func(m mark) bool { return m.baseline != nil && r.query.Range.contains(*m.baseline) }) {
+			if slices.ContainsFunc(o.marks, func(m mark) bool { return m.baseline != nil && f.query.Range.contains(*m.baseline) }) {
 				for _, other := range s.owners {
 					begins[other] = true
 				}
@@ -436,7 +436,7 @@ func (r *figureReader) readFirst(ctx context.Context, series []*metricSeries) er
 	var keys []*ownerReadings
 	var owners []int64
 	var numbers []int16
-	for _, k := range r.keys {
+	for _, k := range f.keys {
 		if begins[k.readings] {
 			keys, owners, numbers = append(keys, k.readings), append(owners, k.ownerID), append(numbers, k.number)
 		}
@@ -444,12 +444,12 @@ func (r *figureReader) readFirst(ctx context.Context, series []*metricSeries) er
 	if len(keys) == 0 {
 		return nil
 	}
-	from := r.query.Range.From.UTC()
+	from := f.query.Range.From.UTC()
 	firstWhole := dayOf(from)
 	if !firstWhole.utc().Equal(from) {
 		firstWhole++
 	}
-	rows, _ := r.tx.Query(ctx, `
+	rows, _ := f.tx.Query(ctx, `
 		select k.place - 1, least(q.last_at, d.first_at)
 		from unnest($1::bigint[], $2::smallint[]) with ordinality as k(owner, figure, place)
 		left join lateral (

@@ -73,8 +73,8 @@ func (o *ownerReadings) before(at time.Time) gainedUntil {
 }
 
 // last returns the last reading in [from, to) of the owners, or nil.
-func (s *metricSeries) last(from, to time.Time, owns func(owner) bool) (last *reading) {
-	for _, o := range s.owners {
+func (m *metricSeries) last(from, to time.Time, owns func(owner) bool) (last *reading) {
+	for _, o := range m.owners {
 		p := o.before(to)
 		if owns(o.owner) && !p.at.IsZero() && !p.at.Before(from) && (last == nil || p.at.After(last.at)) {
 			last = &reading{o.owner, p.value, p.at, p.source}
@@ -84,8 +84,8 @@ func (s *metricSeries) last(from, to time.Time, owns func(owner) bool) (last *re
 }
 
 // gained returns what the owners gained in [from, to), and the number of readings with a gain.
-func (s *metricSeries) gained(from, to time.Time, owns func(owner) bool) (sum tally) {
-	for _, o := range s.owners {
+func (m *metricSeries) gained(from, to time.Time, owns func(owner) bool) (sum tally) {
+	for _, o := range m.owners {
 		if owns(o.owner) {
 			before, until := o.before(from), o.before(to)
 			sum.add(tally{until.total - before.total, until.gains - before.gains})
@@ -96,15 +96,15 @@ func (s *metricSeries) gained(from, to time.Time, owns func(owner) bool) (sum ta
 
 // firstBaseline returns the time of the owners' first reading in the range if it is a baseline: the
 // first one ever, or the first one since the account came to its client.
-func (s *metricSeries) firstBaseline(r Range, owns func(owner) bool) (first *time.Time) {
-	for _, o := range s.owners {
-		for _, m := range o.marks {
-			if b := m.baseline; owns(o.owner) && b != nil && r.contains(*b) && (first == nil || b.Before(*first)) {
+func (m *metricSeries) firstBaseline(r Range, owns func(owner) bool) (first *time.Time) {
+	for _, o := range m.owners {
+		for _, at := range o.marks {
+			if b := at.baseline; owns(o.owner) && b != nil && r.contains(*b) && (first == nil || b.Before(*first)) {
 				first = b
 			}
 		}
 	}
-	if first == nil || slices.ContainsFunc(s.owners, func(o *ownerReadings) bool {
+	if first == nil || slices.ContainsFunc(m.owners, func(o *ownerReadings) bool {
 		return owns(o.owner) && !o.first.IsZero() && o.first.Before(*first)
 	}) {
 		return nil
@@ -119,11 +119,11 @@ func (r Range) contains(at time.Time) bool { return !at.Before(r.From) && at.Bef
 type longGap struct{ since, until time.Time }
 
 // gaps returns the gaps that end at the owners' readings in [from, to), in order.
-func (s *metricSeries) gaps(from, to time.Time, owns func(owner) bool) (gaps []longGap) {
-	for _, o := range s.owners {
-		for _, m := range o.marks {
-			if owns(o.owner) && m.gap != nil && !m.at.Before(from) && m.at.Before(to) {
-				gaps = append(gaps, longGap{m.gap.UTC(), m.at.UTC()})
+func (m *metricSeries) gaps(from, to time.Time, owns func(owner) bool) (gaps []longGap) {
+	for _, o := range m.owners {
+		for _, at := range o.marks {
+			if owns(o.owner) && at.gap != nil && !at.at.Before(from) && at.at.Before(to) {
+				gaps = append(gaps, longGap{at.gap.UTC(), at.at.UTC()})
 			}
 		}
 	}

@@ -66,25 +66,25 @@ func (d day) yearBefore() day {
 	return civil(year-1, month, date)
 }
 
-func (q RangeQuery) seriesCompared() bool {
-	return q.Compare == ComparePrevious || q.Compare == CompareYear
+func (r RangeQuery) seriesCompared() bool {
+	return r.Compare == ComparePrevious || r.Compare == CompareYear
 }
 
 // comparedParts returns the buckets that parts of the range are compared with, in order, without
 // those for future parts. Each has its own first day as its label. It returns nil if series have no
 // comparison.
-func (q RangeQuery) comparedParts(parts []bucket) []bucket {
-	if !q.seriesCompared() {
+func (r RangeQuery) comparedParts(parts []bucket) []bucket {
+	if !r.seriesCompared() {
 		return nil
 	}
-	back, end := q.Range.back(q.Compare), q.Range.elapsed().To
+	back, end := r.Range.back(r.Compare), r.Range.elapsed().To
 	before := []bucket{}
 	for _, part := range parts {
 		if part.From.Before(end) {
 			from := back(part.From)
 			to := later(from, back(earlier(part.To, end)))
-			b := Range{From: from, To: to, Zone: q.Range.Zone}.whole()
-			if !q.Range.Complete() {
+			b := Range{From: from, To: to, Zone: r.Range.Zone}.whole()
+			if !r.Range.Complete() {
 				_, b.end = b.labels() // the figure of a whole day has no part until an hour
 			}
 			before = append(before, b)
@@ -97,15 +97,15 @@ func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 // period, usually one day. With compare=year, February 29 has no counterpart, and February 28 has
 // two if the earlier year is a leap year. While the range has not ended, today has no counterpart
 // yet: the platforms' figures of days cannot be cut at an hour.
-func (qc *queryContext) comparedDays() func(day) days {
-	begins, _ := qc.query.Range.flowDays()
-	first, end := qc.compared.flowDays()
-	if !qc.query.Range.Complete() {
-		_, end = qc.compared.labels()
+func (q *queryContext) comparedDays() func(day) days {
+	begins, _ := q.query.Range.flowDays()
+	first, end := q.compared.flowDays()
+	if !q.query.Range.Complete() {
+		_, end = q.compared.labels()
 	}
 	return func(d day) days {
 		matching := days{first + d - begins, first + d - begins + 1}
-		if qc.query.Compare == CompareYear {
+		if q.query.Compare == CompareYear {
 			matching = days{d.yearBefore(), (d + 1).yearBefore()}
 		}
 		return days{max(matching.first, first), min(matching.end, end)}
@@ -114,9 +114,9 @@ func (qc *queryContext) comparedDays() func(day) days {
 
 // comparison returns a query context for the compared period. Accounts, metrics and capture times
 // noted in it do not affect the metadata of the response.
-func (qc *queryContext) comparison() *queryContext {
-	before := *qc
-	before.query.Range, before.uncompared = qc.compared, true
+func (q *queryContext) comparison() *queryContext {
+	before := *q
+	before.query.Range, before.uncompared = q.compared, true
 	before.metricsRead, before.accounts, before.asOf = map[int64]map[string]*metricRead{}, map[int64]knownAccount{}, nil
 	return &before
 }

@@ -50,36 +50,36 @@ const maxPlaces = 25
 
 // readDemographics adds up the last demographics of each social account in each period. Each period is
 // added up before the next one is read, so that only one is in memory.
-func (s *platformStats) readDemographics(ctx context.Context) error {
-	r := s.query.Range
-	rows, _ := s.tx.Query(ctx, `
+func (p *platformStats) readDemographics(ctx context.Context) error {
+	r := p.query.Range
+	rows, _ := p.tx.Query(ctx, `
 		select o.p_id, o.social_account_id, d.captured_at, d.demographics
 		from figure_owners o
 		cross join lateral (
 			select * from account_demographics d
 			where d.series = o.series and d.captured_at >= $5 and d.captured_at < $6 and d.owner = o.id offset 0) d
-		where o.parent_account = $1 and `+s.withinAccounts("o.account_id")+` and o.p_id = any($3)
+		where o.parent_account = $1 and `+p.withinAccounts("o.account_id")+` and o.p_id = any($3)
 		  and ($4::bigint = 0 or o.member_id = $4) and ($7::bigint = 0 or o.social_account_id = $7)
-		order by o.p_id, d.captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), s.query.Member, r.From, r.To,
-		s.query.Social)
+		order by o.p_id, d.captured_at`, p.scope.ParentAccount, p.scope.Accounts, p.platformIDs(), p.query.Member, r.From, r.To,
+		p.query.Social)
 	var period platformPeriod
 	accounts := map[int64]accountSplits{}
 	finish := func() {
 		if len(accounts) > 0 {
-			s.splits[period] = demographicsOf(accounts)
+			p.splits[period] = demographicsOf(accounts)
 			clear(accounts)
 		}
 	}
-	var p domain.Platform
+	var platform domain.Platform
 	var social int64
 	var splits accountSplits
-	err := forEach(rows, "read demographics", []any{&p, &social, &splits.at, &splits.facets}, func() {
-		if current := (platformPeriod{p, bucketOf(splits.at, s.buckets)}); current != period {
+	err := forEach(rows, "read demographics", []any{&platform, &social, &splits.at, &splits.facets}, func() {
+		if current := (platformPeriod{platform, bucketOf(splits.at, p.buckets)}); current != period {
 			finish()
 			period = current
 		}
 		accounts[social] = splits
-		s.noteCapture(&splits.at)
+		p.noteCapture(&splits.at)
 		splits = accountSplits{}
 	})
 	finish()

@@ -76,12 +76,12 @@ type FollowerDay struct {
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
-func (f *accountFigures) followerSeries(platforms ...domain.Platform) FollowerSeries {
+func (a *accountFigures) followerSeries(platforms ...domain.Platform) FollowerSeries {
 	s := FollowerSeries{
-		SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
-		Series: f.followerDays(platforms...), PreviousSeries: f.before.followerDays(platforms...),
+		SocialAccounts: a.accountsOn(platforms...), Followers: a.total(domain.MetricFollowers, platforms),
+		Series: a.followerDays(platforms...), PreviousSeries: a.before.followerDays(platforms...),
 	}
-	all := f.onPlatforms(domain.MetricFollowers, platforms)
+	all := a.onPlatforms(domain.MetricFollowers, platforms)
 	var readBefore []*metricValue
 	for _, v := range all {
 		if v.before != nil && v.previous != nil {
@@ -92,7 +92,7 @@ func (f *accountFigures) followerSeries(platforms ...domain.Platform) FollowerSe
 			s.MovedAway.Followers += *v.value
 		}
 	}
-	if !f.uncompared && len(readBefore) < len(all) {
+	if !a.uncompared && len(readBefore) < len(all) {
 		t := total(readBefore)
 		s.SameAccounts = &SameAccounts{t.Accounts, t.Previous, t.Change, t.ChangePct}
 	}
@@ -100,17 +100,17 @@ func (f *accountFigures) followerSeries(platforms ...domain.Platform) FollowerSe
 }
 
 // followerDays returns nil for a nil receiver.
-func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
-	if f == nil {
+func (a *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
+	if a == nil {
 		return nil
 	}
-	stocks := f.onPlatforms(domain.MetricFollowers, platforms)
-	series := make([]FollowerDay, len(f.buckets))
+	stocks := a.onPlatforms(domain.MetricFollowers, platforms)
+	series := make([]FollowerDay, len(a.buckets))
 	latest := make([]*int64, len(stocks))
 	for i, v := range stocks {
 		latest[i] = v.before
 	}
-	for d, part := range f.buckets {
+	for d, part := range a.buckets {
 		series[d].Day = part.label()
 		var sum, change tally
 		for i, v := range stocks {
@@ -186,22 +186,22 @@ type GrowthDay struct {
 	AccountsRead int    `json:"accounts_read"` // number of accounts read in this interval
 }
 
-func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
-	values := f.onPlatforms(domain.MetricFollowers, platforms)
+func (a *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
+	values := a.onPlatforms(domain.MetricFollowers, platforms)
 	for i, v := range values {
 		values[i] = v.growth()
 	}
 	t := total(values)
 	g := NetGrowth{
-		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
+		SocialAccounts: a.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
 		Note: t.Note, GainedSince: t.GainedSince,
 	}
 	if g.Net != nil {
 		g.End = new(*g.Start + *g.Net)
 	}
-	g.Series = growthDays(f.followerDays(platforms...))
-	if f.before != nil {
-		g.PreviousSeries = growthDays(f.before.followerDays(platforms...))
+	g.Series = growthDays(a.followerDays(platforms...))
+	if a.before != nil {
+		g.PreviousSeries = growthDays(a.before.followerDays(platforms...))
 	}
 	return g
 }
@@ -216,15 +216,15 @@ func growthDays(days []FollowerDay) []GrowthDay {
 
 // growth compares the stock with its value at the start of the range, regardless of what the
 // response is compared with.
-func (v *metricValue) growth() *metricValue {
-	g := *v
-	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.gainedSince != nil, v.before == nil
+func (m *metricValue) growth() *metricValue {
+	g := *m
+	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, m.gainedSince != nil, m.before == nil
 	var net tally
-	for _, gained := range v.gained {
+	for _, gained := range m.gained {
 		net.addKnown(gained)
 	}
 	if net.n > 0 {
-		g.compared, g.previous = v.value, new(*v.value-net.sum)
+		g.compared, g.previous = m.value, new(*m.value-net.sum)
 	}
 	return &g
 }

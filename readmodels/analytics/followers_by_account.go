@@ -62,21 +62,21 @@ func (a *Analytics) FollowersByAccount(
 
 // ofAccount returns a query context for one account of the scope. What is noted in it does not affect
 // the metadata of the response.
-func (qc *queryContext) ofAccount(account string) *queryContext {
-	own := *qc
+func (q *queryContext) ofAccount(account string) *queryContext {
+	own := *q
 	own.scope.Accounts, own.sources, own.asOf = []string{account}, nil, nil
 	own.metricsRead = map[int64]map[string]*metricRead{}
 	return &own
 }
 
 // countSources sets the sources of one account without their status, for the number of them.
-func (qc sourceQuery) countSources(facts, erased []sourceFacts) {
-	former, gone := qc.notPresent(facts, erased)
+func (s sourceQuery) countSources(facts, erased []sourceFacts) {
+	former, gone := s.notPresent(facts, erased)
 	for _, f := range slices.Concat(facts, gone) {
-		qc.sources = append(qc.sources, f.Source)
+		s.sources = append(s.sources, f.Source)
 	}
 	for _, id := range former {
-		qc.sources = append(qc.sources, Source{PlatformRef: readmodels.PlatformRefOf(qc.accounts[id].platform)})
+		s.sources = append(s.sources, Source{PlatformRef: readmodels.PlatformRefOf(s.accounts[id].platform)})
 	}
 }
 

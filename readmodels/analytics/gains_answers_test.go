@@ -105,14 +105,14 @@ func (q question) wantSeries(want cells, list, name string, all gains) {
 
 // wantGap is rule 6: the oldest reading of a step over a long gap is reported, and such a gain has
 // no percentage. The note says so before anything else.
-func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platform, total, pct string) {
+func (g gains) wantGap(want cells, r analytics.Range, platforms []domain.Platform, total, pct string) {
 	since, note := total+".gained_since", total+".note"
 	want[since] = nil
-	for _, g := range all {
-		if g.since == nil || g.at.Before(r.From) || !g.at.Before(r.To) || !slices.Contains(platforms, g.platform) {
+	for _, gain := range g {
+		if gain.since == nil || gain.at.Before(r.From) || !gain.at.Before(r.To) || !slices.Contains(platforms, gain.platform) {
 			continue
 		}
-		if at := g.since.UnixMicro(); want[since] == nil || *want[since] > at {
+		if at := gain.since.UnixMicro(); want[since] == nil || *want[since] > at {
 			want[since] = &at
 		}
 		want[total+pct], want[note], want[note+"_first_reading"] = nil, new(int64(slices.Index(notes, analytics.NoteGap))), new(int64(0))

@@ -42,9 +42,9 @@ type gainsReading struct {
 
 // figure returns the value of a figure; nil if the reading does not have it, in the kind of the
 // platform: by rule 4, a reading of another kind is not counted.
-func (r gainsReading) figure(name string) *int64 {
-	for _, f := range r.figures {
-		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) && (r.post != "" || f.Kind == r.platform.AccountSource(0, name).Kind) {
+func (g gainsReading) figure(name string) *int64 {
+	for _, f := range g.figures {
+		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) && (g.post != "" || f.Kind == g.platform.AccountSource(0, name).Kind) {
 			return &f.Value
 		}
 	}
@@ -63,8 +63,8 @@ func erasedUntil(w *world, agency string) map[int64]time.Time {
 }
 
 // same reports whether two readings are of the same account or post.
-func (r gainsReading) same(other gainsReading) bool {
-	return r.owner.SocialAccount == other.owner.SocialAccount && r.post == other.post
+func (g gainsReading) same(other gainsReading) bool {
+	return g.owner.SocialAccount == other.owner.SocialAccount && g.post == other.post
 }
 
 // readingsOf returns an agency's readings of accounts or posts in order of capture, without
@@ -254,10 +254,10 @@ func (q question) visible(all []gained) []gained {
 type gains []gained
 
 // in is rule 3: the gain of [from, to) is the sum of the gains in it; nil without any.
-func (all gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64) {
-	for _, g := range all {
-		if !g.at.Before(from) && g.at.Before(to) && slices.Contains(platforms, g.platform) {
-			sum(&v, g.value)
+func (g gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64) {
+	for _, gain := range g {
+		if !gain.at.Before(from) && gain.at.Before(to) && slices.Contains(platforms, gain.platform) {
+			sum(&v, gain.value)
 		}
 	}
 	return v

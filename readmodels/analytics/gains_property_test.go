@@ -507,8 +507,8 @@ func otherwise(before, after cells) (lines []string) {
 
 // askable adapts a drawn question to the answer: the growth of a member needs a member that the
 // asker can see.
-func (a gainsAnswer) askable(q question) (question, bool) {
-	if a.name != "MemberGrowth" {
+func (g gainsAnswer) askable(q question) (question, bool) {
+	if g.name != "MemberGrowth" {
 		return q, true
 	}
 	q.Platforms = domain.Platforms()

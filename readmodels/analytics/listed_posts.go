@@ -95,7 +95,7 @@ type PostFigures struct {
 }
 
 // counts returns the figures as those of an event, which has the same fields.
-func (f *PostFigures) counts() *domain.Counts { return (*domain.Counts)(f) }
+func (p *PostFigures) counts() *domain.Counts { return (*domain.Counts)(p) }
 
 var postMetrics = domain.PostMetrics()
 
@@ -105,10 +105,10 @@ func figureColumns(alias string) string {
 }
 
 // fields returns the fields to which [figureColumns] are scanned.
-func (f *PostFigures) fields() []any {
+func (p *PostFigures) fields() []any {
 	list := make([]any, len(postMetrics))
 	for i, name := range postMetrics {
-		list[i] = f.counts().Metric(name)
+		list[i] = p.counts().Metric(name)
 	}
 	return list
 }
@@ -160,15 +160,15 @@ type listedPost struct {
 	growth PostGrowth
 }
 
-func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
-	c, g := &p.counts, &p.growth
+func (p postQuery) scanPost(row pgx.CollectableRow) (post listedPost, err error) {
+	c, g := &post.counts, &post.growth
 	var readingOwner owner
 	var several, fromZero bool
 	var first, previous *time.Time
 	var gained domain.Counts
 	dest := append([]any{
-		&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category,
-		&p.Type, &p.Content, &p.MediaURL, &p.Permalink,
+		&post.Platform, &post.SocialAccount, &post.ExternalID, &post.AccountID, &post.MemberID, &post.PublishedAt, &post.Category,
+		&post.Type, &post.Content, &post.MediaURL, &post.Permalink,
 		&several, &first, &previous, &fromZero, &c.CapturedAt, &readingOwner.account, &readingOwner.member,
 	}, c.fields()...)
 	for _, name := range domain.GainedPostMetrics {
@@ -191,18 +191,18 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 		g.NoBaseline = true
 	}
 	// the registration belongs to another client, so its data is hidden
-	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) {
-		p.AccountID, p.MemberID = readingOwner.account, readingOwner.member
-		p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
+	if p.scope.Accounts != nil && !slices.Contains(p.scope.Accounts, post.AccountID) {
+		post.AccountID, post.MemberID = readingOwner.account, readingOwner.member
+		post.Category, post.Content, post.MediaURL, post.Permalink = nil, nil, nil, nil
 	}
-	p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
-	return p, err
+	post.PlatformRef, post.ID = readmodels.PlatformRefOf(post.Platform), domain.PostID(post.SocialAccount, post.ExternalID)
+	return post, err
 }
 
 // gainsOfPost returns SQL that sums the gains of post p in the range, for a member given as a
 // placeholder. It appends its parameters to args.
-func (qc postQuery) gainsOfPost(member string, args *arguments) string {
-	weeks, readings := gainsNear(qc.query.Range, "r.post = p.post and "+ofOwners(member), args)
+func (p postQuery) gainsOfPost(member string, args *arguments) string {
+	weeks, readings := gainsNear(p.query.Range, "r.post = p.post and "+ofOwners(member), args)
 	return `(
 			select ` + totalsOf(domain.GainedPostMetrics[:]) + `,
 			       coalesce(sum(likes_n) <> sum(comments_n) or sum(likes_n) <> sum(shares_n), false) as partial

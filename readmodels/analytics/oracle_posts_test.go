@@ -288,9 +288,9 @@ func newestFirst(a, b analytics.Post) int {
 }
 
 // at returns the last reading before an instant.
-func (p *knownPost) at(to time.Time) *domain.PostRead {
+func (k *knownPost) at(to time.Time) *domain.PostRead {
 	var last *domain.PostRead
-	for _, read := range p.reads {
+	for _, read := range k.reads {
 		if read.CapturedAt.Before(to) {
 			last = &read
 		}
@@ -298,8 +298,8 @@ func (p *knownPost) at(to time.Time) *domain.PostRead {
 	return last
 }
 
-func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
-	last := p.at(to)
+func (k *knownPost) counts(to time.Time) (c analytics.PostCounts) {
+	last := k.at(to)
 	if last == nil {
 		return c
 	}

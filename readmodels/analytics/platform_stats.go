@@ -99,12 +99,12 @@ type StatsPeriod struct {
 }
 
 // platformStats returns nil for a nil receiver.
-func (f *accountFigures) platformStats(ctx context.Context) (s *platformStats, err error) {
-	if f == nil {
+func (a *accountFigures) platformStats(ctx context.Context) (s *platformStats, err error) {
+	if a == nil {
 		return nil, nil
 	}
-	s = &platformStats{accountFigures: f, reach: f.reach(), splits: map[platformPeriod]*Demographics{}}
-	if s.posts, err = publishedPosts(ctx, f.queryContext, f.buckets); err != nil {
+	s = &platformStats{accountFigures: a, reach: a.reach(), splits: map[platformPeriod]*Demographics{}}
+	if s.posts, err = publishedPosts(ctx, a.queryContext, a.buckets); err != nil {
 		return nil, err
 	}
 	return s, s.readDemographics(ctx)
@@ -112,22 +112,22 @@ func (f *accountFigures) platformStats(ctx context.Context) (s *platformStats, e
 
 // connectedPlatforms returns the requested platforms with the ids of their profiles and pages and
 // of the users who own these, without figures.
-func (f *accountFigures) connectedPlatforms(ctx context.Context) ([]StatsOfPlatform, error) {
-	platforms := make([]StatsOfPlatform, len(f.query.Platforms))
-	for i, p := range f.query.Platforms {
+func (a *accountFigures) connectedPlatforms(ctx context.Context) ([]StatsOfPlatform, error) {
+	platforms := make([]StatsOfPlatform, len(a.query.Platforms))
+	for i, p := range a.query.Platforms {
 		platforms[i] = StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccountIDs: []int64{}}
 	}
-	rows, _ := f.tx.Query(ctx, `
+	rows, _ := a.tx.Query(ctx, `
 		select s.p_id, s.id, m.user_id from tSAccounts s left join members m on m.id = s.member_id
-		where s.parent_account = $1 and `+f.withinAccounts("s.account_id")+` and s.p_id = any($3)
+		where s.parent_account = $1 and `+a.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($4::bigint = 0 or s.member_id = $4)
 		  and ($5::bigint = 0 or s.id = $5)
-		order by s.id`, f.scope.ParentAccount, f.scope.Accounts, f.platformIDs(), f.query.Member, f.query.Social)
+		order by s.id`, a.scope.ParentAccount, a.scope.Accounts, a.platformIDs(), a.query.Member, a.query.Social)
 	var p domain.Platform
 	var social int64
 	var user *string
 	err := forEach(rows, "read owners", []any{&p, &social, &user}, func() {
-		s := &platforms[slices.Index(f.query.Platforms, p)]
+		s := &platforms[slices.Index(a.query.Platforms, p)]
 		s.SocialAccountIDs = append(s.SocialAccountIDs, social)
 		if user != nil {
 			s.UserIDs = append(s.UserIDs, *user)
@@ -153,25 +153,25 @@ type platformStats struct {
 }
 
 // periods returns nil for a nil receiver.
-func (s *platformStats) periods(p domain.Platform, socialAccounts int) []StatsPeriod {
-	if s == nil {
+func (p *platformStats) periods(platform domain.Platform, socialAccounts int) []StatsPeriod {
+	if p == nil {
 		return nil
 	}
-	periods, platforms := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
-	followers := s.onPlatforms(domain.MetricFollowers, platforms)
-	engagement, impressions := s.onPlatforms(domain.MetricEngagement, platforms),
-		s.onPlatforms(domain.MetricImpressions, platforms)
-	reach := onlyReach(socialAccounts, s.reach, platforms)
-	captured := s.captureTimes(slices.Concat(followers, engagement, impressions))
+	periods, platforms := make([]StatsPeriod, len(p.buckets)), []domain.Platform{platform}
+	followers := p.onPlatforms(domain.MetricFollowers, platforms)
+	engagement, impressions := p.onPlatforms(domain.MetricEngagement, platforms),
+		p.onPlatforms(domain.MetricImpressions, platforms)
+	reach := onlyReach(socialAccounts, p.reach, platforms)
+	captured := p.captureTimes(slices.Concat(followers, engagement, impressions))
 	stocks := map[int64]*metricValue{}
 	for _, v := range followers {
 		stocks[v.social] = v
 	}
-	for i, day := range s.followerDays(p) {
-		b := s.buckets[i]
+	for i, day := range p.followerDays(platform) {
+		b := p.buckets[i]
 		period := StatsPeriod{
 			Period: day.Day, From: b.From.UTC(), To: b.To.UTC(), Followers: day.Followers, FollowersChange: day.Change,
-			Posts: publishedIn(i, s.posts, p), Demographics: s.splits[platformPeriod{p, i}],
+			Posts: publishedIn(i, p.posts, platform), Demographics: p.splits[platformPeriod{platform, i}],
 			RecordedAt: captured[i].oldest, UpdatedAt: captured[i].newest,
 		}
 		period.Engagement, _ = gainedIn(i, engagement)
@@ -202,13 +202,13 @@ func ratedEngagement(bucket int, engagement []*metricValue, stocks map[int64]*me
 }
 
 // stockAtEnd returns the last reading of a stock in a bucket or before.
-func (v *metricValue) stockAtEnd(bucket int) *int64 {
-	for _, value := range slices.Backward(v.stocks[:bucket+1]) {
+func (m *metricValue) stockAtEnd(bucket int) *int64 {
+	for _, value := range slices.Backward(m.stocks[:bucket+1]) {
 		if value != nil {
 			return value
 		}
 	}
-	return v.before
+	return m.before
 }
 
 // RateBase is the base of a rate.
@@ -222,13 +222,13 @@ const (
 
 // setEngagementRate sets the engagement rate and its base. engaged and followers come from the
 // accounts that have both.
-func (p *StatsPeriod) setEngagementRate(engaged, followers tally) {
+func (s *StatsPeriod) setEngagementRate(engaged, followers tally) {
 	switch {
-	case p.Engagement == nil:
-	case p.Reach != nil && *p.Reach > 0: // of one account
-		p.EngagementRatePct, p.EngagementRateOf = Percent(*p.Engagement, *p.Reach), new(RateOfReach)
-	case p.Followers != nil && followers.sum > 0:
-		p.EngagementRatePct, p.EngagementRateOf = Percent(engaged.sum, followers.sum), new(RateOfFollowers)
+	case s.Engagement == nil:
+	case s.Reach != nil && *s.Reach > 0: // of one account
+		s.EngagementRatePct, s.EngagementRateOf = Percent(*s.Engagement, *s.Reach), new(RateOfReach)
+	case s.Followers != nil && followers.sum > 0:
+		s.EngagementRatePct, s.EngagementRateOf = Percent(engaged.sum, followers.sum), new(RateOfFollowers)
 	}
 }
 
@@ -248,11 +248,11 @@ func (c *captures) note(p *reading) {
 	}
 }
 
-func (f *accountFigures) captureTimes(values []*metricValue) []captures {
-	out := make([]captures, len(f.buckets))
+func (a *accountFigures) captureTimes(values []*metricValue) []captures {
+	out := make([]captures, len(a.buckets))
 	for _, v := range values {
 		days := v.flows.of(v.owns)
-		for i, b := range f.buckets {
+		for i, b := range a.buckets {
 			for d := b.first; d < b.end; d++ {
 				out[i].note(days.get(d))
 			}

@@ -86,18 +86,18 @@ type postGains struct {
 	series   map[domain.Platform][]gainSums // by bucket
 }
 
-func (g *postGains) account(social int64, p domain.Platform) *accountGains {
-	if g.accounts[social] == nil {
-		g.accounts[social] = &accountGains{platform: p}
+func (p *postGains) account(social int64, platform domain.Platform) *accountGains {
+	if p.accounts[social] == nil {
+		p.accounts[social] = &accountGains{platform: platform}
 	}
-	return g.accounts[social]
+	return p.accounts[social]
 }
 
-func (g *postGains) bucket(p domain.Platform, i int) *gainSums {
-	if g.series[p] == nil {
-		g.series[p] = make([]gainSums, len(g.buckets))
+func (p *postGains) bucket(platform domain.Platform, i int) *gainSums {
+	if p.series[platform] == nil {
+		p.series[platform] = make([]gainSums, len(p.buckets))
 	}
-	return &g.series[p][i]
+	return &p.series[platform][i]
 }
 
 // gainQuery selects the gains of posts to read. Every requested sum costs time for every row.
@@ -149,12 +149,12 @@ const unreadDays = 48 * time.Hour
 
 // readInPart reports whether no reading exists for more than [unreadDays] at the start or end of
 // the elapsed part of a period.
-func (r gainRow) readInPart(period Range) bool {
+func (g gainRow) readInPart(period Range) bool {
 	end := period.To
 	if !period.Complete() {
 		end = period.Now
 	}
-	return r.first.Truncate(domain.GainQuarter).Sub(period.From) > unreadDays || end.Sub(*r.last) > unreadDays
+	return g.first.Truncate(domain.GainQuarter).Sub(period.From) > unreadDays || end.Sub(*g.last) > unreadDays
 }
 
 // bucketOf returns the index of the bucket that contains an instant; -1 before the first.
@@ -215,10 +215,10 @@ func cover(length time.Duration, instants ...time.Time) (whole, rest []span) {
 
 // ownersInScope returns SQL that selects the owners of readings in the scope. Parameters: $1 parent
 // account, $2 accounts, $3 platforms, $4 member.
-func (qc *queryContext) ownersInScope() string {
+func (q *queryContext) ownersInScope() string {
 	return `select id, social_account_id, account_id, member_id, p_id from post_owners
-			where parent_account = $1 and p_id = any($3) and ` + qc.withinAccounts("account_id") +
-		" and " + qc.ofMember("member_id")
+			where parent_account = $1 and p_id = any($3) and ` + q.withinAccounts("account_id") +
+		" and " + q.ofMember("member_id")
 }
 
 // gainParts returns SQL that selects sums of gains from an instant to the end of the range; the column
@@ -351,9 +351,9 @@ type Gain struct {
 	Accounts int       `json:"accounts"` // number of social accounts in `value`
 }
 
-func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
+func (p *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 	var values []*metricValue
-	for _, account := range g.accounts {
+	for _, account := range p.accounts {
 		if !slices.Contains(platforms, account.platform) {
 			continue
 		}
@@ -371,10 +371,10 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 	return Gain{t.Value, t.Previous, t.Change, t.ChangePct, t.Note, t.Accounts}
 }
 
-func (g *postGains) inBuckets(platforms []domain.Platform) []gainSums {
-	sums := make([]gainSums, len(g.buckets))
-	for p, series := range g.series {
-		if slices.Contains(platforms, p) {
+func (p *postGains) inBuckets(platforms []domain.Platform) []gainSums {
+	sums := make([]gainSums, len(p.buckets))
+	for platform, series := range p.series {
+		if slices.Contains(platforms, platform) {
 			for i := range series {
 				sums[i].add(series[i])
 			}

@@ -54,13 +54,13 @@ func engagementMetrics() []string {
 	return []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
 }
 
-func (g *postGains) engagementTotals(before *postGains, platforms ...domain.Platform) EngagementTotals {
+func (p *postGains) engagementTotals(before *postGains, platforms ...domain.Platform) EngagementTotals {
 	t := EngagementTotals{
-		Engagement: g.gain(domain.MetricEngagement, platforms...), Likes: g.gain(domain.MetricLikes, platforms...),
-		Comments: g.gain(domain.MetricComments, platforms...), Shares: g.gain(domain.MetricShares, platforms...),
-		Series: seriesOf(g, engagementDay, platforms), PreviousSeries: seriesOf(before, engagementDay, platforms),
+		Engagement: p.gain(domain.MetricEngagement, platforms...), Likes: p.gain(domain.MetricLikes, platforms...),
+		Comments: p.gain(domain.MetricComments, platforms...), Shares: p.gain(domain.MetricShares, platforms...),
+		Series: seriesOf(p, engagementDay, platforms), PreviousSeries: seriesOf(before, engagementDay, platforms),
 	}
-	for _, account := range g.accounts {
+	for _, account := range p.accounts {
 		t.EngagementPartial = t.EngagementPartial || account.now.isPartial() && slices.Contains(platforms, account.platform)
 	}
 	return t

@@ -25,26 +25,26 @@ const newestFirst = `
 
 // arguments returns the first arguments of the statements about posts: $1 parent account, $2
 // accounts, $3 platforms, $4 member, $5 category.
-func (qc postQuery) arguments() arguments {
-	return arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
+func (p postQuery) arguments() arguments {
+	return arguments{p.scope.ParentAccount, p.scope.Accounts, p.platformIDs(), p.query.Member, p.query.Category}
 }
 
 // postsOfScope selects the posts p of tSPosts that a query covers: posts in scope, on the platforms
 // $3, that match the filter.
-func (qc postQuery) postsOfScope() string {
-	return "p.parent_account = $1 and p.p_id = any($3) and " + qc.withinAccounts("p.account_id") +
-		" and " + qc.matches()
+func (p postQuery) postsOfScope() string {
+	return "p.parent_account = $1 and p.p_id = any($3) and " + p.withinAccounts("p.account_id") +
+		" and " + p.matches()
 }
 
 // publishedAt is the publication time of post p as in the index: an unknown time is -infinity.
 const publishedAt = `coalesce(p.published_at, '-infinity')`
 
 // isFiltered reports whether the query is for posts with a certain registration.
-func (qc postQuery) isFiltered() bool { return qc.query.Category != 0 }
+func (p postQuery) isFiltered() bool { return p.query.Category != 0 }
 
 // matches selects the posts p that match the filter: those of the category $5.
-func (qc postQuery) matches() string {
-	if qc.query.Category == 0 {
+func (p postQuery) matches() string {
+	if p.query.Category == 0 {
 		return "$5::bigint = 0"
 	}
 	return categoryOfPost + " = $5::bigint"
@@ -52,11 +52,11 @@ func (qc postQuery) matches() string {
 
 // matchesHere selects the posts p that match the filter, for posts whose registration may be outside
 // the scope. Such a registration belongs to another client and must not match.
-func (qc postQuery) matchesHere() string {
-	if !qc.isFiltered() {
-		return qc.matches()
+func (p postQuery) matchesHere() string {
+	if !p.isFiltered() {
+		return p.matches()
 	}
-	return "(" + qc.withinAccounts("p.account_id") + " and " + qc.matches() + ")"
+	return "(" + p.withinAccounts("p.account_id") + " and " + p.matches() + ")"
 }
 
 // categoryOfPost is the category in the registration, otherwise the one in the content planner.
@@ -99,17 +99,17 @@ func readingBefore(at string) string {
 // readPosts reads a page of posts, newest first, with their readings at both ends of the range. The
 // page is chosen from the index alone, so only its posts are read, even if the member has few of
 // the agency's posts. Posts that the index cannot choose are found by the weeks of their readings.
-func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
-	scope := qc.cursorScope("posts")
-	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
+func (p postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
+	scope := p.cursorScope("posts")
+	last, err := readmodels.DecodeCursor[postKey](p.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
 	if last == nil {
 		last = &postKey{}
 	}
-	limit := qc.query.Page.Size()
-	args, r := qc.arguments(), qc.query.Range
+	limit := p.query.Page.Size()
+	args, r := p.arguments(), p.query.Range
 	from, to := args.add(r.From, "timestamptz"), args.add(r.To, "timestamptz")
 	isNext := fmt.Sprintf(`(%[3]s = '' or
 				(`+publishedAt+`, p.social_account_id, p.external_id collate "C")
@@ -119,16 +119,16 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 					select from post_readings r
 					where r.post = p.post and r.counted and r.captured_at >= ` + from + " and r.captured_at < " + to + `
 					  and ` + ofOwners("$4::bigint") + ")"
-	arms := []string{qc.publishedEarlier(to) + isNext, qc.publishedLater(to, isNext+" and "+isRead)}
-	if qc.isNarrowed() {
-		arms = append(arms, qc.readElsewhere()+isNext+" and "+isRead)
+	arms := []string{p.publishedEarlier(to) + isNext, p.publishedLater(to, isNext+" and "+isRead)}
+	if p.isNarrowed() {
+		arms = append(arms, p.readElsewhere()+isNext+" and "+isRead)
 	}
 	page := newestFirst + `
 				limit ` + args.add(limit+1, "bigint")
-	posts, err := qc.queryPosts(ctx, `
+	posts, err := p.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from (
-			with k as (`+qc.readInWeeks(args.add(r.From.Truncate(aWeek), "timestamptz"), to)+`)
+			with k as (`+p.readInWeeks(args.add(r.From.Truncate(aWeek), "timestamptz"), to)+`)
 			select * from (
 				(`+strings.Join(arms, page+`)
 				union all
@@ -138,8 +138,8 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey {
-		return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID}
+	posts, p.cursor, err = readmodels.CutPage(posts, limit, scope, func(post listedPost) postKey {
+		return postKey{post.PublishedAt, post.SocialAccount, post.ExternalID}
 	})
 	return posts, err
 }
@@ -148,10 +148,10 @@ const keyOfPost = "p.social_account_id, p.external_id, p.published_at"
 
 // publishedEarlier selects the posts published before the end of the range or at an unknown time,
 // which are one range of the index. A condition follows.
-func (qc postQuery) publishedEarlier(to string) string {
+func (p postQuery) publishedEarlier(to string) string {
 	return `
 				select ` + keyOfPost + ` from tSPosts p
-				where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
+				where ` + p.postsOfScope() + " and " + p.ofMember("p.member_id") + `
 				  and ` + publishedAt + " < " + to + " and "
 }
 
@@ -159,12 +159,12 @@ func (qc postQuery) publishedEarlier(to string) string {
 // were nevertheless read in the range: clocks differ and plans change. Most posts of an agency can
 // be newer than the range, so only posts with readings in its weeks (k) are looked up, and none if
 // nothing was published after the range.
-func (qc postQuery) publishedLater(to, condition string) string {
+func (p postQuery) publishedLater(to, condition string) string {
 	return `
 				select p.* from k
 				cross join lateral (
 					select ` + keyOfPost + ` from tSPosts p
-					where p.post = k.post and ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
+					where p.post = k.post and ` + p.postsOfScope() + " and " + p.ofMember("p.member_id") + `
 					  and ` + publishedAt + " >= " + to + " and " + condition + `
 					offset 0) p
 				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + " >= " + to + ")"
@@ -172,9 +172,9 @@ func (qc postQuery) publishedLater(to, condition string) string {
 
 // readInWeeks selects the posts that were read in the weeks of the range while they belonged to the
 // scope's accounts and to the member. Few of them were read only outside the range.
-func (qc postQuery) readInWeeks(from, to string) string {
+func (p postQuery) readInWeeks(from, to string) string {
 	return `
-				select distinct w.post from (` + qc.ownersInScope() + `) o
+				select distinct w.post from (` + p.ownersInScope() + `) o
 				cross join lateral (
 					select post from post_weeks where owner = o.id and begins >= ` + from + " and begins < " + to + " offset 0) w"
 }
@@ -183,24 +183,24 @@ func (qc postQuery) readInWeeks(from, to string) string {
 // accounts and to the member, but are registered under another account or member, because the
 // totals include their gains. The posts come from k. Each needs one lookup of its registration, and
 // the few that remain need one lookup of their readings. A condition follows.
-func (qc postQuery) readElsewhere() string {
+func (p postQuery) readElsewhere() string {
 	return `
 				select ` + keyOfPost + ` from k
 				cross join lateral (
 					select * from tSPosts p
 					where p.post = k.post
 					offset 0) p
-				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + `)
-				  and ` + qc.matchesHere() + " and "
+				where not (` + p.withinAccounts("p.account_id") + " and " + p.ofMember("p.member_id") + `)
+				  and ` + p.matchesHere() + " and "
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, in that query's order. The
 // category is its last column. Its arguments begin as [postQuery.arguments].
-func (qc postQuery) queryPosts(ctx context.Context, selected string, args arguments) ([]listedPost, error) {
-	from, to := args.add(qc.query.Range.From, "timestamptz"), args.add(qc.query.Range.To, "timestamptz")
+func (p postQuery) queryPosts(ctx context.Context, selected string, args arguments) ([]listedPost, error) {
+	from, to := args.add(p.query.Range.From, "timestamptz"), args.add(p.query.Range.To, "timestamptz")
 	const member = "$4::bigint"
-	gains := qc.gainsOfPost(member, &args)
-	posts, err := pg.List(ctx, qc.tx, "read posts", qc.scanPost, `
+	gains := p.gainsOfPost(member, &args)
+	posts, err := pg.List(ctx, p.tx, "read posts", p.scanPost, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category,
 		       p.post_type, t.content, t.media_url, t.permalink,
 		       f.several, f.first_at, f.previous_at, f.from_zero,
@@ -218,8 +218,8 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args argume
 				order by r.captured_at limit 2) r) f
 		cross join lateral `+gains+` g
 		order by p.place`, args...)
-	for _, p := range posts {
-		qc.noteCapture(p.counts.CapturedAt)
+	for _, post := range posts {
+		p.noteCapture(post.counts.CapturedAt)
 	}
 	return posts, err
 }

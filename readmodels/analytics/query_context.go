@@ -81,9 +81,9 @@ func (a *Analytics) answer(
 }
 
 // checkFilters returns an error for a member or category that the caller cannot see.
-func (qc *queryContext) checkFilters(ctx context.Context) error {
+func (q *queryContext) checkFilters(ctx context.Context) error {
 	var member, category bool
-	err := qc.tx.QueryRow(ctx, `
+	err := q.tx.QueryRow(ctx, `
 		select $3::bigint = 0 or exists (
 			select from members m join accounts o on o.id = m.account_id
 			where m.id = $3 and (o.parent_account = $1 or o.id = $1)
@@ -94,7 +94,7 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 			select from tContentPlanner p join accounts o on o.id = p.account_id
 			where p.c_id = $4 and (o.parent_account = $1 or o.id = $1)
 			  and ($2::text[] is null or p.account_id = any($2)))`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Member, qc.query.Category).Scan(&member, &category)
+		q.scope.ParentAccount, q.scope.Accounts, q.query.Member, q.query.Category).Scan(&member, &category)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look up member and category: %w", err)
@@ -110,11 +110,11 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 // queryGrouped runs a statement that groups the rows of many accounts. A generic plan expects one
 // row and sorts thousands needlessly, so the statement is planned for each run. The rows of a
 // single member, however, are read faster than the statement would be planned.
-func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	if qc.query.Member == 0 {
+func (q *queryContext) queryGrouped(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if q.query.Member == 0 {
 		args = slices.Insert(args, 0, any(pgx.QueryExecModeCacheDescribe))
 	}
-	return qc.tx.Query(ctx, sql, args...)
+	return q.tx.Query(ctx, sql, args...)
 }
 
 type arguments []any
@@ -128,11 +128,11 @@ func (a *arguments) add(v any, kind string) string {
 // withinAccounts selects the rows whose column is a sub-account in the scope $2. So that a generic
 // plan expects the right number of rows, there is no predicate if there is nothing to filter, and a
 // single sub-account is compared as a value.
-func (qc *queryContext) withinAccounts(column string) string {
+func (q *queryContext) withinAccounts(column string) string {
 	switch {
-	case qc.scope.Accounts == nil:
+	case q.scope.Accounts == nil:
 		return "$2::text[] is null"
-	case len(qc.scope.Accounts) == 1:
+	case len(q.scope.Accounts) == 1:
 		return column + " = ($2::text[])[1]"
 	default:
 		return column + " = any($2::text[])"
@@ -140,9 +140,9 @@ func (qc *queryContext) withinAccounts(column string) string {
 }
 
 // noteCapture ignores nil.
-func (qc *queryContext) noteCapture(at *time.Time) {
-	if at != nil && (qc.asOf == nil || at.After(*qc.asOf)) {
-		qc.asOf = new(*at)
+func (q *queryContext) noteCapture(at *time.Time) {
+	if at != nil && (q.asOf == nil || at.After(*q.asOf)) {
+		q.asOf = new(*at)
 	}
 }
 
@@ -155,40 +155,40 @@ type metricRead struct {
 }
 
 // noteRead records that a social account or its posts were read in the range.
-func (qc *queryContext) noteRead(account int64) map[string]*metricRead {
-	if qc.metricsRead[account] == nil {
-		qc.metricsRead[account] = map[string]*metricRead{}
+func (q *queryContext) noteRead(account int64) map[string]*metricRead {
+	if q.metricsRead[account] == nil {
+		q.metricsRead[account] = map[string]*metricRead{}
 	}
-	return qc.metricsRead[account]
+	return q.metricsRead[account]
 }
 
 // noteMetric records that a metric of a social account has a figure in the range.
-func (qc *queryContext) noteMetric(account int64, metric string) *metricRead {
-	metrics := qc.noteRead(account)
+func (q *queryContext) noteMetric(account int64, metric string) *metricRead {
+	metrics := q.noteRead(account)
 	if metrics[metric] == nil {
 		metrics[metric] = &metricRead{}
 	}
 	return metrics[metric]
 }
 
-func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
-	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
-		qc.accounts[social] = knownAccount{account, platform, at}
+func (q *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
+	if known, ok := q.accounts[social]; !ok || at.After(known.at) {
+		q.accounts[social] = knownAccount{account, platform, at}
 	}
 }
 
 // ofMember selects the rows whose column is the member $4.
-func (qc *queryContext) ofMember(column string) string {
-	if qc.query.Member == 0 {
+func (q *queryContext) ofMember(column string) string {
+	if q.query.Member == 0 {
 		return "$4::bigint = 0"
 	}
 	return column + " = $4::bigint"
 }
 
 // accountsOn counts the social accounts on some platforms.
-func (qc *queryContext) accountsOn(platforms ...domain.Platform) int {
+func (q *queryContext) accountsOn(platforms ...domain.Platform) int {
 	n := 0
-	for _, s := range qc.sources {
+	for _, s := range q.sources {
 		if slices.Contains(platforms, s.Platform) {
 			n++
 		}
@@ -205,14 +205,14 @@ func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 	return pg.Wrap(what, err)
 }
 
-func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }
+func (q *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(q.query.Platforms) }
 
 // cursorScope returns the scope of the cursors of a list: the whole query without the page.
-func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
-	q := qc.query
-	q.Page = readmodels.Page{}
-	q.Range = Range{From: q.Range.From.UTC(), To: q.Range.To.UTC()}
-	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: []any{q, qc.query.Range.Zone.String()}}
+func (q *queryContext) cursorScope(list string) readmodels.CursorScope {
+	query := q.query
+	query.Page = readmodels.Page{}
+	query.Range = Range{From: query.Range.From.UTC(), To: query.Range.To.UTC()}
+	return readmodels.CursorScope{List: list, Scope: q.scope, Filters: []any{query, q.query.Range.Zone.String()}}
 }
 
 // sortedUnique returns the distinct values in order. The result is never nil, so that JSON has an

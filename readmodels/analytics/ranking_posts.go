@@ -19,16 +19,16 @@ type postRank struct {
 // steps returns the CTEs "step", sums of gains and numbers of gains of posts in a range (several rows
 // per post and member), and "p", each post of the query once. ofWeek and ofReading are the
 // expressions to select. The arguments begin as [postQuery.arguments].
-func (qc postQuery) steps(r Range, ofWeek, ofReading string) (sql string, args arguments) {
-	args = qc.arguments()
+func (p postQuery) steps(r Range, ofWeek, ofReading string) (sql string, args arguments) {
+	args = p.arguments()
 	weeks, readings := gainsNear(r, "owner = o.id", &args)
 	owned := `
-			select s.*, o.member_id from (` + qc.ownersInScope() + `) o
+			select s.*, o.member_id from (` + p.ownersInScope() + `) o
 			cross join lateral (select post, `
 	return `
 		with step as (` + owned + ofWeek + " from " + weeks + ` offset 0) s
 			union all` + owned + ofReading + " from " + readings + ` offset 0) s
-		)` + qc.rankablePosts(), args
+		)` + p.rankablePosts(), args
 }
 
 // gainsNear returns the FROM items and conditions of SQL for the gains of posts in a range: the sums of
@@ -91,9 +91,9 @@ const rankedKey = `p.post, p.social_account_id, p.external_id, coalesce(p.publis
 // registered outside it are found with "except", which PostgreSQL hashes; it would run an anti-join
 // of thousands of rows as a nested loop. Their registration must not be visible to the caller, so a
 // filter excludes them.
-func (qc postQuery) rankablePosts() string {
-	registered := "select " + rankedKey + " from tSPosts p where " + qc.postsOfScope()
-	if qc.scope.Accounts == nil || qc.isFiltered() {
+func (p postQuery) rankablePosts() string {
+	registered := "select " + rankedKey + " from tSPosts p where " + p.postsOfScope()
+	if p.scope.Accounts == nil || p.isFiltered() {
 		return ", p as (" + registered + ")"
 	}
 	return `,
@@ -105,7 +105,7 @@ func (qc postQuery) rankablePosts() string {
 				select post from step except select post from registered) k
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
-				where p.post = k.post and not (` + qc.withinAccounts("p.account_id") + `)
+				where p.post = k.post and not (` + p.withinAccounts("p.account_id") + `)
 				offset 0) p
 		)`
 }
@@ -141,24 +141,24 @@ func eachOf(figures []string, format string) string {
 // rankPosts reads a page of the ranking of posts. Tied posts share a rank and are ordered by
 // [postKey]. Posts without a known gain have no rank. Ranks are computed from the page and the
 // number of posts before it, so that only the page is sorted.
-func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
-	scope := qc.cursorScope("top by " + string(qc.rankedBy))
-	last, err := readmodels.DecodeCursor[postRank](qc.query.Page.Cursor, scope)
+func (p postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
+	scope := p.cursorScope("top by " + string(p.rankedBy))
+	last, err := readmodels.DecodeCursor[postRank](p.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
-	limit := qc.query.Page.Size()
-	r := qc.query.Range
+	limit := p.query.Page.Size()
+	r := p.query.Range
 	var ctes string
 	var args arguments
-	if qc.rankedBy == RankByTotal {
-		ctes, args = qc.postTotals(r)
+	if p.rankedBy == RankByTotal {
+		ctes, args = p.postTotals(r)
 	} else {
-		ctes, args = qc.steps(r, engagementOfWeek, engagementOfReading)
+		ctes, args = p.steps(r, engagementOfWeek, engagementOfReading)
 	}
 	args = append(args, limit+1)
 	atMost := fmt.Sprintf("$%d", len(args))
-	ctes += ", gained as (" + qc.gainedOfPosts("step", last == nil, atMost) + ")"
+	ctes += ", gained as (" + p.gainedOfPosts("step", last == nil, atMost) + ")"
 	place, onPage := "rank() over (order by engagement desc)", "true"
 	if last != nil {
 		better := args.add(last.Gained, "bigint")
@@ -177,25 +177,25 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 		onPage = afterCursor
 	}
 	var posts []postRank
-	var p postRank
-	rows, _ := qc.tx.Query(ctx, ctes+`
+	var ranked postRank
+	rows, _ := p.tx.Query(ctx, ctes+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id
 		from (select * from gained where `+onPage+` order by `+bestFirst+" limit "+atMost+`) page
 		order by `+bestFirst, args...)
-	dest := []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External}
-	err = forEach(rows, "rank posts", dest, func() { posts = append(posts, p) })
+	dest := []any{&ranked.Gained, &ranked.Rank, &ranked.Published, &ranked.Social, &ranked.External}
+	err = forEach(rows, "rank posts", dest, func() { posts = append(posts, ranked) })
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p postRank) postRank { return p })
+	posts, p.cursor, err = readmodels.CutPage(posts, limit, scope, func(ranked postRank) postRank { return ranked })
 	return posts, err
 }
 
 // postTotals returns the CTE "stepped": the last reading before the end of a range, for each post
 // published in it, under the accounts and the member of the query. The arguments begin as
 // [postQuery.arguments].
-func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
-	args = qc.arguments()
+func (p postQuery) postTotals(r Range) (sql string, args arguments) {
+	args = p.arguments()
 	from, to := args.add(r.From, "timestamptz"), args.add(r.To, "timestamptz")
 	return `
 		with stepped as materialized (
@@ -204,7 +204,7 @@ func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 			       (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
 			from (
 				select * from tSPosts p
-				where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
+				where ` + p.postsOfScope() + " and " + p.ofMember("p.member_id") + `
 				  and ` + publishedAt + " < " + to + " and " + publishedAt + " >= " + from + `
 				offset 0) p
 			cross join lateral ` + readingBefore(to) + ` e

@@ -83,14 +83,14 @@ type RankedPost struct {
 
 // rankedPosts reads the posts of a ranking and the names of everything that it shows, including
 // members.
-func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members []RankedMember) ([]RankedPost, error) {
+func (p postQuery) rankedPosts(ctx context.Context, ranking []postRank, members []RankedMember) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals := make([]int64, n), make([]string, n)
 	for i, r := range ranking {
 		socials[i], externals[i] = r.Social, r.External
 	}
-	args := qc.arguments()[:4] // the ranking has applied the filter
-	posts, err := qc.queryPosts(ctx, `
+	args := p.arguments()[:4] // the ranking has applied the filter
+	posts, err := p.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from unnest(`+args.add(socials, "bigint[]")+", "+args.add(externals, "text[]")+`) with ordinality as k(social, external, place)
 		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external
@@ -101,17 +101,17 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members
 		return nil, err
 	}
 	top := make([]RankedPost, len(posts))
-	for i, p := range posts {
-		top[i] = RankedPost{Rank: ranking[i].Rank, Post: p.Post, Latest: p.counts, Growth: p.growth}
+	for i, post := range posts {
+		top[i] = RankedPost{Rank: ranking[i].Rank, Post: post.Post, Latest: post.counts, Growth: post.growth}
 	}
-	names, newPages, err := qc.readNames(ctx, top, members)
-	qc.offerTotal(newPages)
+	names, newPages, err := p.readNames(ctx, top, members)
+	p.offerTotal(newPages)
 	for i := range top {
-		p := &top[i]
-		p.PageName, p.AccountName = names.pages[p.SocialAccount], names.accounts[p.AccountID]
-		p.MemberName, p.MemberImage = names.members[p.MemberID].name, names.members[p.MemberID].image
-		if p.Category != nil {
-			p.CategoryName = names.categories[*p.Category]
+		ranked := &top[i]
+		ranked.PageName, ranked.AccountName = names.pages[ranked.SocialAccount], names.accounts[ranked.AccountID]
+		ranked.MemberName, ranked.MemberImage = names.members[ranked.MemberID].name, names.members[ranked.MemberID].image
+		if ranked.Category != nil {
+			ranked.CategoryName = names.categories[*ranked.Category]
 		}
 	}
 	for i := range members {
@@ -140,8 +140,8 @@ type rankingOffer struct {
 	Reason string `json:"reason"` // a sentence
 }
 
-func (qc postQuery) offerTotal(pages int) {
-	if qc.rankedBy != RankByGained || pages == 0 {
+func (p postQuery) offerTotal(pages int) {
+	if p.rankedBy != RankByGained || pages == 0 {
 		return
 	}
 	reason := "One page was first read in this range, so earlier engagement of its posts does not count as gained."
@@ -150,7 +150,7 @@ func (qc postQuery) offerTotal(pages int) {
 			"so earlier engagement of their posts does not count as gained.", pages)
 	}
 	reason += " Use by=total to rank the posts published in the range by their total engagement."
-	qc.instead = &rankingOffer{RankByTotal, reason}
+	p.instead = &rankingOffer{RankByTotal, reason}
 }
 
 // gainedOfPosts returns SQL that selects posts with the engagement by which they are ranked: the
@@ -158,15 +158,15 @@ func (qc postQuery) offerTotal(pages int) {
 // the CTE "stepped". For the first page of a whole agency, it selects only the posts with the
 // highest gains, which are on the page. Their registrations are looked up one by one, in order of
 // the gain; a join would take as long as the rest of the query.
-func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) string {
-	if qc.rankedBy == RankByTotal {
+func (p postQuery) gainedOfPosts(steps string, firstPage bool, limit string) string {
+	if p.rankedBy == RankByTotal {
 		return "select social_account_id, external_id, published, engagement from stepped"
 	}
 	sums := "select post, sum_bigint(engagement) as engagement from " + steps + " group by post"
 	if steps == "step" {
 		sums += " having sum_bigint(engagement_n) > 0"
 	}
-	if !firstPage || qc.scope.Accounts != nil || qc.isFiltered() {
+	if !firstPage || p.scope.Accounts != nil || p.isFiltered() {
 		// PostgreSQL never runs a full join as a nested loop, and the conditions are not strict, so
 		// that it stays a full join. If PostgreSQL expected few posts, a nested loop would compare
 		// thousands with thousands.
@@ -180,7 +180,7 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 			from (` + sums + ` order by engagement desc) s
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
-				where p.post = s.post and ` + qc.postsOfScope() + `
+				where p.post = s.post and ` + p.postsOfScope() + `
 				offset 0) p
 			order by s.engagement desc fetch first (` + limit + ") rows with ties"
 }
@@ -201,7 +201,7 @@ type memberNames struct{ name, image, account domain.OptionalText }
 // readNames reads the names of everything that a ranking shows, and counts the pages in scope that
 // were first read within the range and whose posts gained nothing before. A page or member that has left the scope has no name, because
 // the caller must not see the current owner.
-func (qc postQuery) readNames(
+func (p postQuery) readNames(
 	ctx context.Context, posts []RankedPost, members []RankedMember,
 ) (n names, newPages int, err error) {
 	n = names{
@@ -213,21 +213,21 @@ func (qc postQuery) readNames(
 	for _, m := range members {
 		memberIDs = append(memberIDs, m.MemberID)
 	}
-	for _, p := range posts {
-		accounts, memberIDs, pages = append(accounts, p.AccountID), append(memberIDs, p.MemberID),
-			append(pages, p.SocialAccount)
-		if p.Category != nil {
-			categories = append(categories, *p.Category)
+	for _, ranked := range posts {
+		accounts, memberIDs, pages = append(accounts, ranked.AccountID), append(memberIDs, ranked.MemberID),
+			append(pages, ranked.SocialAccount)
+		if ranked.Category != nil {
+			categories = append(categories, *ranked.Category)
 		}
 	}
-	rows, _ := qc.tx.Query(ctx, `
+	rows, _ := p.tx.Query(ctx, `
 		select 1 as kind, 0::bigint as id, a.id as account, a.name, '' as image, false as young
 		from accounts a where a.id = any($4) and (a.parent_account = $1 or a.id = $1)
 		union all
 		select 2, m.id, o.name, m.name, coalesce(u.image, ''), false
 		from members m join accounts o on o.id = m.account_id
 		left join users u on u.id = m.user_id and u.account_id = m.account_id
-		where m.id = any($5) and (o.parent_account = $1 or o.id = $1) and `+qc.withinAccounts("m.account_id")+`
+		where m.id = any($5) and (o.parent_account = $1 or o.id = $1) and `+p.withinAccounts("m.account_id")+`
 		union all
 		select 3, s.id, '', s.name, '', coalesce(f.first > $3 and f.first < $10, false)
 		from tSAccounts s cross join lateral (
@@ -235,13 +235,13 @@ func (qc postQuery) readNames(
 			where n.social_account_id = s.id and n.parent_account = s.parent_account and not exists (
 				select from post_owners g -- of imported readings
 				where g.social_account_id = s.id and g.parent_account = s.parent_account and g.first_at < $3)) f
-		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
+		where s.parent_account = $1 and `+p.withinAccounts("s.account_id")+`
 		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3
 		    and f.first < $10)
 		union all
 		select 4, c.id, '', c.name, '', false from tDefaultCategories c where c.id = any($7)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, accounts, memberIDs, pages, categories,
-		qc.platformIDs(), qc.query.Member, qc.query.Range.To)
+		p.scope.ParentAccount, p.scope.Accounts, p.query.Range.From, accounts, memberIDs, pages, categories,
+		p.platformIDs(), p.query.Member, p.query.Range.To)
 	var kind int
 	var id int64
 	var account string

@@ -63,27 +63,27 @@ type ReachDay struct {
 	AccountsRead int    `json:"accounts_read"` // number of accounts in `impressions`
 }
 
-func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms ...domain.Platform) ReachStats {
+func (a *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms ...domain.Platform) ReachStats {
 	stats := ReachStats{
-		SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms),
+		SocialAccounts: a.accountsOn(platforms...), Impressions: a.total(domain.MetricImpressions, platforms),
 	}
 	alone := onlyReach(stats.SocialAccounts, reach, platforms)
 	if alone != nil {
 		stats.Reach = alone.Value
 	}
-	stats.Series = f.reachDays(alone, platforms)
-	stats.PreviousSeries = f.before.reachDays(onlyReach(stats.SocialAccounts, reachBefore, platforms), platforms)
+	stats.Series = a.reachDays(alone, platforms)
+	stats.PreviousSeries = a.before.reachDays(onlyReach(stats.SocialAccounts, reachBefore, platforms), platforms)
 	return stats
 }
 
 // reachDays returns nil for a nil receiver.
-func (f *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platform) []ReachDay {
-	if f == nil {
+func (a *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platform) []ReachDay {
+	if a == nil {
 		return nil
 	}
-	impressions := f.onPlatforms(domain.MetricImpressions, platforms)
-	series := make([]ReachDay, len(f.buckets))
-	for i, part := range f.buckets {
+	impressions := a.onPlatforms(domain.MetricImpressions, platforms)
+	series := make([]ReachDay, len(a.buckets))
+	for i, part := range a.buckets {
 		series[i].Day = part.label()
 		series[i].Impressions, series[i].AccountsRead = gainedIn(i, impressions)
 		if alone != nil {
@@ -146,30 +146,30 @@ func windowDays(window string) int {
 }
 
 // reach returns the accounts with reach in the range; nil for a nil receiver.
-func (f *accountFigures) reach() []AccountReach {
-	if f == nil {
+func (a *accountFigures) reach() []AccountReach {
+	if a == nil {
 		return nil
 	}
-	whole, parts := reachPartOf(f.query.Range), make([]reachPart, len(f.buckets))
-	for i, b := range f.buckets {
+	whole, parts := reachPartOf(a.query.Range), make([]reachPart, len(a.buckets))
+	for i, b := range a.buckets {
 		parts[i] = reachPartOf(b.Range)
 		parts[i].label = b.day.String()
 	}
 	accounts := []AccountReach{}
-	for _, s := range f.series {
+	for _, s := range a.series {
 		if s.metric != domain.MetricReach {
 			continue
 		}
 		r := AccountReach{
-			SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: f.reachWindows(s),
+			SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: a.reachWindows(s),
 		}
 		if len(r.Windows) == 0 {
 			continue
 		}
 		names := slices.Sorted(maps.Keys(s.windows))
-		r.Value, r.Series = f.reachOf(s, names, whole), make([]ReachPoint, len(parts))
+		r.Value, r.Series = a.reachOf(s, names, whole), make([]ReachPoint, len(parts))
 		for i, part := range parts {
-			r.Series[i] = ReachPoint{part.label, f.reachOf(s, names, part)}
+			r.Series[i] = ReachPoint{part.label, a.reachOf(s, names, part)}
 		}
 		accounts = append(accounts, r)
 	}
@@ -191,16 +191,16 @@ func reachPartOf(r Range) reachPart {
 	return reachPart{last: end - 1, days: int(end - first)}
 }
 
-func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
+func (a *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
 	show := func(name string, endsOn *string, p *reading) {
-		f.noteCapture(&p.at)
-		f.noteMetric(s.social, domain.MetricReach)
+		a.noteCapture(&p.at)
+		a.noteMetric(s.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{
 			Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at,
 		})
 	}
-	first, end := f.query.Range.labels()
+	first, end := a.query.Range.labels()
 	for name, days := range s.windows {
 		for d := end - 1; d >= first; d-- {
 			if p := days.get(d); p != nil {
@@ -217,13 +217,13 @@ func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 }
 
 // reachOf returns the figure of the first window that equals the interval.
-func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
+func (a *accountFigures) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
 	for _, name := range names {
 		if windowDays(name) != part.days {
 			continue
 		}
 		if p := s.windows[name].get(part.last); p != nil {
-			f.noteCapture(&p.at)
+			a.noteCapture(&p.at)
 			return &p.value
 		}
 	}

@@ -132,12 +132,12 @@ func accountViews(
 }
 
 // accounts returns the sub-accounts in scope that may own figures of the series.
-func (s *metricSeries) accounts(qc *queryContext) []string {
+func (m *metricSeries) accounts(qc *queryContext) []string {
 	var accounts []string
-	for _, o := range s.owners {
+	for _, o := range m.owners {
 		accounts = append(accounts, o.account)
 	}
-	for _, p := range s.flows.list {
+	for _, p := range m.flows.list {
 		if p != nil {
 			accounts = append(accounts, p.account)
 		}

@@ -181,43 +181,43 @@ func (s subscription) daysIn(part Range, days []bucket) (n int64) {
 	return n
 }
 
-func (s *roiSum) add(o roiSum) {
-	if s.costs == nil {
-		s.costs, s.unpriced = map[string]int64{}, map[PriceStatus]bool{}
+func (r *roiSum) add(o roiSum) {
+	if r.costs == nil {
+		r.costs, r.unpriced = map[string]int64{}, map[PriceStatus]bool{}
 	}
-	s.views.add(o.views)
-	s.priced.add(o.priced)
+	r.views.add(o.views)
+	r.priced.add(o.priced)
 	for currency, cost := range o.costs {
-		s.costs[currency] += cost
+		r.costs[currency] += cost
 	}
-	maps.Copy(s.unpriced, o.unpriced)
+	maps.Copy(r.unpriced, o.unpriced)
 }
 
-func (s *roiSum) roi() Roi {
-	r := Roi{Views: s.views.value(), PricedViews: s.priced.value()}
+func (r *roiSum) roi() Roi {
+	result := Roi{Views: r.views.value(), PricedViews: r.priced.value()}
 	switch {
-	case s.views.n == 0:
-		r.Price = PriceNoViews
-	case len(s.costs) > 1:
-		r.Price = PriceSeveralCurrencies
-	case s.priced.n > 0 && len(s.unpriced) == 0:
-		r.Price = PriceKnown
-	case s.priced.n > 0:
-		r.Price = PriceKnownInPart
-	case s.unpriced[PriceUnknown]:
-		r.Price = PriceUnknown
-	case s.unpriced[PriceSeveralCurrencies]:
-		r.Price = PriceSeveralCurrencies
+	case r.views.n == 0:
+		result.Price = PriceNoViews
+	case len(r.costs) > 1:
+		result.Price = PriceSeveralCurrencies
+	case r.priced.n > 0 && len(r.unpriced) == 0:
+		result.Price = PriceKnown
+	case r.priced.n > 0:
+		result.Price = PriceKnownInPart
+	case r.unpriced[PriceUnknown]:
+		result.Price = PriceUnknown
+	case r.unpriced[PriceSeveralCurrencies]:
+		result.Price = PriceSeveralCurrencies
 	default:
-		r.Price = PriceNoSubscription
+		result.Price = PriceNoSubscription
 	}
-	if s.priced.n == 0 || len(s.costs) != 1 {
-		return r
+	if r.priced.n == 0 || len(r.costs) != 1 {
+		return result
 	}
-	for currency, cost := range s.costs {
+	for currency, cost := range r.costs {
 		minor := (cost + partsOfUnit/2) / partsOfUnit
-		r.Cost, r.Currency, r.CostPerThousandViews = &minor, domain.OptionalText(currency),
-			ratio(minor, s.priced.sum, 1000)
+		result.Cost, result.Currency, result.CostPerThousandViews = &minor, domain.OptionalText(currency),
+			ratio(minor, r.priced.sum, 1000)
 	}
-	return r
+	return result
 }

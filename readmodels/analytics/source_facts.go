@@ -50,13 +50,13 @@ const (
 )
 
 // sourceFacts also reads the erasures that overlap the range.
-func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
+func (s sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
 	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
-	if qc.ofPosts {
+	if s.ofPosts {
 		newest, kind, erasures = newestOfPosts, domain.FetchPosts, "post_erasures"
 	}
 	var requestedAt *time.Time // the time of the request; nil means now
-	if now := qc.query.Range.Now; !now.IsZero() {
+	if now := s.query.Range.Now; !now.IsZero() {
 		requestedAt = &now
 	}
 	var batch pgx.Batch
@@ -65,7 +65,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			select b.account_id from tSubscriptions b
 			where b.account_id = any(array(
 				select distinct account_id from tSAccounts where parent_account = $1
-				  and `+qc.withinAccounts("account_id")+`) || $1::text)
+				  and `+s.withinAccounts("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name,
@@ -94,11 +94,11 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		left join lateral (select due.reason where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
 		left join lateral (`+newest+`) n on true
-		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
+		where s.parent_account = $1 and `+s.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To,
-		qc.query.Member, qc.query.Social, kind, requestedAt).
+		s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), s.query.Range.From, s.query.Range.To,
+		s.query.Member, s.query.Social, kind, requestedAt).
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
@@ -108,7 +108,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &connected, &f.stopped,
 					&since, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted,
 					&f.connectedLater, &failedWith, &f.readsOther)
-				f.postsListed = f.postsListed && qc.ofPosts
+				f.postsListed = f.postsListed && s.ofPosts
 				if f.stopped == "" && !f.readsOther && domain.StatusTextOf(failedWith).Seen == domain.SeenByAll {
 					f.stopped = failedWith // the other codes are not for everyone, and most of them are temporary
 				}
@@ -117,7 +117,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				}
 				// a response without readings is about now, not about the range
 				afterRange := func(at *time.Time) bool {
-					return at != nil && !at.Before(qc.query.Range.To) && qc.blank != ""
+					return at != nil && !at.Before(s.query.Range.To) && s.blank != ""
 				}
 				switch {
 				case afterRange(f.LastRead), afterRange(since):
@@ -137,9 +137,9 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		})
 	batch.Queue(`
 		select e.social_account_id, e.account_id, e.p_id, e.erased_at from `+erasures+` e
-		where e.parent_account = $1 and `+qc.withinAccounts("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
+		where e.parent_account = $1 and `+s.withinAccounts("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
 		  and ($5::bigint = 0 or e.social_account_id = $5)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Social).
+		s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), s.query.Range.From, s.query.Social).
 		Query(func(rows pgx.Rows) (err error) {
 			erased, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				f.erased = true
@@ -149,7 +149,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			})
 			return err
 		})
-	if err := qc.tx.SendBatch(ctx, &batch).Close(); err != nil {
+	if err := s.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, nil, fmt.Errorf("read sources: %w", err)
 	}
 	return facts, erased, nil

@@ -11,10 +11,10 @@ import (
 // gapsOf returns the gaps in the account's figures: days that have ended and were not read, days
 // that the range cuts, counters without a baseline, and metrics that are missing although other
 // metrics were read.
-func (qc sourceQuery) gapsOf(f sourceFacts) (gaps []domain.StatusReason) {
-	first, end := qc.query.Range.flowDays()
+func (s sourceQuery) gapsOf(f sourceFacts) (gaps []domain.StatusReason) {
+	first, end := s.query.Range.flowDays()
 	over := end // the end of the days that have ended
-	for over > first && !qc.query.Range.isOver(over-1) {
+	for over > first && !s.query.Range.isOver(over-1) {
 		over--
 	}
 	none := domain.StatusNothingRead
@@ -24,26 +24,26 @@ func (qc sourceQuery) gapsOf(f sourceFacts) (gaps []domain.StatusReason) {
 	case over == first:
 		none = domain.StatusNoDayOver
 	}
-	read := qc.metricsRead[f.SocialAccount]
-	for _, metric := range qc.metrics {
+	read := s.metricsRead[f.SocialAccount]
+	for _, metric := range s.metrics {
 		r := read[metric]
 		switch {
 		case r != nil:
 			if n := readDays(r.days, first, over); len(r.days) > 0 && n < int(over-first) {
-				gap := qc.about(metric, domain.StatusDaysMissing)
+				gap := s.about(metric, domain.StatusDaysMissing)
 				gap.Days, gap.Of = n, int(over-first)
 				if gap.Of == 1 {
-					gap = qc.about(metric, domain.StatusDayMissing)
+					gap = s.about(metric, domain.StatusDayMissing)
 					gap.Day = first.String()
 				}
 				gaps = append(gaps, gap)
 			}
 			if gap := r.gap; gap.Code != "" {
-				gap.Metric, gap.Figures = metric, qc.subject()
+				gap.Metric, gap.Figures = metric, s.subject()
 				gaps = append(gaps, gap)
 			}
 		case len(read) > 0 && slices.Contains(f.figures, metric):
-			gaps = append(gaps, qc.about(metric, none))
+			gaps = append(gaps, s.about(metric, none))
 		}
 	}
 	return gaps
@@ -62,10 +62,10 @@ func readDays(read []dayLabels, first, end day) (n int) {
 // classifyPostSources sets the sources of a response that lists posts. It considers all posts in
 // the range, not only those on the page. Finding out whether any post has a figure is faster than
 // adding up the figures.
-func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
-	qc.ofPosts = true
-	parts, args := gainParts(qc.queryContext, qc.platformIDs(), gainQuery{from: qc.query.Range.From})
-	rows, _ := qc.queryGrouped(ctx, `
+func (s sourceQuery) classifyPostSources(ctx context.Context) error {
+	s.ofPosts = true
+	parts, args := gainParts(s.queryContext, s.platformIDs(), gainQuery{from: s.query.Range.From})
+	rows, _ := s.queryGrouped(ctx, `
 		select social_account_id, max(last_at), max(readings), max(likes_n), max(comments_n), max(shares_n),
 		       max(views_n)
 		from (`+parts+`) g
@@ -76,24 +76,24 @@ func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	err := forEach(rows, "read figures of posts", []any{
 		&social, &last, &most.readings, &most.likes.n, &most.comments.n, &most.shares.n, &most.views.n,
 	}, func() {
-		qc.notePostMetrics(social, &most)
-		qc.noteCapture(last)
+		s.notePostMetrics(social, &most)
+		s.noteCapture(last)
 	})
 	if err != nil {
 		return err
 	}
-	return qc.classifySources(ctx)
+	return s.classifySources(ctx)
 }
 
 // notePostMetrics records which metrics of the response the posts of a social account have in the
 // range.
-func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
-	for _, metric := range qc.metrics {
+func (s sourceQuery) notePostMetrics(social int64, now *gainSums) {
+	for _, metric := range s.metrics {
 		if now.sumOf(metric).n > 0 {
-			qc.noteMetric(social, metric)
+			s.noteMetric(social, metric)
 		}
 	}
 	if now.readings > 0 {
-		qc.noteRead(social)
+		s.noteRead(social)
 	}
 }

@@ -95,44 +95,44 @@ type sourceQuery struct{ *queryContext }
 
 // classifySources sets the sources: the social accounts in scope now, and those that have left it
 // and still have figures in the response. Call it after all calls of noteMetric.
-func (qc sourceQuery) classifySources(ctx context.Context) error {
-	facts, erased, err := qc.sourceFacts(ctx)
+func (s sourceQuery) classifySources(ctx context.Context) error {
+	facts, erased, err := s.sourceFacts(ctx)
 	if err != nil {
 		return err
 	}
-	return qc.classifyFacts(ctx, facts, erased)
+	return s.classifyFacts(ctx, facts, erased)
 }
 
 // notPresent returns the sources that are not in the scope now: the ids of those that have left it
 // and have figures in the response, and those without figures because their readings were erased.
-func (qc sourceQuery) notPresent(facts, erased []sourceFacts) (former []int64, gone []sourceFacts) {
+func (s sourceQuery) notPresent(facts, erased []sourceFacts) (former []int64, gone []sourceFacts) {
 	present := map[int64]bool{}
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
-	for id, figures := range qc.metricsRead {
+	for id, figures := range s.metricsRead {
 		if !present[id] && len(figures) > 0 {
 			former = append(former, id)
 		}
 	}
 	for _, e := range erased {
-		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
+		if !present[e.SocialAccount] && len(s.metricsRead[e.SocialAccount]) == 0 && s.query.Member == 0 {
 			gone = append(gone, e)
 		}
 	}
 	return former, gone
 }
 
-func (qc sourceQuery) classifyFacts(ctx context.Context, facts, erased []sourceFacts) error {
-	former, gone := qc.notPresent(facts, erased)
+func (s sourceQuery) classifyFacts(ctx context.Context, facts, erased []sourceFacts) error {
+	former, gone := s.notPresent(facts, erased)
 	var unknown []int64 // no row that was read contains their owners
 	for _, id := range former {
-		if _, known := qc.accounts[id]; !known {
+		if _, known := s.accounts[id]; !known {
 			unknown = append(unknown, id)
 		}
 	}
 	if len(former) > 0 {
-		formerFacts, err := qc.formerAccounts(ctx, former, unknown)
+		formerFacts, err := s.formerAccounts(ctx, former, unknown)
 		if err != nil {
 			return err
 		}
@@ -144,22 +144,22 @@ func (qc sourceQuery) classifyFacts(ctx context.Context, facts, erased []sourceF
 		erasedAt[e.SocialAccount] = e.erasedAt
 	}
 	// metrics that platforms count by day are not available for a range in which no day begins
-	if first, end := qc.query.Range.flowDays(); qc.blank == domain.StatusNothingRead && first == end && !qc.ofPosts &&
-		!slices.Contains(qc.metrics, domain.MetricFollowers) {
-		qc.blank = domain.StatusNoDayBegins
+	if first, end := s.query.Range.flowDays(); s.blank == domain.StatusNothingRead && first == end && !s.ofPosts &&
+		!slices.Contains(s.metrics, domain.MetricFollowers) {
+		s.blank = domain.StatusNoDayBegins
 	}
-	qc.sources = make([]Source, len(facts))
+	s.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		if at, ok := erasedAt[f.SocialAccount]; ok {
 			f.erasedAt = at
 		}
-		s := f.Source
-		s.Status, s.Reasons = qc.classify(f)
-		qc.noteTimes(f, &s)
-		s.Text = readmodels.TextOf(s.Reasons, domain.APIText, s.Platform)
-		qc.sources[i] = s
+		source := f.Source
+		source.Status, source.Reasons = s.classify(f)
+		s.noteTimes(f, &source)
+		source.Text = readmodels.TextOf(source.Reasons, domain.APIText, source.Platform)
+		s.sources[i] = source
 	}
-	slices.SortFunc(qc.sources, func(x, y Source) int {
+	slices.SortFunc(s.sources, func(x, y Source) int {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
 	})
 	return nil
@@ -167,31 +167,31 @@ func (qc sourceQuery) classifyFacts(ctx context.Context, facts, erased []sourceF
 
 // noteTimes sets when the source was last read and when the next reading is due. A reading after
 // the range is not shown.
-func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
-	if s.LastRead != nil && !s.LastRead.Before(qc.query.Range.To) {
-		s.LastRead = nil
-	} else if s.LastRead != nil && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
-		qc.nextDue = new(f.dueAt.UTC())
+func (s sourceQuery) noteTimes(f sourceFacts, source *Source) {
+	if source.LastRead != nil && !source.LastRead.Before(s.query.Range.To) {
+		source.LastRead = nil
+	} else if source.LastRead != nil && f.dueAt != nil && (s.nextDue == nil || f.dueAt.Before(*s.nextDue)) {
+		s.nextDue = new(f.dueAt.UTC())
 	}
-	if s.LastRead != nil {
+	if source.LastRead != nil {
 		return
 	}
-	for _, read := range qc.metricsRead[s.SocialAccount] {
-		if read.last != nil && (s.LastRead == nil || read.last.After(*s.LastRead)) {
-			s.LastRead = new(read.last.UTC())
+	for _, read := range s.metricsRead[source.SocialAccount] {
+		if read.last != nil && (source.LastRead == nil || read.last.After(*source.LastRead)) {
+			source.LastRead = new(read.last.UTC())
 		}
 	}
-	if s.LastRead == nil && f.readUntil != nil {
-		s.LastRead = new(f.readUntil.UTC())
+	if source.LastRead == nil && f.readUntil != nil {
+		source.LastRead = new(f.readUntil.UTC())
 	}
 }
 
 // formerAccounts returns facts of social accounts that have left the scope. It reads the owners of
 // the unknown ones from their posts, and all names from the agency's directory, whichever client
 // owns the accounts now. An account that was read for its former owner after the range left later.
-func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) ([]sourceFacts, error) {
+func (s sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) ([]sourceFacts, error) {
 	if len(unknown) > 0 {
-		rows, _ := qc.tx.Query(ctx, `
+		rows, _ := s.tx.Query(ctx, `
 			select distinct on (social_account_id) social_account_id, account_id, p_id, q.last_at
 			from post_owners o cross join lateral (
 				select last_at from post_quarters where owner = o.id and begins < $6 order by begins desc limit 1) q
@@ -199,38 +199,38 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 			  and p_id = any($3)
 			  and ($5::bigint = 0 or member_id = $5)
 			order by social_account_id, q.last_at desc`,
-			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
+			s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), unknown, s.query.Member, s.query.Range.To)
 		var id int64
 		var known knownAccount
 		err := forEach(rows, "read owners of former sources", []any{&id, &known.account, &known.platform, &known.at},
-			func() { qc.accounts[id] = known })
+			func() { s.accounts[id] = known })
 		if err != nil {
 			return nil, err
 		}
 	}
 	left, metrics := domain.StatusLeftAccount, "n.metrics, n.missing"
-	if qc.query.Member > 0 {
+	if s.query.Member > 0 {
 		left = domain.StatusLeftMember
 	}
-	if qc.ofPosts {
+	if s.ofPosts {
 		metrics = "null::text[] as metrics, null::jsonb as missing"
 	}
-	rows, _ := qc.tx.Query(ctx, `
+	rows, _ := s.tx.Query(ctx, `
 		select i.id, coalesce(s.name, ''), n.captured_at, n.metrics, coalesce(n.missing, '[]')
 		from unnest($1::bigint[]) i(id)
 		left join tSAccounts s on s.id = i.id and s.parent_account = $3
 		left join lateral (
 			select n.last_at as captured_at, `+metrics+` from figure_owners n
-			where n.social_account_id = i.id and n.parent_account = $3 and `+qc.withinAccounts("n.account_id")+`
+			where n.social_account_id = i.id and n.parent_account = $3 and `+s.withinAccounts("n.account_id")+`
 			  and ($4::bigint = 0 or n.member_id = $4) and n.tracked_until >= $5
 			order by n.last_at desc limit 1) n on true`,
-		ids, qc.scope.Accounts, qc.scope.ParentAccount, qc.query.Member, qc.query.Range.To)
+		ids, s.scope.Accounts, s.scope.ParentAccount, s.query.Member, s.query.Range.To)
 	var facts []sourceFacts
 	f := sourceFacts{subscribed: true}
 	return facts, forEach(rows, "read former sources", []any{
 		&f.SocialAccount, &f.Name, &f.LastRead, &f.figures, &f.missing,
 	}, func() {
-		known, ok := qc.accounts[f.SocialAccount]
+		known, ok := s.accounts[f.SocialAccount]
 		if !ok {
 			return
 		}
@@ -243,12 +243,12 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 }
 
 // classify determines the status, and why figures of the response are missing.
-func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []domain.StatusReason) {
-	read, postsRead := qc.metricsRead[f.SocialAccount]
-	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
+func (s sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []domain.StatusReason) {
+	read, postsRead := s.metricsRead[f.SocialAccount]
+	nothingOfPosts := s.ofPosts && len(read) == 0 && !s.givesNone(f.Platform, s.metrics...)
 	neverRead := f.LastRead == nil && len(read) == 0 && !f.postsListed
-	missing, unsupported := qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
-	gaps, part := qc.gapsOf(f), qc.lackingPart(f, missing)
+	missing, unsupported := s.missingFigures(f, f.LastRead == nil || nothingOfPosts)
+	gaps, part := s.gapsOf(f), s.lackingPart(f, missing)
 	reasons = []domain.StatusReason{} // an array in JSON
 	add := func(code domain.StatusCode) { reasons = append(reasons, domain.StatusReason{Code: code}) }
 	if !f.erasedAt.IsZero() {
@@ -259,7 +259,7 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 	case f.erased:
 	case f.left != "":
 		add(f.left)
-	case f.connectedLater && len(read) == 0 && unsupported < len(qc.metrics):
+	case f.connectedLater && len(read) == 0 && unsupported < len(s.metrics):
 		add(domain.StatusConnectedLater)
 	case f.Status != "":
 		status = f.Status
@@ -267,21 +267,21 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 		reasons = slices.Concat(reasons, missing, gaps)
 	case len(missing) > 0 && (neverRead || nothingOfPosts):
 		reasons = append(reasons, missing...)
-		if len(missing) < len(qc.metrics) {
-			reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
+		if len(missing) < len(s.metrics) {
+			reasons = append(reasons, s.whyNothing(f, neverRead, postsRead)...)
 		}
 	case neverRead:
 		status = SourceNeverRead
 		if part == "" {
-			reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
+			reasons = append(reasons, s.whyNothing(f, neverRead, postsRead)...)
 		}
 	case len(missing) > 0:
-		if unsupported == len(qc.metrics) {
+		if unsupported == len(s.metrics) {
 			status = SourceUnsupported
 		}
 		reasons = slices.Concat(reasons, missing, gaps)
-	case len(read) == 0 && (postsRead || qc.blank != ""):
-		reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
+	case len(read) == 0 && (postsRead || s.blank != ""):
+		reasons = append(reasons, s.whyNothing(f, neverRead, postsRead)...)
 	default:
 		reasons = append(reasons, gaps...)
 	}
@@ -296,12 +296,12 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 
 // lackingPart returns the code if a permission is missing only for the account or only for its
 // posts, and no missing figure says so.
-func (qc sourceQuery) lackingPart(f sourceFacts, missing []domain.StatusReason) domain.StatusCode {
+func (s sourceQuery) lackingPart(f sourceFacts, missing []domain.StatusReason) domain.StatusCode {
 	named := func(r domain.StatusReason) bool { return r.Code == domain.StatusPermission }
 	switch {
 	case !f.readsOther || f.stopped != "" || slices.ContainsFunc(missing, named):
 		return ""
-	case qc.ofPosts:
+	case s.ofPosts:
 		return domain.StatusPostsNotRead
 	default:
 		return domain.StatusOnlyPostsRead
@@ -309,32 +309,32 @@ func (qc sourceQuery) lackingPart(f sourceFacts, missing []domain.StatusReason) 
 }
 
 // whyNothing returns the reasons if there are no figures in the range.
-func (qc sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) []domain.StatusReason {
-	code := qc.blank
+func (s sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) []domain.StatusReason {
+	code := s.blank
 	switch {
 	case postsRead && !neverRead:
-		return qc.ofEach(domain.StatusNoGain)
+		return s.ofEach(domain.StatusNoGain)
 	case !f.subscribed:
 		code = domain.StatusNotSubscribed
-	case neverRead && qc.ofPosts:
+	case neverRead && s.ofPosts:
 		code = domain.StatusPostsNotReadYet
 	case neverRead:
 		code = domain.StatusNotReadYet
 	case code == domain.StatusNothingRead, code == domain.StatusNoDayBegins:
-		return qc.ofEach(code)
+		return s.ofEach(code)
 	}
 	return []domain.StatusReason{{Code: code}}
 }
 
 // ofEach returns a reason about each metric of the response.
-func (qc sourceQuery) ofEach(code domain.StatusCode) (reasons []domain.StatusReason) {
-	for _, metric := range qc.metrics {
-		reasons = append(reasons, qc.about(metric, code))
+func (s sourceQuery) ofEach(code domain.StatusCode) (reasons []domain.StatusReason) {
+	for _, metric := range s.metrics {
+		reasons = append(reasons, s.about(metric, code))
 	}
 	return reasons
 }
 
 // about returns a reason about a metric of the response.
-func (qc sourceQuery) about(metric string, code domain.StatusCode) domain.StatusReason {
-	return domain.StatusReason{Code: code, Figures: qc.subject(), Metric: metric}
+func (s sourceQuery) about(metric string, code domain.StatusCode) domain.StatusReason {
+	return domain.StatusReason{Code: code, Figures: s.subject(), Metric: metric}
 }

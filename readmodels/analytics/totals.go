@@ -98,14 +98,14 @@ type metricValue struct {
 
 // stockValue returns the value of a stock: its last reading in the range, or nil if it was not read
 // in the range.
-func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
-	r := qc.query.Range
-	v := &metricValue{metricSeries: s, owns: qc.sees, stocks: make([]*int64, len(buckets))}
+func (q *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
+	r := q.query.Range
+	v := &metricValue{metricSeries: s, owns: q.sees, stocks: make([]*int64, len(buckets))}
 	last := v.last(r.From, r.To, v.owns)
 	if last == nil {
 		return nil
 	}
-	qc.noteReading(v, last)
+	q.noteReading(v, last)
 	v.kinds, v.value = []domain.Kind{domain.Stock}, &last.value
 	v.gained = make([]*int64, len(buckets))
 	for i, b := range buckets {
@@ -124,31 +124,31 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	// replace a missing reading before it. With compare=year, a reading before the end of the
 	// compared period is needed.
 	baseline := r.From
-	if qc.query.Compare == CompareYear {
-		baseline = qc.compared.To
+	if q.query.Compare == CompareYear {
+		baseline = q.compared.To
 	}
-	if !qc.uncompared && (qc.query.Compare != CompareYear || v.last(time.Time{}, baseline, v.owns) != nil) {
+	if !q.uncompared && (q.query.Compare != CompareYear || v.last(time.Time{}, baseline, v.owns) != nil) {
 		if gained := v.gainedIn(baseline, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
 		v.noPct = len(v.gaps(baseline, r.From, v.owns)) > 0
 		v.comparedInPart = v.previous != nil && v.firstReadInRange
 	}
-	qc.noteLongGaps(v)
+	q.noteLongGaps(v)
 	return v
 }
 
 // gainedValue returns the gain of a metric: its day flows, or the steps of its counter. It returns
 // nil if nothing was read. It sets comparedInPart if the previous period has data without a
 // counterpart in the range, even if the range has no data.
-func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
+func (q *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
 	v := &metricValue{metricSeries: s, owns: owns}
 	days := s.flows.of(owns)
-	qc.dayFlowValue(v, days)
-	qc.counterValue(v)
-	if !qc.uncompared {
+	q.dayFlowValue(v, days)
+	q.counterValue(v)
+	if !q.uncompared {
 		earlier := *v // a copy, so that no sources are noted in v
-		all := earlier.gainedOf(qc.compared.whole(), days)
+		all := earlier.gainedOf(q.compared.whole(), days)
 		v.comparedInPart = v.comparedInPart || all != nil && (v.previous == nil || *v.previous != *all)
 	}
 	if v.read == nil && !v.comparedInPart {
@@ -162,30 +162,30 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func
 }
 
 // gainedOf returns the gain of the owners' days and readings in a bucket; nil if no gain is known.
-func (v *metricValue) gainedOf(b bucket, days dayLabels) *int64 {
+func (m *metricValue) gainedOf(b bucket, days dayLabels) *int64 {
 	var sum tally
 	for d := b.first; d < b.end; d++ {
 		if p := days.get(d); p != nil {
 			sum.addKnown(&p.value)
 		}
 	}
-	sum.addKnown(v.gainedIn(b.From, b.To))
+	sum.addKnown(m.gainedIn(b.From, b.To))
 	return sum.value()
 }
 
 // dayFlowValue adds the day flows of the range, compared day by day.
-func (qc *queryContext) dayFlowValue(v *metricValue, days dayLabels) {
-	first, end := qc.query.Range.flowDays()
-	comparedDays := qc.comparedDays()
+func (q *queryContext) dayFlowValue(v *metricValue, days dayLabels) {
+	first, end := q.query.Range.flowDays()
+	comparedDays := q.comparedDays()
 	var value, compared, previous tally
 	for d := first; d < end; d++ {
 		now := days.get(d)
 		if now == nil {
 			continue
 		}
-		qc.noteReading(v, now)
+		q.noteReading(v, now)
 		value.addKnown(&now.value)
-		if qc.uncompared {
+		if q.uncompared {
 			continue
 		}
 		counterparts := days.all(comparedDays(d))
@@ -195,7 +195,7 @@ func (qc *queryContext) dayFlowValue(v *metricValue, days dayLabels) {
 		}
 		compared.addKnown(&now.value)
 		for _, p := range counterparts {
-			qc.noteReading(v, p)
+			q.noteReading(v, p)
 			previous.addKnown(&p.value)
 		}
 	}
@@ -207,29 +207,29 @@ func (qc *queryContext) dayFlowValue(v *metricValue, days dayLabels) {
 }
 
 // counterValue adds the gains of a cumulative counter in the range.
-func (qc *queryContext) counterValue(v *metricValue) {
-	r := qc.query.Range
+func (q *queryContext) counterValue(v *metricValue) {
+	r := q.query.Range
 	last := v.last(r.From, r.To, v.owns)
 	if last == nil {
 		return
 	}
-	qc.noteReading(v, last)
+	q.noteReading(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
 	if first := v.firstBaseline(r, v.owns); first != nil {
-		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: qc.date(*first)}
+		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: q.date(*first)}
 	}
-	qc.noteLongGaps(v)
+	q.noteLongGaps(v)
 	gained := v.gainedIn(r.From, r.To)
 	if gained == nil {
 		return
 	}
 	v.value = plus(v.value, *gained)
-	if qc.uncompared {
+	if q.uncompared {
 		return
 	}
-	if before := v.gainedIn(qc.compared.From, qc.compared.To); before != nil {
+	if before := v.gainedIn(q.compared.From, q.compared.To); before != nil {
 		v.compared, v.previous = plus(v.compared, *gained), plus(v.previous, *before)
-		v.noPct = v.noPct || len(v.gaps(qc.compared.From, qc.compared.To, v.owns)) > 0
+		v.noPct = v.noPct || len(v.gaps(q.compared.From, q.compared.To, v.owns)) > 0
 	} else if v.previous != nil {
 		v.comparedInPart = true
 	}
@@ -237,45 +237,45 @@ func (qc *queryContext) counterValue(v *metricValue) {
 
 // gainedIn returns the gain of the owners in [from, to), and notes the source that it is measured
 // from.
-func (v *metricValue) gainedIn(from, to time.Time) *int64 {
-	sum := v.metricSeries.gained(from, to, v.owns)
-	if before := v.last(time.Time{}, from, v.owns); sum.n > 0 && before != nil {
-		v.noteSource(before)
+func (m *metricValue) gainedIn(from, to time.Time) *int64 {
+	sum := m.metricSeries.gained(from, to, m.owns)
+	if before := m.last(time.Time{}, from, m.owns); sum.n > 0 && before != nil {
+		m.noteSource(before)
 	}
 	return sum.value()
 }
 
 // noteLongGaps records the gaps that end in the range and are too long to tell when the gain
 // occurred.
-func (qc *queryContext) noteLongGaps(v *metricValue) {
-	for _, gap := range v.gaps(qc.query.Range.From, qc.query.Range.To, v.owns) {
+func (q *queryContext) noteLongGaps(v *metricValue) {
+	for _, gap := range v.gaps(q.query.Range.From, q.query.Range.To, v.owns) {
 		v.noPct = true
 		if v.gainedSince == nil {
 			v.gainedSince = &gap.since
 		}
 		v.read.gap = domain.StatusReason{
-			Code: domain.StatusLongGap, Since: qc.date(gap.since), Day: qc.date(gap.until),
+			Code: domain.StatusLongGap, Since: q.date(gap.since), Day: q.date(gap.until),
 		}
 	}
 }
 
-func (qc *queryContext) date(at time.Time) string { return dayOf(at.In(qc.query.Range.Zone)).String() }
+func (q *queryContext) date(at time.Time) string { return dayOf(at.In(q.query.Range.Zone)).String() }
 
 // noteReading records that a value uses a reading.
-func (qc *queryContext) noteReading(v *metricValue, p *reading) {
-	qc.noteCapture(&p.at)
+func (q *queryContext) noteReading(v *metricValue, p *reading) {
+	q.noteCapture(&p.at)
 	if v.read == nil {
-		v.read = qc.noteMetric(v.social, v.metric)
+		v.read = q.noteMetric(v.social, v.metric)
 	}
-	if qc.sees(p.owner) && qc.query.Range.contains(p.at) && (v.read.last == nil || p.at.After(*v.read.last)) {
+	if q.sees(p.owner) && q.query.Range.contains(p.at) && (v.read.last == nil || p.at.After(*v.read.last)) {
 		v.read.last = &p.at
 	}
 	v.noteSource(p)
 }
 
-func (v *metricValue) noteSource(p *reading) {
-	if !slices.Contains(v.sources, p.source) {
-		v.sources = append(v.sources, p.source)
+func (m *metricValue) noteSource(p *reading) {
+	if !slices.Contains(m.sources, p.source) {
+		m.sources = append(m.sources, p.source)
 	}
 }
 

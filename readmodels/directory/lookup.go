@@ -44,7 +44,7 @@ var entityTables = map[string]entityTable{
 
 // EntitiesByKey returns the entities for keys of the topic `directory`. Keys without an entity are
 // absent.
-func (e Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
+func (l Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
 	byKind := map[string][]string{}
 	for _, key := range keys {
 		kind, id, err := domain.SplitDirectoryKey(key)
@@ -54,7 +54,7 @@ func (e Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]do
 		byKind[kind] = append(byKind[kind], id)
 	}
 	entities := map[string]domain.RecordedEntity{}
-	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
+	err := pg.Snapshot(ctx, l.Pool, func(tx pgx.Tx) error {
 		clear(entities)
 		for kind, ids := range byKind {
 			table, known := entityTables[kind]
@@ -64,7 +64,7 @@ func (e Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]do
 			rows, _ := tx.Query(ctx, fmt.Sprintf(`
 				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' from %[1]s t where %[2]s = any(%[3]s)`,
 				table.name, table.key, table.ids), ids)
-			if err := e.scan(kind, rows, entities); err != nil {
+			if err := l.scan(kind, rows, entities); err != nil {
 				return err
 			}
 		}
@@ -73,12 +73,12 @@ func (e Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]do
 	return entities, pg.Wrap("read received entities", err)
 }
 
-func (e Lookup) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
+func (l Lookup) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
 	var id string
 	var at time.Time
 	var raw json.RawMessage
 	_, err := pgx.ForEachRow(rows, []any{&id, &at, &raw}, func() error {
-		data, err := e.Registry.Decode("directory."+kind+".v1", raw)
+		data, err := l.Registry.Decode("directory."+kind+".v1", raw)
 		if err != nil {
 			return fmt.Errorf("decode row of %s %s: %w", kind, id, err)
 		}
@@ -91,54 +91,54 @@ func (e Lookup) scan(kind string, rows pgx.Rows, entities map[string]domain.Reco
 
 // ContentsOf returns the stored post contents of the given social accounts, and all those of the
 // given agencies.
-func (e Lookup) ContentsOf(
+func (l Lookup) ContentsOf(
 	ctx context.Context, socialAccounts []int64, agencies []string,
 ) ([]domain.StoredContent, error) {
-	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`,
+	return contentsWhere(ctx, l.Pool, `social_account_id = any($1) or parent_account = any($2)`,
 		socialAccounts, agencies)
 }
 
 // Moved returns a channel that is closed when the directory's tables have changed. Call Moved
 // before reading the tables.
-func (e Lookup) Moved() <-chan struct{} { return e.Progress.Changed("directory", pg.AnyKey) }
+func (l Lookup) Moved() <-chan struct{} { return l.Progress.Changed("directory", pg.AnyKey) }
 
 // HasAccount reports whether an account is the agency or one of its clients.
-func (e Lookup) HasAccount(ctx context.Context, agency, account string) (bool, error) {
-	return pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`,
+func (l Lookup) HasAccount(ctx context.Context, agency, account string) (bool, error) {
+	return pg.ScanOptional(l.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`,
 		agency, account),
 		"look for an account of the agency")
 }
 
 // HasEmail reports whether an active user of the agency or of one of its clients has the email
 // address. The comparison is case-insensitive.
-func (e Lookup) HasEmail(ctx context.Context, agency, email string) (bool, error) {
-	return pg.ScanOptional(e.Pool.QueryRow(ctx, `
+func (l Lookup) HasEmail(ctx context.Context, agency, email string) (bool, error) {
+	return pg.ScanOptional(l.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
 		where u.active and `+readmodels.SameAddress("u.email", "$2")+` and $1 in (a.id, a.parent_account) limit 1`, agency, email),
 		"look for an email address")
 }
 
 // Empty reports whether the directory has no accounts.
-func (e Lookup) Empty(ctx context.Context) (bool, error) {
-	found, err := pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
+func (l Lookup) Empty(ctx context.Context) (bool, error) {
+	found, err := pg.ScanOptional(l.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
 	return !found, err
 }
 
 // Erasures returns the recorded erasures of people, from all agencies.
-func (e Lookup) Erasures(ctx context.Context) (domain.Erasures, error) {
+func (l Lookup) Erasures(ctx context.Context) (domain.Erasures, error) {
 	var lines []domain.ErasedID
-	err := e.EachErasure(ctx, func(agency string, at time.Time, erased domain.PersonErased) {
+	err := l.EachErasure(ctx, func(agency string, at time.Time, erased domain.PersonErased) {
 		lines = append(lines, erased.ErasedIDs(agency, at)...)
 	})
 	return domain.NewErasures(lines), err
 }
 
 // EachErasure calls each with every recorded erasure, from all agencies, oldest first.
-func (e Lookup) EachErasure(
+func (l Lookup) EachErasure(
 	ctx context.Context, each func(agency string, at time.Time, erased domain.PersonErased),
 ) error {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.
-	rows, _ := e.Pool.Query(ctx, `
+	rows, _ := l.Pool.Query(ctx, `
 		select parent_account, time, data from operations_trail
 		  where event_type = '`+domain.PersonErased{}.EventType()+`' order by time, event_id`)
 	var agency string

@@ -109,7 +109,7 @@ type HistoryMeta struct {
 }
 
 // IncludedVersion returns the version of the stream up to which the response is complete.
-func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
+func (h HistoryMeta) IncludedVersion() int64 { return h.AsOf.Version }
 
 // answer reads a response about one dashboard or all dashboards of an agency in one snapshot. what
 // names the response in errors and cursors.

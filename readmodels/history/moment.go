@@ -68,11 +68,11 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 }
 
 // within returns p, or now if p is later.
-func (p StreamPosition) within(now StreamPosition) StreamPosition {
-	if p.Version > now.Version {
+func (s StreamPosition) within(now StreamPosition) StreamPosition {
+	if s.Version > now.Version {
 		return now
 	}
-	return p
+	return s
 }
 
 // before returns the last moment before an instant; times in the stream are microseconds.

@@ -79,25 +79,25 @@ func asyncAPI(root string, made *schemas) (object, error) {
 }
 
 // channel adds a channel on a server. The program adds the addresses of the servers.
-func (doc asyncDoc) channel(name, address, server, action, text string) {
-	doc.channels[name] = object{
+func (a asyncDoc) channel(name, address, server, action, text string) {
+	a.channels[name] = object{
 		"address": address, "description": text, "servers": []object{{"$ref": "#/servers/" + server}}, "messages": object{},
 	}
-	doc.operations[action+strings.ToUpper(name[:1])+name[1:]] = object{
+	a.operations[action+strings.ToUpper(name[:1])+name[1:]] = object{
 		"action": action, "channel": object{"$ref": "#/channels/" + name}, "summary": text,
 	}
 }
 
-func (doc asyncDoc) message(channel, name string, m object) {
-	m["name"], doc.messages[name] = name, m
-	of, _ := doc.channels[channel].(object)
+func (a asyncDoc) message(channel, name string, m object) {
+	m["name"], a.messages[name] = name, m
+	of, _ := a.channels[channel].(object)
 	messages, _ := of["messages"].(object)
 	messages[name] = object{"$ref": "#/components/messages/" + name}
 }
 
 // addEvents adds every event type of the registry with its frozen samples, which it decodes with
 // the registry.
-func (doc asyncDoc) addEvents(root string, made *schemas) error {
+func (a asyncDoc) addEvents(root string, made *schemas) error {
 	registry := domain.NewRegistry()
 	for _, eventType := range registry.Types() {
 		names, err := filepath.Glob(filepath.Join(root, "domain/testdata", eventType+".*json"))
@@ -121,14 +121,14 @@ func (doc asyncDoc) addEvents(root string, made *schemas) error {
 		}
 		m["examples"] = examples
 		for _, topic := range topicsOf(eventType) {
-			doc.message(topic, eventType, m)
+			a.message(topic, eventType, m)
 		}
 	}
 	return nil
 }
 
 // addStreams adds the streams for browsers.
-func (doc asyncDoc) addStreams(made *schemas) error {
+func (a asyncDoc) addStreams(made *schemas) error {
 	address := map[string]string{}
 	for _, op := range api.Operations() {
 		address[op.ID] = strings.TrimSuffix(op.Pattern, "*")
@@ -141,7 +141,7 @@ func (doc asyncDoc) addStreams(made *schemas) error {
 		if address[stream.operation] == "" {
 			return errors.New("no route has the id " + stream.operation)
 		}
-		doc.channel(name, address[stream.operation], "http", "send", stream.text)
+		a.channel(name, address[stream.operation], "http", "send", stream.text)
 	}
 	events := map[string][]streamEvent{"notices": eventsOf["getNotices"], "socketIO": noticeEvents, "live": eventsOf["getLive"]}
 	for channel, events := range events {
@@ -150,7 +150,7 @@ func (doc asyncDoc) addStreams(made *schemas) error {
 			if e.example != "" {
 				m["examples"] = []object{{"name": "example", "payload": json.RawMessage(e.example)}}
 			}
-			doc.message(channel, e.name, m)
+			a.message(channel, e.name, m)
 		}
 	}
 	return nil

@@ -17,11 +17,11 @@ type streamEvent struct {
 	example       string
 }
 
-func (e streamEvent) data(made *schemas) *openapi3.SchemaRef {
-	if e.payload == nil {
+func (s streamEvent) data(made *schemas) *openapi3.SchemaRef {
+	if s.payload == nil {
 		return typed("object")
 	}
-	return made.of(e.payload)
+	return made.of(s.payload)
 }
 
 // The events of the streams.

@@ -28,9 +28,9 @@ import (
 const figureRequests = 500
 
 // paths are the 22 endpoints for the staff of one agency: the last days in a time zone, limit=50.
-func (w figureWorld) paths() []string {
+func (f figureWorld) paths() []string {
 	const list, member = "?limit=50", "1"
-	start, end := w.now().AddDate(0, 0, 1-w.days).Format(time.DateOnly), w.now().Format(time.DateOnly)
+	start, end := f.now().AddDate(0, 0, 1-f.days).Format(time.DateOnly), f.now().Format(time.DateOnly)
 	span := start + "/" + end
 	paths := []string{
 		"/getAccountInsights/" + span + "/all",
@@ -57,16 +57,16 @@ func (w figureWorld) paths() []string {
 		"/getMembersTopPosts/" + member + "/" + span + "/all/all" + list,
 	}
 	for i, path := range paths {
-		paths[i] = path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "tz=" + w.zone
+		paths[i] = path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "tz=" + f.zone
 	}
 	return paths
 }
 
 // names are the endpoints as -run chooses among them.
-func (w figureWorld) names() []string {
-	names := make([]string, len(w.paths()))
+func (f figureWorld) names() []string {
+	names := make([]string, len(f.paths()))
 	for i := range names {
-		names[i] = fmt.Sprintf("%s_%02d", w.name, i+1)
+		names[i] = fmt.Sprintf("%s_%02d", f.name, i+1)
 	}
 	return names
 }

@@ -58,30 +58,30 @@ func crowded() figureWorld { return figureWorld{name: "analytics", posts: 2000, 
 const figureWindow = 7 * 24 * time.Hour
 
 // now is when the figures are asked for: half a day after the last reading.
-func (w figureWorld) now() time.Time {
-	return firstReading.Add(time.Duration(w.slots)*figureEvery - 6*time.Hour)
+func (f figureWorld) now() time.Time {
+	return firstReading.Add(time.Duration(f.slots)*figureEvery - 6*time.Hour)
 }
 
 // published spreads the posts over the time of the readings, by the ladder, or over the 50 days before them. Posts of an
 // account are evenly apart.
-func (w figureWorld) published(post int) time.Time {
-	if !w.ladder {
+func (f figureWorld) published(post int) time.Time {
+	if !f.ladder {
 		return firstReading.Add(-time.Duration(post%600+1) * 2 * time.Hour)
 	}
-	whole := time.Duration(w.slots-1) * figureEvery
-	return firstReading.Add(whole / time.Duration(w.posts) * time.Duration(post)).Truncate(time.Second)
+	whole := time.Duration(f.slots-1) * figureEvery
+	return firstReading.Add(whole / time.Duration(f.posts) * time.Duration(post)).Truncate(time.Second)
 }
 
 // readIn are the slots in which a post is read.
-func (w figureWorld) readIn(post int) (slots []int) {
-	first := int(w.published(post).Sub(firstReading)/figureEvery) + 1
-	if !w.ladder {
+func (f figureWorld) readIn(post int) (slots []int) {
+	first := int(f.published(post).Sub(firstReading)/figureEvery) + 1
+	if !f.ladder {
 		first = 0
 	}
 	last := -1
-	for slot := first; slot < w.slots; slot++ {
-		age := time.Duration(slot)*figureEvery - w.published(post).Sub(firstReading)
-		if last < 0 || time.Duration(slot-last)*figureEvery >= w.interval(age) {
+	for slot := first; slot < f.slots; slot++ {
+		age := time.Duration(slot)*figureEvery - f.published(post).Sub(firstReading)
+		if last < 0 || time.Duration(slot-last)*figureEvery >= f.interval(age) {
 			slots, last = append(slots, slot), slot
 		}
 	}
@@ -89,26 +89,26 @@ func (w figureWorld) readIn(post int) (slots []int) {
 }
 
 // interval is how long after a reading a post of an age is read again.
-func (w figureWorld) interval(age time.Duration) time.Duration {
-	if !w.ladder {
+func (f figureWorld) interval(age time.Duration) time.Duration {
+	if !f.ladder {
 		return 0
 	}
 	return collect.ReadAgainAfter(age, figureWindow)
 }
 
 // readings are those of an agency's posts.
-func (w figureWorld) readings() (n int) {
-	for post := range w.posts {
-		n += len(w.readIn(post))
+func (f figureWorld) readings() (n int) {
+	for post := range f.posts {
+		n += len(f.readIn(post))
 	}
 	return n
 }
 
 // plan is which posts are read in each slot.
-func (w figureWorld) plan() [][]int {
-	plan := make([][]int, w.slots)
-	for post := range w.posts {
-		for _, slot := range w.readIn(post) {
+func (f figureWorld) plan() [][]int {
+	plan := make([][]int, f.slots)
+	for post := range f.posts {
+		for _, slot := range f.readIn(post) {
 			plan[slot] = append(plan[slot], post)
 		}
 	}
@@ -117,11 +117,11 @@ func (w figureWorld) plan() [][]int {
 
 // counted is how far a post's counters have come in a slot: in the crowded world they never rest, else most comes in
 // the first weeks.
-func (w figureWorld) counted(post, slot int) int64 {
-	if !w.ladder {
+func (f figureWorld) counted(post, slot int) int64 {
+	if !f.ladder {
 		return int64(slot)
 	}
-	return min(60, int64(slot)-int64(w.published(post).Sub(firstReading)/figureEvery))
+	return min(60, int64(slot)-int64(f.published(post).Sub(firstReading)/figureEvery))
 }
 
 func figureAgency(n int) string            { return fmt.Sprintf("%024x", 0xa000000+n) }
@@ -138,7 +138,7 @@ func figureTenant(n, social int) domain.Tenant {
 }
 
 // fill folds so many agencies with the projectors' own folds, slot by slot, as the fetchers' readings come.
-func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
+func (f figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 	const workers = 2
 	var group errgroup.Group
 	for worker := range workers {
@@ -146,7 +146,7 @@ func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int)
 		for n := worker; n < agencies; n += workers {
 			mine = append(mine, n)
 		}
-		group.Go(func() error { return w.fold(ctx, pool, mine, worker == 0) })
+		group.Go(func() error { return f.fold(ctx, pool, mine, worker == 0) })
 	}
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("fill readings: %w", err)
@@ -157,28 +157,28 @@ func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int)
 	return nil
 }
 
-func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
+func (f figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
 	for _, n := range agencies {
 		err := errors.Join(
 			tables.Fold(ctx, pool, projectors.Directory, figureDirectory(n)),
-			tables.Fold(ctx, pool, projectors.PostInsights, w.registrations(n)),
-			tables.Fold(ctx, pool, projectors.Contents, w.contents(n)),
+			tables.Fold(ctx, pool, projectors.PostInsights, f.registrations(n)),
+			tables.Fold(ctx, pool, projectors.Contents, f.contents(n)),
 		)
 		if err != nil {
 			return err
 		}
 	}
-	for slot, posts := range w.plan() {
+	for slot, posts := range f.plan() {
 		at := firstReading.Add(time.Duration(slot) * figureEvery)
-		if analyses && slot%max(25, w.slots/10) == 2 { // as autovacuum does within a minute
+		if analyses && slot%max(25, f.slots/10) == 2 { // as autovacuum does within a minute
 			if _, err := pool.Exec(ctx, "analyze"); err != nil {
 				return fmt.Errorf("analyze: %w", err)
 			}
 		}
 		for _, n := range agencies {
 			err := errors.Join(
-				tables.Fold(ctx, pool, projectors.PostInsights, w.postReads(n, slot, posts, at)),
-				tables.Fold(ctx, pool, projectors.AccountInsights, w.accountReads(n, slot, at)),
+				tables.Fold(ctx, pool, projectors.PostInsights, f.postReads(n, slot, posts, at)),
+				tables.Fold(ctx, pool, projectors.AccountInsights, f.accountReads(n, slot, at)),
 			)
 			if err != nil {
 				return err
@@ -231,25 +231,25 @@ func figureDirectory(n int) []fold.Event {
 
 func figureExternal(post int) string { return fmt.Sprintf("17841400000000000_%06d", post) }
 
-func (w figureWorld) registrations(n int) []fold.Event {
-	events := make([]fold.Event, w.posts)
-	for post := range w.posts {
+func (f figureWorld) registrations(n int) []fold.Event {
+	events := make([]fold.Event, f.posts)
+	for post := range f.posts {
 		social := post % figureSocials
 		registered := firstReading
-		if published := w.published(post); published.After(registered) {
+		if published := f.published(post); published.After(registered) {
 			registered = published
 		}
 		events[post] = figureEvent(fmt.Sprintf("g-%d-%d", n, post), domain.PostRegistered{
 			Tenant: figureTenant(n, social), Platform: figurePlatform(social), ExternalID: figureExternal(post), Origin: domain.OriginListing,
-			RegisteredAt: registered, PublishedAt: new(w.published(post)), CategoryID: new(int64(post%5 + 1)), PostType: "image",
+			RegisteredAt: registered, PublishedAt: new(f.published(post)), CategoryID: new(int64(post%5 + 1)), PostType: "image",
 		})
 	}
 	return events
 }
 
-func (w figureWorld) contents(n int) []fold.Event {
-	events := make([]fold.Event, w.posts)
-	for post := range w.posts {
+func (f figureWorld) contents(n int) []fold.Event {
+	events := make([]fold.Event, f.posts)
+	for post := range f.posts {
 		social := post % figureSocials
 		ref := domain.PostRef{ParentAccount: figureAgency(n), SocialAccount: figureTenant(n, social).SocialAccount, ExternalID: figureExternal(post)}
 		events[post] = figureEvent(fmt.Sprintf("c-%d-%d", n, post), domain.PostContent{
@@ -263,13 +263,13 @@ func (w figureWorld) contents(n int) []fold.Event {
 	return events
 }
 
-func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []fold.Event {
+func (f figureWorld) postReads(n, slot int, posts []int, at time.Time) []fold.Event {
 	events := make([]fold.Event, len(posts))
 	for i, post := range posts {
 		social := post % figureSocials
-		likes := 10 + w.counted(post, slot)*int64(post%17+1)
+		likes := 10 + f.counted(post, slot)*int64(post%17+1)
 		comments, shares, views := likes/3, likes/7, likes*20
-		published, captured := w.published(post), at.Add(time.Duration(social)*time.Second)
+		published, captured := f.published(post), at.Add(time.Duration(social)*time.Second)
 		read := domain.PostRead{
 			Tenant: figureTenant(n, social), Platform: figurePlatform(social), ExternalID: figureExternal(post),
 			CapturedAt: captured, PublishedAt: &published,
@@ -279,7 +279,7 @@ func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []fold.Ev
 		if read.Platform == domain.Instagram {
 			read.Saves, read.AvgWatch = &comments, new(2_000+int64(post%9)*700)
 		}
-		if w.ladder {
+		if f.ladder {
 			read.GrowthEligible = captured.Sub(published) <= figureWindow
 			read.TrackedSince = new(firstReading)
 			read.FromZero = domain.BeganAtZero(read.PublishedAt, read.TrackedSince)
@@ -289,11 +289,11 @@ func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []fold.Ev
 	return events
 }
 
-func (w figureWorld) accountReads(n, slot int, at time.Time) []fold.Event {
+func (f figureWorld) accountReads(n, slot int, at time.Time) []fold.Event {
 	events := make([]fold.Event, figureSocials)
 	for social := range figureSocials {
 		p := figurePlatform(social)
-		events[social] = figureEvent(figureID(n, slot, w.posts+social), domain.AccountRead{
+		events[social] = figureEvent(figureID(n, slot, f.posts+social), domain.AccountRead{
 			Tenant: figureTenant(n, social), Platform: p, CapturedAt: at.Add(time.Duration(social) * time.Second),
 			Figures: figuresOf(p, int64(slot), at),
 		})

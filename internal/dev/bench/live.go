@@ -132,9 +132,9 @@ type timedLog struct {
 }
 
 // Follow implements projections.Log.
-func (l *timedLog) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
-	follower, err := l.Log.Follow(c)
-	return &timedFollower{follower, l}, err
+func (t *timedLog) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	follower, err := t.Log.Follow(c)
+	return &timedFollower{follower, t}, err
 }
 
 type timedFollower struct {
@@ -143,23 +143,23 @@ type timedFollower struct {
 	log *timedLog
 }
 
-func (f *timedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
-	batch, err := f.Follower.Poll(ctx, wait)
-	if len(batch.Runs) > 0 && f.log.first.IsZero() {
-		f.log.first = time.Now()
+func (t *timedFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
+	batch, err := t.Follower.Poll(ctx, wait)
+	if len(batch.Runs) > 0 && t.log.first.IsZero() {
+		t.log.first = time.Now()
 	}
 	return batch, err
 }
 
-func (f *timedFollower) Done(batch eventlog.Batch) {
-	f.log.last = time.Now()
+func (t *timedFollower) Done(batch eventlog.Batch) {
+	t.log.last = time.Now()
 	for _, run := range batch.Runs {
-		f.log.left -= len(run.Records)
+		t.log.left -= len(run.Records)
 	}
-	if len(batch.Runs) > 0 && f.log.left <= 0 {
-		close(f.log.done)
+	if len(batch.Runs) > 0 && t.log.left <= 0 {
+		close(t.log.done)
 	}
-	f.Follower.Done(batch)
+	t.Follower.Done(batch)
 }
 
 // preparedBatch is what a transaction of the projection writes: the rows that it copies, by table and encoded, and its

@@ -26,7 +26,7 @@ type copyLimit struct {
 	copy, keys, vacuum time.Duration
 }
 
-func (l copyLimit) all() time.Duration { return l.copy + l.keys + l.vacuum }
+func (c copyLimit) all() time.Duration { return c.copy + c.keys + c.vacuum }
 
 // copyLimit reads the tables that readers use into memory, as COPY wants them back, and makes them from there.
 func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {

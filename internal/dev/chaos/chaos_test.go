@@ -95,53 +95,53 @@ func drawRun(t *testing.T) *run {
 }
 
 // connect makes the clients of the processes that serve. They end before the processes do.
-func (c *run) connect() {
-	c.began = time.Now()
-	c.clients = &clients{journal: &journal{seed: c.seed}, done: map[string]time.Time{}, bases: c.bases()}
-	c.t.Cleanup(func() {
-		c.stop()
-		c.hangUp()
-		c.working.Wait()
-		c.hearing.Wait()
+func (r *run) connect() {
+	r.began = time.Now()
+	r.clients = &clients{journal: &journal{seed: r.seed}, done: map[string]time.Time{}, bases: r.bases()}
+	r.t.Cleanup(func() {
+		r.stop()
+		r.hangUp()
+		r.working.Wait()
+		r.hearing.Wait()
 	})
 }
 
 // employ sets listeners and then the load to work, and waits until everybody has got something done.
-func (c *run) employ() {
+func (r *run) employ() {
 	hearing, hangUp := context.WithCancel(context.Background())
 	working, stop := context.WithCancel(context.Background())
-	c.hangUp, c.stop = hangUp, stop
-	for _, a := range c.world {
+	r.hangUp, r.stop = hangUp, stop
+	for _, a := range r.world {
 		for _, b := range a.boards {
 			for _, user := range b.users {
-				l := &listener{user: user, agency: a.id, token: c.token(user, b.id, "client"), rng: c.child()}
-				c.listeners = append(c.listeners, l)
-				c.hearing.Go(func() { l.listen(hearing, c.clients.bases) })
+				l := &listener{user: user, agency: a.id, token: r.token(user, b.id, "client"), rng: r.child()}
+				r.listeners = append(r.listeners, l)
+				r.hearing.Go(func() { l.listen(hearing, r.clients.bases) })
 			}
 		}
 	}
-	require.Eventually(c.t, func() bool {
-		return !slices.ContainsFunc(c.listeners, func(l *listener) bool { return !l.connected() })
+	require.Eventually(r.t, func() bool {
+		return !slices.ContainsFunc(r.listeners, func(l *listener) bool { return !l.connected() })
 	}, patience, 50*time.Millisecond, "everybody listens")
-	for _, a := range c.world {
-		staff, rng := c.token(a.staff, a.id, "agency"), c.child()
-		c.working.Go(func() { c.clients.read(working, rng, a, staff) })
-		c.everybody = append(c.everybody, "read "+a.id)
+	for _, a := range r.world {
+		staff, rng := r.token(a.staff, a.id, "agency"), r.child()
+		r.working.Go(func() { r.clients.read(working, rng, a, staff) })
+		r.everybody = append(r.everybody, "read "+a.id)
 		for _, b := range a.boards {
-			rng := c.child()
-			c.working.Go(func() { c.clients.write(working, rng, a, b, staff) })
-			c.everybody = append(c.everybody, "write "+a.id+"/"+b.id)
+			rng := r.child()
+			r.working.Go(func() { r.clients.write(working, rng, a, b, staff) })
+			r.everybody = append(r.everybody, "write "+a.id+"/"+b.id)
 		}
 	}
-	require.NoError(c.t, c.recover(time.Now()))
+	require.NoError(r.t, r.recover(time.Now()))
 }
 
-func (c *run) child() *rand.Rand { return rand.New(rand.NewPCG(c.seed, c.rng.Uint64())) }
+func (r *run) child() *rand.Rand { return rand.New(rand.NewPCG(r.seed, r.rng.Uint64())) }
 
 // recover waits until everybody has got something done that was begun after a moment.
-func (c *run) recover(since time.Time) error {
+func (r *run) recover(since time.Time) error {
 	return repeat(50*time.Millisecond, func() error {
-		if waiting := c.clients.waiting(since, c.everybody); len(waiting) > 0 {
+		if waiting := r.clients.waiting(since, r.everybody); len(waiting) > 0 {
 			return fmt.Errorf("long after the cause was removed these can do nothing yet: %s", strings.Join(waiting, ", "))
 		}
 		return nil
@@ -149,92 +149,92 @@ func (c *run) recover(since time.Time) error {
 }
 
 // next lets one thing go wrong, for a while, and waits until all is well again.
-func (c *run) next() {
-	if len(c.deck) == 0 {
-		c.deck = c.faults(c.rng, c.operator)
+func (r *run) next() {
+	if len(r.deck) == 0 {
+		r.deck = r.faults(r.rng, r.operator)
 	}
-	f := c.deck[0]
-	c.deck = c.deck[1:]
-	hold := time.Duration(2000+c.rng.IntN(8000)) * time.Millisecond
+	f := r.deck[0]
+	r.deck = r.deck[1:]
+	hold := time.Duration(2000+r.rng.IntN(8000)) * time.Millisecond
 	if f.kind == brokerFrozen {
 		hold += frozenAtLeast
 	}
 	begun := time.Now()
-	require.NoError(c.t, f.begin(), "LEDGERBOARD_DRAWS=%d: %s", c.seed, f.kind)
-	c.injected[f.kind]++
+	require.NoError(r.t, f.begin(), "LEDGERBOARD_DRAWS=%d: %s", r.seed, f.kind)
+	r.injected[f.kind]++
 	time.Sleep(hold)
 	if f.end != nil {
-		require.NoError(c.t, f.end(), "LEDGERBOARD_DRAWS=%d: the end of %s", c.seed, f.kind)
+		require.NoError(r.t, f.end(), "LEDGERBOARD_DRAWS=%d: the end of %s", r.seed, f.kind)
 	}
 	ended := time.Now()
-	failure := c.recover(ended)
-	waited := c.clients.journal.longest(begun, ended)
-	c.t.Logf("%6.1fs  %s for %s: changes waited up to %s; all was well %s after it", begun.Sub(c.began).Seconds(), f.kind,
+	failure := r.recover(ended)
+	waited := r.clients.journal.longest(begun, ended)
+	r.t.Logf("%6.1fs  %s for %s: changes waited up to %s; all was well %s after it", begun.Sub(r.began).Seconds(), f.kind,
 		ended.Sub(begun).Round(100*time.Millisecond), waited.Round(100*time.Millisecond), time.Since(ended).Round(100*time.Millisecond))
-	c.slowest[f.kind] = max(c.slowest[f.kind], waited)
+	r.slowest[f.kind] = max(r.slowest[f.kind], waited)
 	if failure != nil {
-		c.open = append(c.open, f.kind+": "+failure.Error())
+		r.open = append(r.open, f.kind+": "+failure.Error())
 	}
-	require.NoError(c.t, c.awaitReady(c.processes()...), "LEDGERBOARD_DRAWS=%d: after %s", c.seed, f.kind)
-	require.NoError(c.t, c.cluster.whole(), "LEDGERBOARD_DRAWS=%d: after %s", c.seed, f.kind)
+	require.NoError(r.t, r.awaitReady(r.processes()...), "LEDGERBOARD_DRAWS=%d: after %s", r.seed, f.kind)
+	require.NoError(r.t, r.cluster.whole(), "LEDGERBOARD_DRAWS=%d: after %s", r.seed, f.kind)
 }
 
 // rest ends the load: what is on its way gets its outcome.
-func (c *run) rest() {
-	c.stop()
-	c.working.Wait()
+func (r *run) rest() {
+	r.stop()
+	r.working.Wait()
 }
 
-func (c *run) report() {
-	log := openLog(c.t.Context(), c.t, c.brokers)
+func (r *run) report() {
+	log := openLog(r.t.Context(), r.t, r.brokers)
 	defer log.Close()
-	truth, err := c.clients.journal.judge(c.t.Context(), log, c.world)
-	require.NoError(c.t, err, "LEDGERBOARD_DRAWS=%d", c.seed)
-	open := c.clients.journal.unanswered()
-	found := slices.Concat(truth.found, open, c.showing(truth))
+	truth, err := r.clients.journal.judge(r.t.Context(), log, r.world)
+	require.NoError(r.t, err, "LEDGERBOARD_DRAWS=%d", r.seed)
+	open := r.clients.journal.unanswered()
+	found := slices.Concat(truth.found, open, r.showing(truth))
 	owed := 0
-	for _, l := range c.listeners {
+	for _, l := range r.listeners {
 		owed += len(truth.owed[l.user])
 	}
-	for giveUp := time.Now().Add(patience); c.delivered() < owed && time.Now().Before(giveUp); {
+	for giveUp := time.Now().Add(patience); r.delivered() < owed && time.Now().Before(giveUp); {
 		time.Sleep(50 * time.Millisecond)
 	}
-	c.hangUp()
-	c.hearing.Wait()
-	for _, l := range c.listeners {
+	r.hangUp()
+	r.hearing.Wait()
+	for _, l := range r.listeners {
 		found = append(found, l.judge(truth.owed[l.user])...)
 	}
 	sum := 0
-	for _, kind := range slices.Sorted(maps.Keys(c.injected)) {
-		sum += c.injected[kind]
-		c.t.Logf("  %3d × %s; the slowest change took %s", c.injected[kind], kind, c.slowest[kind].Round(100*time.Millisecond))
+	for _, kind := range slices.Sorted(maps.Keys(r.injected)) {
+		sum += r.injected[kind]
+		r.t.Logf("  %3d × %s; the slowest change took %s", r.injected[kind], kind, r.slowest[kind].Round(100*time.Millisecond))
 	}
 	commits := int64(0)
-	for _, net := range c.nets {
+	for _, net := range r.nets {
 		commits += net.commits.met.Load()
 	}
-	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; %d commits met; %d findings",
-		c.seed, sum, time.Since(c.began).Round(time.Second), len(c.clients.journal.commands)-len(open), c.delivered(), owed, len(c.clients.journal.seen),
+	r.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; %d commits met; %d findings",
+		r.seed, sum, time.Since(r.began).Round(time.Second), len(r.clients.journal.commands)-len(open), r.delivered(), owed, len(r.clients.journal.seen),
 		commits, len(found))
-	require.Empty(c.t, found, "LEDGERBOARD_DRAWS=%d: lost, doubled, or wrong", c.seed)
-	require.Empty(c.t, c.open, "LEDGERBOARD_DRAWS=%d: what came to no end", c.seed)
+	require.Empty(r.t, found, "LEDGERBOARD_DRAWS=%d: lost, doubled, or wrong", r.seed)
+	require.Empty(r.t, r.open, "LEDGERBOARD_DRAWS=%d: what came to no end", r.seed)
 }
 
 // showing compares what every process shows at the end, until it is right: a process may be late, and none may stay wrong.
-func (c *run) showing(truth *truth) (found []string) {
+func (r *run) showing(truth *truth) (found []string) {
 	for giveUp := time.Now().Add(patience); ; time.Sleep(pauseAfterRefusal) {
-		if found = c.shown(truth); len(found) == 0 || time.Now().After(giveUp) {
+		if found = r.shown(truth); len(found) == 0 || time.Now().After(giveUp) {
 			return found
 		}
 	}
 }
 
-func (c *run) shown(truth *truth) (found []string) {
-	for _, a := range c.world {
-		staff := c.token(a.staff, a.id, "agency")
+func (r *run) shown(truth *truth) (found []string) {
+	for _, a := range r.world {
+		staff := r.token(a.staff, a.id, "agency")
 		for _, b := range a.boards {
 			version, users := truth.newest(b.id)
-			for _, p := range c.apis {
+			for _, p := range r.apis {
 				got := ask(http.MethodGet, boardURL(p.base, b.id), staff, "")
 				if got.err != nil || got.version != version || !slices.Equal(got.users, users) {
 					found = append(found, fmt.Sprintf("%s shows board %s at version %d with %v (%d, %v); the log has version %d with %v",
@@ -246,8 +246,8 @@ func (c *run) shown(truth *truth) (found []string) {
 	return found
 }
 
-func (c *run) delivered() (n int) {
-	for _, l := range c.listeners {
+func (r *run) delivered() (n int) {
+	for _, l := range r.listeners {
 		n += l.count()
 	}
 	return n

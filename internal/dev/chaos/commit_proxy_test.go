@@ -45,10 +45,10 @@ func newCommitProxy(t testing.TB, upstream string) *commitProxy {
 	return p
 }
 
-func (p *commitProxy) addr() string { return p.listener.Addr().String() }
+func (c *commitProxy) addr() string { return c.listener.Addr().String() }
 
-func (p *commitProxy) arm() error    { p.armed.Store(true); return nil }
-func (p *commitProxy) disarm() error { p.armed.Store(false); return nil }
+func (c *commitProxy) arm() error    { c.armed.Store(true); return nil }
+func (c *commitProxy) disarm() error { c.armed.Store(false); return nil }
 
 const (
 	uncut      = iota
@@ -63,33 +63,33 @@ type carried struct {
 	begun, waiting bool            // past the first message; a commit was bound, and comes with the next Sync
 }
 
-func (p *commitProxy) carry(client net.Conn) {
+func (c *commitProxy) carry(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.upstream)
+	server, err := net.Dial("tcp", c.upstream)
 	if err != nil {
 		return
 	}
 	defer server.Close()
-	c := &carried{client: client, server: server, commits: map[string]bool{}}
+	connection := &carried{client: client, server: server, commits: map[string]bool{}}
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		c.answers()
+		connection.answers()
 		_ = client.Close()
 	}()
 	for {
-		message, err := c.message()
+		message, err := connection.message()
 		if err != nil {
 			break
 		}
-		if c.commit(message) && p.armed.Load() {
-			c.how.Store([]int32{unanswered, uncut, unheard, uncut}[p.met.Add(1)%4])
+		if connection.commit(message) && c.armed.Load() {
+			connection.how.Store([]int32{unanswered, uncut, unheard, uncut}[c.met.Add(1)%4])
 		}
-		if _, err := server.Write(message); err != nil || c.how.Load() == unheard {
+		if _, err := server.Write(message); err != nil || connection.how.Load() == unheard {
 			break
 		}
 	}
-	if c.how.Load() != unanswered { // else the server ends it once it has answered
+	if connection.how.Load() != unanswered { // else the server ends it once it has answered
 		_ = server.Close()
 	}
 	<-answered

@@ -63,21 +63,21 @@ func openBrowser(t *testing.T) *browserPage {
 	return p
 }
 
-func (p *browserPage) in(t *testing.T) *browserPage {
-	return &browserPage{t: t, ctx: p.ctx, console: p.console}
+func (b *browserPage) in(t *testing.T) *browserPage {
+	return &browserPage{t: t, ctx: b.ctx, console: b.console}
 }
 
-func (p *browserPage) visit(url string) {
-	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)), "%s", p.console.String())
+func (b *browserPage) visit(url string) {
+	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(url)), "%s", b.console.String())
 }
 
 // eval evaluates an expression in the page, and waits for it if it is a promise. A page that loads again by itself meanwhile is asked again.
-func (p *browserPage) eval(expression string, into any) {
-	err := p.try(expression, into)
+func (b *browserPage) eval(expression string, into any) {
+	err := b.try(expression, into)
 	for deadline := time.Now().Add(patience); wentAway(err) && time.Now().Before(deadline); time.Sleep(pollEvery) {
-		err = p.try(expression, into)
+		err = b.try(expression, into)
 	}
-	require.NoError(p.t, err, "%s\n%s", expression, p.console.String())
+	require.NoError(b.t, err, "%s\n%s", expression, b.console.String())
 }
 
 // wentAway tells whether a page was asked that made way for another one before it answered.
@@ -88,8 +88,8 @@ func wentAway(err error) bool {
 }
 
 // try is eval for a page that may be on its way to another: what was asked of a page that went is an error.
-func (p *browserPage) try(expression string, into any) error {
-	raw, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise))
+func (b *browserPage) try(expression string, into any) error {
+	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise))
 	if err != nil || into == nil {
 		return err
 	}
@@ -97,18 +97,18 @@ func (p *browserPage) try(expression string, into any) error {
 }
 
 // await polls until the expression is true, also over pages that load again by themselves.
-func (p *browserPage) await(what, expression string) {
-	p.t.Helper()
+func (b *browserPage) await(what, expression string) {
+	b.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
 		var done bool
-		err := p.try(expression, &done)
+		err := b.try(expression, &done)
 		if err == nil && done {
 			return
 		}
 		if time.Now().After(deadline) {
 			var body string
-			p.eval("document.documentElement.outerHTML", &body)
-			p.t.Fatalf("the page waited %s for %s (%v)\n%s\n%s", patience, what, err, p.console.String(), lastBytes(body, 4<<10))
+			b.eval("document.documentElement.outerHTML", &body)
+			b.t.Fatalf("the page waited %s for %s (%v)\n%s\n%s", patience, what, err, b.console.String(), lastBytes(body, 4<<10))
 		}
 	}
 }
@@ -148,41 +148,41 @@ func openWindow(in *browserPage, width int64, scheme string) *keyboard {
 }
 
 // resize makes the window so wide, and its scheme light or dark.
-func (p *browserPage) resize(width int64, scheme string) {
+func (b *browserPage) resize(width int64, scheme string) {
 	const height = 800
 	prefers := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, prefers)
 		return err
 	})))
-	p.await("the window to have its width", fmt.Sprintf(`innerWidth === %d && dispatchEvent(new Event("resize"))`, width))
+	b.await("the window to have its width", fmt.Sprintf(`innerWidth === %d && dispatchEvent(new Event("resize"))`, width))
 }
 
-func (v *keyboard) open(address string) (status int64) {
-	v.stay()
-	return v.goes(chromedp.Navigate(address))
+func (k *keyboard) open(address string) (status int64) {
+	k.stay()
+	return k.goes(chromedp.Navigate(address))
 }
 
 // stay leaves a page that loads again by itself for one that does not: what it loads could else be taken for what is opened next.
-func (v *keyboard) stay() {
+func (k *keyboard) stay() {
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
 		var again bool
-		v.eval(`!!document.querySelector("meta[http-equiv=refresh]")`, &again)
+		k.eval(`!!document.querySelector("meta[http-equiv=refresh]")`, &again)
 		if !again {
 			return
 		}
-		err := chromedp.Do(v.ctx, chromedp.Navigate("about:blank"))
-		require.True(v.t, time.Now().Before(deadline), "the page cannot be left: %v", err)
+		err := chromedp.Do(k.ctx, chromedp.Navigate("about:blank"))
+		require.True(k.t, time.Now().Before(deadline), "the page cannot be left: %v", err)
 	}
 }
 
 // goes does what leads to another page, waits for it, and looks at it.
-func (v *keyboard) goes(steps ...chromedp.Action[chromedp.Void]) (status int64) {
-	ctx, cancel := context.WithTimeout(v.ctx, patience)
+func (k *keyboard) goes(steps ...chromedp.Action[chromedp.Void]) (status int64) {
+	ctx, cancel := context.WithTimeout(k.ctx, patience)
 	defer cancel()
 	answer, err := chromedp.RunResponse(ctx, steps...)
-	require.NoError(v.t, err, "%s", v.console.String())
-	v.looked()
+	require.NoError(k.t, err, "%s", k.console.String())
+	k.looked()
 	return answer.Status
 }
 
@@ -194,49 +194,49 @@ const focused = `(() => {
 })()`
 
 // to moves the focus to what is labelled so.
-func (v *keyboard) to(label string) (checked bool) {
-	v.t.Helper()
+func (k *keyboard) to(label string) (checked bool) {
+	k.t.Helper()
 	var passed []string
 	const most = 60
 	for range most {
-		require.NoError(v.t, chromedp.Do(v.ctx, chromedp.KeyEvent(kb.Tab)))
+		require.NoError(k.t, chromedp.Do(k.ctx, chromedp.KeyEvent(kb.Tab)))
 		var at struct {
 			Text          string
 			Checked, Ring bool
 		}
-		v.eval(focused, &at)
+		k.eval(focused, &at)
 		if at.Text != "" {
-			require.True(v.t, at.Ring, "it is not seen that %q has the focus", at.Text)
+			require.True(k.t, at.Ring, "it is not seen that %q has the focus", at.Text)
 		}
 		if strings.Contains(at.Text, label) {
 			return at.Checked
 		}
 		passed = append(passed, at.Text)
 	}
-	v.t.Fatalf("the keyboard does not reach %q, but %q\n%s", label, passed, v.text())
+	k.t.Fatalf("the keyboard does not reach %q, but %q\n%s", label, passed, k.text())
 	return false
 }
 
-func (v *keyboard) follow(label string) (status int64) {
-	v.to(label)
-	return v.goes(chromedp.KeyEvent(kb.Enter))
+func (k *keyboard) follow(label string) (status int64) {
+	k.to(label)
+	return k.goes(chromedp.KeyEvent(kb.Enter))
 }
 
-func (v *keyboard) tick(label string, on bool) {
-	if v.to(label) != on {
-		require.NoError(v.t, chromedp.Do(v.ctx, chromedp.KeyEvent(" ")))
+func (k *keyboard) tick(label string, on bool) {
+	if k.to(label) != on {
+		require.NoError(k.t, chromedp.Do(k.ctx, chromedp.KeyEvent(" ")))
 	}
 }
 
-func (v *keyboard) text() (text string) {
-	v.eval(`document.body.innerText.replace(/\s+/g, " ")`, &text)
+func (k *keyboard) text() (text string) {
+	k.eval(`document.body.innerText.replace(/\s+/g, " ")`, &text)
 	return text
 }
 
-func (v *keyboard) says(sentences ...string) {
-	text := v.text()
+func (k *keyboard) says(sentences ...string) {
+	text := k.text()
 	for _, sentence := range sentences {
-		require.Contains(v.t, text, sentence)
+		require.Contains(k.t, text, sentence)
 	}
 }
 

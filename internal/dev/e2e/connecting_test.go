@@ -185,40 +185,40 @@ func (v *visitor) look() {
 }
 
 // consent signs somebody in at the dialog that is open, without some boxes, and comes back.
-func (v *keyboard) consent(person string, without ...string) {
-	v.follow(person)
+func (k *keyboard) consent(person string, without ...string) {
+	k.follow(person)
 	for _, box := range without {
-		v.tick(box, false)
+		k.tick(box, false)
 	}
-	v.follow("Allow")
-	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
+	k.follow("Allow")
+	k.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
 }
 
 // choose ticks pages, and no others, and connects them.
-func (v *keyboard) choose(pages ...string) {
-	v.eval(`document.activeElement.blur()`, nil)
+func (k *keyboard) choose(pages ...string) {
+	k.eval(`document.activeElement.blur()`, nil)
 	var offered []string
-	v.eval(`[...document.querySelectorAll("input[name=page]:not([disabled])")].map((box) => box.labels[0].innerText)`, &offered)
+	k.eval(`[...document.querySelectorAll("input[name=page]:not([disabled])")].map((box) => box.labels[0].innerText)`, &offered)
 	for _, offer := range offered {
 		on := false
 		for _, wanted := range pages {
 			on = on || strings.HasPrefix(offer, wanted)
 		}
-		v.tick(strings.Join(strings.Fields(offer), " "), on)
+		k.tick(strings.Join(strings.Fields(offer), " "), on)
 	}
-	require.EqualValues(v.t, 200, v.follow("Connect selected"), "%s", v.text())
-	v.says("From now on")
+	require.EqualValues(k.t, 200, k.follow("Connect selected"), "%s", k.text())
+	k.says("From now on")
 	for _, wanted := range pages {
 		name, _, _ := strings.Cut(wanted, " @")
-		v.says(name)
+		k.says(name)
 	}
 }
 
 // result waits until the page that loads again by itself says that everything was read.
-func (v *keyboard) result() {
-	v.await("the first readings", `document.readyState === "complete" && !document.body.innerText.includes("waiting to be read")`)
-	v.looked()
-	v.says("read; its figures are available")
+func (k *keyboard) result() {
+	k.await("the first readings", `document.readyState === "complete" && !document.body.innerText.includes("waiting to be read")`)
+	k.looked()
+	k.says("read; its figures are available")
 }
 
 func (v *visitor) at() (address string) {

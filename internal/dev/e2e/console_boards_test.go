@@ -163,10 +163,10 @@ func followThePrintedLink(p *program, browser *browserPage) {
 }
 
 // connectAsMara goes through a platform's dialog, connects an account, and waits for its reading.
-func (v *keyboard) connectAsMara(platform, offer string) {
-	v.follow("Continue to " + platform)
-	v.consent("Mara Lindqvist")
-	v.says("You signed in at " + platform + " as Mara")
-	v.choose(offer)
-	v.result()
+func (k *keyboard) connectAsMara(platform, offer string) {
+	k.follow("Continue to " + platform)
+	k.consent("Mara Lindqvist")
+	k.says("You signed in at " + platform + " as Mara")
+	k.choose(offer)
+	k.result()
 }

@@ -41,11 +41,11 @@ func secure(u *url.URL) *url.URL {
 	return &same
 }
 
-func (j localJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
-	j.CookieJar.SetCookies(secure(u), cookies)
+func (l localJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	l.CookieJar.SetCookies(secure(u), cookies)
 }
 
-func (j localJar) Cookies(u *url.URL) []*http.Cookie { return j.CookieJar.Cookies(secure(u)) }
+func (l localJar) Cookies(u *url.URL) []*http.Cookie { return l.CookieJar.Cookies(secure(u)) }
 
 func newPlainBrowser(t *testing.T) *plainBrowser {
 	t.Helper()
@@ -61,25 +61,25 @@ func newPlainBrowser(t *testing.T) *plainBrowser {
 	return v
 }
 
-func (v *plainBrowser) send(method, address string, form url.Values) *plainBrowser {
-	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, address, strings.NewReader(form.Encode()))
-	require.NoError(v.t, err)
+func (p *plainBrowser) send(method, address string, form url.Values) *plainBrowser {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), method, address, strings.NewReader(form.Encode()))
+	require.NoError(p.t, err)
 	r.Header.Set("Accept", "text/html")
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	answer, err := v.client.Do(r)
-	require.NoError(v.t, err)
+	answer, err := p.client.Do(r)
+	require.NoError(p.t, err)
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
-	require.NoError(v.t, err)
-	v.page, v.at, v.status = string(raw), answer.Request.URL, answer.StatusCode
-	return v
+	require.NoError(p.t, err)
+	p.page, p.at, p.status = string(raw), answer.Request.URL, answer.StatusCode
+	return p
 }
 
-func (v *plainBrowser) opens(address string) *plainBrowser {
-	return v.send(http.MethodGet, address, nil)
+func (p *plainBrowser) opens(address string) *plainBrowser {
+	return p.send(http.MethodGet, address, nil)
 }
 
 var (
@@ -88,27 +88,27 @@ var (
 )
 
 // submits sends the form of the page with its hidden fields.
-func (v *plainBrowser) submits(fields map[string]string) *plainBrowser {
-	v.t.Helper()
-	action := formAction.FindStringSubmatch(v.page)
-	require.NotNil(v.t, action, "%s has no form: %s", v.at, v.page)
-	to, err := v.at.Parse(html.UnescapeString(action[1]))
-	require.NoError(v.t, err)
+func (p *plainBrowser) submits(fields map[string]string) *plainBrowser {
+	p.t.Helper()
+	action := formAction.FindStringSubmatch(p.page)
+	require.NotNil(p.t, action, "%s has no form: %s", p.at, p.page)
+	to, err := p.at.Parse(html.UnescapeString(action[1]))
+	require.NoError(p.t, err)
 	form := url.Values{}
-	for _, hidden := range hiddenField.FindAllStringSubmatch(v.page, -1) {
+	for _, hidden := range hiddenField.FindAllStringSubmatch(p.page, -1) {
 		form.Set(hidden[1], html.UnescapeString(hidden[2]))
 	}
 	for name, value := range fields {
 		form.Set(name, value)
 	}
-	return v.send(http.MethodPost, to.String(), form)
+	return p.send(http.MethodPost, to.String(), form)
 }
 
 // says requires the status and a part of the page.
-func (v *plainBrowser) says(status int, part string) {
-	v.t.Helper()
-	require.Equal(v.t, status, v.status, "%s: %s", v.at, v.page)
-	require.Contains(v.t, v.page, part)
+func (p *plainBrowser) says(status int, part string) {
+	p.t.Helper()
+	require.Equal(p.t, status, p.status, "%s: %s", p.at, p.page)
+	require.Contains(p.t, p.page, part)
 }
 
 // person is someone whom a provider knows.

@@ -122,8 +122,8 @@ type apart struct {
 	before      answers // to the paths
 }
 
-func (k *apart) serve() *program {
-	p := k.api.beside(k.t.TempDir(), programPath, "projector", nil)
+func (a *apart) serve() *program {
+	p := a.api.beside(a.t.TempDir(), programPath, "projector", nil)
 	p.answers()
 	return p
 }
@@ -151,35 +151,35 @@ func (p *program) beside(dir, binary, roles string, more map[string]string) *pro
 	return started
 }
 
-func (k *apart) rebuild(projection string) ran {
-	return command(k.t, programPath, k.api.variables(), "rebuild", projection, "--yes", "--reason", "test")
+func (a *apart) rebuild(projection string) ran {
+	return command(a.t, programPath, a.api.variables(), "rebuild", projection, "--yes", "--reason", "test")
 }
 
 // rebuildUntil asks for a rebuild and waits until the server holds it at a stage.
-func (k *apart) rebuildUntil(projection, stage string) (ended chan ran) {
-	k.until("a process that folds "+projection, `select exists (
+func (a *apart) rebuildUntil(projection, stage string) (ended chan ran) {
+	a.until("a process that folds "+projection, `select exists (
 		select from lb_engine.generations g join pg_stat_activity on application_name = 'ledgerboard ' || projection || '.g' || generation
 		where projection = '`+projection+`' and g.state = 'live')`)
-	k.exec("insert into public.e2e_holds values ($1)", stage)
+	a.exec("insert into public.e2e_holds values ($1)", stage)
 	ended = make(chan ran, 1)
-	go func() { ended <- k.rebuild(projection) }()
-	k.until("the rebuild at "+stage, "select exists (select from pg_stat_activity where wait_event = 'PgSleep') or exists (select from lb_engine.generations where state = 'failed')")
-	require.Empty(k.t, k.api.column("select error from lb_engine.generations where state = 'failed'"))
+	go func() { ended <- a.rebuild(projection) }()
+	a.until("the rebuild at "+stage, "select exists (select from pg_stat_activity where wait_event = 'PgSleep') or exists (select from lb_engine.generations where state = 'failed')")
+	require.Empty(a.t, a.api.column("select error from lb_engine.generations where state = 'failed'"))
 	return ended
 }
 
-func (k *apart) done(r ran) {
-	require.Equal(k.t, done, r.code, "%s%s\n%s", r.out, r.err, k.runner.tails())
+func (a *apart) done(r ran) {
+	require.Equal(a.t, done, r.code, "%s%s\n%s", r.out, r.err, a.runner.tails())
 }
 
-func (k *apart) exec(sql string, args ...any) {
-	_, err := k.conn.Exec(context.Background(), sql, args...)
-	require.NoError(k.t, err)
+func (a *apart) exec(sql string, args ...any) {
+	_, err := a.conn.Exec(context.Background(), sql, args...)
+	require.NoError(a.t, err)
 }
 
-func (k *apart) until(what, query string) {
-	k.api.await(patience, what, func() (ok bool) {
-		require.NoError(k.t, k.conn.QueryRow(context.Background(), query).Scan(&ok))
+func (a *apart) until(what, query string) {
+	a.api.await(patience, what, func() (ok bool) {
+		require.NoError(a.t, a.conn.QueryRow(context.Background(), query).Scan(&ok))
 		return ok
 	})
 }

@@ -335,38 +335,38 @@ func (f *tableFile) compare(t *testing.T, found foundTable) {
 	}
 }
 
-func (found foundTable) isLibreOffice() bool { return strings.HasPrefix(found.Reader, "LibreOffice") }
+func (f foundTable) isLibreOffice() bool { return strings.HasPrefix(f.Reader, "LibreOffice") }
 
-func (found foundTable) isWorkbook() bool {
-	return strings.Contains(found.Reader, "xlsx") || found.Reader == "openpyxl" || found.isLibreOffice()
+func (f foundTable) isWorkbook() bool {
+	return strings.Contains(f.Reader, "xlsx") || f.Reader == "openpyxl" || f.isLibreOffice()
 }
 
-func (found foundTable) compareColumn(want, got tableColumn) error {
+func (f foundTable) compareColumn(want, got tableColumn) error {
 	switch {
 	case want.Count == 0 && want.omitted > 0:
 		return nil
-	case found.Reader == "csvkit" && (want.Kind == "text" || got.Kind == "bool"):
+	case f.Reader == "csvkit" && (want.Kind == "text" || got.Kind == "bool"):
 		return nil // it reads the text "none" as null, and a column of 0 and 1 as boolean
 	case got.Count < want.Count || got.Count > want.Count+want.omitted:
 		return fmt.Errorf("%d values, want %d", got.Count, want.Count)
-	case found.Reader == "DuckDB, xlsx" && want.blank:
+	case f.Reader == "DuckDB, xlsx" && want.blank:
 		return nil // it takes the type of a column from its first row
-	case want.Kind == "text" && !found.isWorkbook():
+	case want.Kind == "text" && !f.isWorkbook():
 		return nil // programs infer the types of texts, such as ids of digits
 	}
-	if kind := found.kindOf(want, got); got.Kind != kind {
+	if kind := f.kindOf(want, got); got.Kind != kind {
 		return fmt.Errorf("%s, want %s", got.Kind, kind)
 	}
-	if least := want.Least; want.Kind == "time" && got.Kind == "time" && (found.isWorkbook() || got.Least != "") {
-		if found.isWorkbook() {
+	if least := want.Least; want.Kind == "time" && got.Kind == "time" && (f.isWorkbook() || got.Least != "") {
+		if f.isWorkbook() {
 			least = want.wall
 		}
-		if !strings.HasPrefix(got.Least, least) && (!found.isLibreOffice() || got.Least != want.cut) {
+		if !strings.HasPrefix(got.Least, least) && (!f.isLibreOffice() || got.Least != want.cut) {
 			return fmt.Errorf("the first time is %s, want %s", got.Least, least)
 		}
 	}
 	within := 1e-9 * math.Max(1, math.Abs(want.Sum))
-	if found.isLibreOffice() { // shows two decimals
+	if f.isLibreOffice() { // shows two decimals
 		within += 0.005 * float64(want.Count)
 	}
 	if got.Kind == "number" && math.Abs(got.Sum-want.Sum) > within {
@@ -376,13 +376,13 @@ func (found foundTable) compareColumn(want, got tableColumn) error {
 }
 
 // kindOf returns the kind that a reader should find in a column.
-func (found foundTable) kindOf(want, got tableColumn) string {
+func (f foundTable) kindOf(want, got tableColumn) string {
 	switch {
-	case found.isWorkbook() && isID(want.name) && want.Kind == "number":
+	case f.isWorkbook() && isID(want.name) && want.Kind == "number":
 		return "text"
-	case found.Reader == "pandas" && (want.Kind == "time" || want.Kind == "date"):
+	case f.Reader == "pandas" && (want.Kind == "time" || want.Kind == "date"):
 		return "text" // it converts times on request only
-	case want.Kind == "date" && got.Kind == "time" && found.isWorkbook():
+	case want.Kind == "date" && got.Kind == "time" && f.isWorkbook():
 		return "time" // at midnight
 	default:
 		return want.Kind

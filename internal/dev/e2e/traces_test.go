@@ -34,19 +34,19 @@ type traceReceiver struct {
 	spans []span
 }
 
-func (r *traceReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (t *traceReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	var export collector.ExportTraceServiceRequest
 	if err != nil || req.URL.Path != "/v1/traces" || proto.Unmarshal(body, &export) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, resource := range export.GetResourceSpans() {
 		for _, scope := range resource.GetScopeSpans() {
 			for _, s := range scope.GetSpans() {
-				r.spans = append(r.spans, span{
+				t.spans = append(t.spans, span{
 					name: s.GetName(), id: hex.EncodeToString(s.GetSpanId()), parent: hex.EncodeToString(s.GetParentSpanId()),
 					attributes: fmt.Sprint(s.GetAttributes()),
 				})
@@ -55,15 +55,15 @@ func (r *traceReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (r *traceReceiver) all() []span {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.spans)
+func (t *traceReceiver) all() []span {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.spans)
 }
 
 // paths are the ways from the root to each span of the traces whose root has a name, as names joined by " > ".
-func (r *traceReceiver) paths(root string) (paths []string) {
-	spans := r.all()
+func (t *traceReceiver) paths(root string) (paths []string) {
+	spans := t.all()
 	byID := map[string]span{}
 	for _, s := range spans {
 		byID[s.id] = s

@@ -32,13 +32,13 @@ func buildNext(t *testing.T) string {
 }
 
 // hammer asks everything until stop, and wants the same answers; one that starts may answer 503 first.
-func (k *apart) hammer(p *program, starting bool) (stop func()) {
-	ctx, cancel := context.WithCancel(k.t.Context())
+func (a *apart) hammer(p *program, starting bool) (stop func()) {
+	ctx, cancel := context.WithCancel(a.t.Context())
 	var asking sync.WaitGroup
 	var wrong atomic.Pointer[string]
 	var asked atomic.Int64
-	questions := make([]string, 0, len(k.before))
-	for question := range k.before {
+	questions := make([]string, 0, len(a.before))
+	for question := range a.before {
 		questions = append(questions, question)
 	}
 	slices.Sort(questions)
@@ -59,7 +59,7 @@ func (k *apart) hammer(p *program, starting bool) (stop func()) {
 			if answer.Err == nil {
 				got = fmt.Sprintf("%d %s", answer.Status, p.placeless(answer))
 			}
-			if want := k.before[question]; got != want && ctx.Err() == nil {
+			if want := a.before[question]; got != want && ctx.Err() == nil {
 				text := fmt.Sprintf("%s\nwas %.300s\nis  %.300s", question, want, got)
 				wrong.CompareAndSwap(nil, &text)
 			}
@@ -72,9 +72,9 @@ func (k *apart) hammer(p *program, starting bool) (stop func()) {
 			cancel()
 			asking.Wait()
 			if text := wrong.Load(); text != nil {
-				k.t.Errorf("an answer of %s differs from the earlier one: %s", p.base, *text)
+				a.t.Errorf("an answer of %s differs from the earlier one: %s", p.base, *text)
 			}
-			k.t.Logf("%s was asked %d times", p.base, asked.Load())
+			a.t.Logf("%s was asked %d times", p.base, asked.Load())
 		})
 	}
 }

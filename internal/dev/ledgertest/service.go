@@ -126,10 +126,10 @@ func (c *Clock) Advance(d time.Duration) {
 type ReadModel struct{ operator.Projection }
 
 // Name is that of the projection.
-func (m *ReadModel) Name() string { return m.Projection.Projection }
+func (r *ReadModel) Name() string { return r.Projection.Projection }
 
 // Status returns it.
-func (m *ReadModel) Status(context.Context) (operator.Projection, error) { return m.Projection, nil }
+func (r *ReadModel) Status(context.Context) (operator.Projection, error) { return r.Projection, nil }
 
 // Current returns the state of projections whose tables show the whole log.
 func Current(t testing.TB, names ...string) *monitor.Monitor {

@@ -67,8 +67,8 @@ func (l *Listener) All() []Line {
 	return append([]Line(nil), l.lines...)
 }
 
-func (line Line) is(kind, text string) bool {
-	return line.Kind == kind && (text == "" || line.Text == text)
+func (l Line) is(kind, text string) bool {
+	return l.Kind == kind && (text == "" || l.Text == text)
 }
 
 // Count returns how often it has heard a kind and, unless it is empty, a text.

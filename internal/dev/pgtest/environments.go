@@ -61,13 +61,13 @@ func clientURL(t testing.TB, database string) string {
 
 // Limit gives new sessions of the database limits, as an administrator does for people's sessions, and
 // returns their names. A pooler's own statements are limited too.
-func (db *DB) Limit(t testing.TB, limit string) []string {
+func (d *DB) Limit(t testing.TB, limit string) []string {
 	t.Helper()
 	limits := []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"}
-	if query[bool](t, db.admin, "select current_setting('transaction_timeout', true) is not null") {
+	if query[bool](t, d.admin, "select current_setting('transaction_timeout', true) is not null") {
 		limits = append(limits, "transaction_timeout")
 	}
-	u, err := url.Parse(db.admin)
+	u, err := url.Parse(d.admin)
 	require.NoError(t, err)
 	for _, name := range limits {
 		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '"+limit+"'")

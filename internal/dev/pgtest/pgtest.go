@@ -59,25 +59,25 @@ func New(t testing.TB) *DB {
 }
 
 // Superuser returns the URL of the server's superuser, without a pooler.
-func (db *DB) Superuser() string { return db.admin }
+func (d *DB) Superuser() string { return d.admin }
 
 // WriterURL connects as a new role that can only read and write the rows of these schemas.
-func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
+func (d *DB) WriterURL(t testing.TB, schemas ...string) string {
 	t.Helper()
 	role := "r_" + uuid.NewString()[:8]
 	name := pgx.Identifier{role}.Sanitize()
-	exec(t, db.admin, "create role "+name+" login password 'secret'")
+	exec(t, d.admin, "create role "+name+" login password 'secret'")
 	t.Cleanup(func() {
-		exec(t, db.admin, "drop owned by "+name)
-		exec(t, db.admin, "drop role "+name)
+		exec(t, d.admin, "drop owned by "+name)
+		exec(t, d.admin, "drop role "+name)
 	})
 	for _, schema := range schemas {
 		quoted := pgx.Identifier{schema}.Sanitize()
-		exec(t, db.admin, "grant usage on schema "+quoted+" to "+name)
-		exec(t, db.admin, "grant select, insert, update, delete on all tables in schema "+quoted+" to "+name)
-		exec(t, db.admin, "grant usage on all sequences in schema "+quoted+" to "+name)
+		exec(t, d.admin, "grant usage on schema "+quoted+" to "+name)
+		exec(t, d.admin, "grant select, insert, update, delete on all tables in schema "+quoted+" to "+name)
+		exec(t, d.admin, "grant usage on all sequences in schema "+quoted+" to "+name)
 	}
-	u, err := url.Parse(db.URL)
+	u, err := url.Parse(d.URL)
 	require.NoError(t, err)
 	u.User = url.UserPassword(role, "secret")
 	return u.String()
@@ -85,8 +85,8 @@ func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
 
 // Delete removes all rows of these tables of generation 1. For few rows it is cheaper than
 // TRUNCATE, which creates new files and invalidates the plans of all sessions.
-func (db *DB) Delete(t require.TestingT, tables ...string) {
-	_, err := db.Pool.Exec(context.Background(), "delete from "+strings.Join(tables, "; delete from "))
+func (d *DB) Delete(t require.TestingT, tables ...string) {
+	_, err := d.Pool.Exec(context.Background(), "delete from "+strings.Join(tables, "; delete from "))
 	require.NoError(t, err)
 }
 

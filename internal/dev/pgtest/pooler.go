@@ -22,13 +22,13 @@ import (
 // Pooler starts PgBouncer in front of the server of this test process, and returns the URL of the
 // database through it. Each user gets at most size sessions per database. Except for the mode, the
 // size and the authentication, it has its default settings.
-func (db *DB) Pooler(t testing.TB, mode string, size int) string {
+func (d *DB) Pooler(t testing.TB, mode string, size int) string {
 	t.Helper()
 	needs.Programs(t, "pgbouncer")
 	p, err := startPooler(serverURL(t), mode, size)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.stop()) })
-	u, err := url.Parse(db.URL)
+	u, err := url.Parse(d.URL)
 	require.NoError(t, err)
 	u.Host = p.addr
 	return u.String()

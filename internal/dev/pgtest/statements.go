@@ -89,10 +89,10 @@ func (*Statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDa
 type PlanNode map[string]any
 
 // Text is a property that is a text, such as "Index Cond"; empty without it.
-func (n PlanNode) Text(name string) string { text, _ := n[name].(string); return text }
+func (p PlanNode) Text(name string) string { text, _ := p[name].(string); return text }
 
 // Number is a property that is a number, such as "Actual Loops"; 0 without it.
-func (n PlanNode) Number(name string) float64 { number, _ := n[name].(float64); return number }
+func (p PlanNode) Number(name string) float64 { number, _ := p[name].(float64); return number }
 
 // Plan runs a statement, undoes it, and returns its plan: with the mode force_generic_plan the one
 // that the server makes for any arguments, with force_custom_plan the one for these.

@@ -82,9 +82,9 @@ func (s *Server) pageInsights(c *request) reply {
 }
 
 // windowPaging is the next and previous time window: it never ends, and it holds the token.
-func (c *request) windowPaging(since, until time.Time) object {
+func (r *request) windowPaging(since, until time.Time) object {
 	link := func(from, to time.Time) string {
-		return c.link(map[string]string{"since": itoa(from.Unix()), "until": itoa(to.Unix())})
+		return r.link(map[string]string{"since": itoa(from.Unix()), "until": itoa(to.Unix())})
 	}
 	span := until.Sub(since)
 	return object{"previous": link(since.Add(-span), since), "next": link(until, until.Add(span))}

@@ -109,14 +109,14 @@ func (s *Server) pageList(c *request, edge string) reply {
 
 // cursorPaging: cursors may be there on the last page too; only `next` says that there is more. It
 // holds the token.
-func (c *request) cursorPaging(posts []Post, end int, more bool) object {
+func (r *request) cursorPaging(posts []Post, end int, more bool) object {
 	if end == 0 {
 		return object{}
 	}
 	after := base64.RawURLEncoding.EncodeToString([]byte("after:" + posts[end-1].ID))
 	out := object{"cursors": object{"before": "QVFIbefore", "after": after}}
 	if more {
-		out["next"] = c.link(map[string]string{"after": after, "limit": cmp.Or(c.query.Get("limit"), "25")})
+		out["next"] = r.link(map[string]string{"after": after, "limit": cmp.Or(r.query.Get("limit"), "25")})
 	}
 	return out
 }
@@ -169,11 +169,11 @@ func (s *Server) fieldsOf(c *request, p Post, id string) (object, *reply) {
 }
 
 // postOfVideo is the post that a video names; nil: none, or not yet.
-func (c *request) postOfVideo(p Post) any {
-	if _, late := c.fault(LateIdentity, p.ID); late || p.VideoID == "" {
+func (r *request) postOfVideo(p Post) any {
+	if _, late := r.fault(LateIdentity, p.ID); late || p.VideoID == "" {
 		return nil
 	}
-	return strings.TrimPrefix(p.ID, c.acc.ID+"_")
+	return strings.TrimPrefix(p.ID, r.acc.ID+"_")
 }
 
 //nolint:cyclop,gocyclo,gocognit // one case per field

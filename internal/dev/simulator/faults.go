@@ -56,8 +56,8 @@ func (f Fault) Active(at time.Time) bool {
 }
 
 // fault finds a fault of a kind that is about one of these things; without any, about whatever.
-func (c *request) fault(kind FaultKind, about ...string) (Fault, bool) {
-	return c.traps.fault(kind, c.now, about...)
+func (r *request) fault(kind FaultKind, about ...string) (Fault, bool) {
+	return r.traps.fault(kind, r.now, about...)
 }
 
 func (t Traps) fault(kind FaultKind, at time.Time, about ...string) (Fault, bool) {
@@ -149,8 +149,8 @@ func (s *Server) withoutInsights(c *request, p Post, id, field string) *reply {
 }
 
 // withhold puts items that are left out before each post of a list, newest first. Later lists leave out the same.
-func (c *request) withhold(posts []Post) []Post {
-	f, hit := c.fault(Withheld)
+func (r *request) withhold(posts []Post) []Post {
+	f, hit := r.fault(Withheld)
 	if !hit {
 		return posts
 	}
@@ -165,8 +165,8 @@ func (c *request) withhold(posts []Post) []Post {
 }
 
 // settling is the value of a day, which may be too small yet.
-func (c *request) settling(value int64, end time.Time) int64 {
-	if _, hit := c.fault(Corrected); hit && c.now.After(end) && c.now.Sub(end) < settledAfter {
+func (r *request) settling(value int64, end time.Time) int64 {
+	if _, hit := r.fault(Corrected); hit && r.now.After(end) && r.now.Sub(end) < settledAfter {
 		return value * 9 / 10
 	}
 	return value

@@ -143,14 +143,14 @@ func names(raw string) (list []string) {
 
 // link is the address of another part of an answer: the same call, with these parameters instead. It holds the caller's
 // token, but no proof that the call comes from the app.
-func (c *request) link(instead map[string]string) string {
-	q := c.URL.Query()
+func (r *request) link(instead map[string]string) string {
+	q := r.URL.Query()
 	q.Del("appsecret_proof")
-	q.Set("access_token", c.token)
+	q.Set("access_token", r.token)
 	for name, value := range instead {
 		q.Set(name, value)
 	}
-	return "http://" + c.Host + c.URL.Path + "?" + q.Encode()
+	return "http://" + r.Host + r.URL.Path + "?" + q.Encode()
 }
 
 // graphConsent takes into account what a person consented to: what a token lacks, and that a page's token reads the
@@ -294,12 +294,12 @@ func (s *Server) throttledReply(c *request, t Throttle) reply {
 }
 
 // usage says how much of the quota is used. Instagram's own host has another header, and other words in it.
-func (c *request) usage(header map[string]string, percent, minutes int) {
-	if c.acc.OwnLogin {
+func (r *request) usage(header map[string]string, percent, minutes int) {
+	if r.acc.OwnLogin {
 		header["X-App-Usage"] = `{"call_volume":` + strconv.Itoa(percent) + `,"cpu_time":` + strconv.Itoa(percent/4) + `}`
 		return
 	}
-	header["X-Business-Use-Case-Usage"] = businessUsage(c.platform, c.acc.ID, percent, minutes)
+	header["X-Business-Use-Case-Usage"] = businessUsage(r.platform, r.acc.ID, percent, minutes)
 }
 
 // graphFail is Meta's error body.

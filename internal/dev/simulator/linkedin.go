@@ -101,11 +101,11 @@ func (s *Server) linkedInReply(c *request, state tokenState) (rep reply, throttl
 }
 
 // member is whose quota a call uses.
-func (c *request) member() string {
-	if c.person.ID != "" {
-		return c.person.Profile
+func (r *request) member() string {
+	if r.person.ID != "" {
+		return r.person.Profile
 	}
-	return c.acc.ID
+	return r.acc.ID
 }
 
 // linkedInThrottled has no Retry-After: the quota is the day's.

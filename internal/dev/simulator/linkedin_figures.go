@@ -85,8 +85,8 @@ func restliDay(t time.Time) object {
 }
 
 // metricType is a plain string from 202605 on, an object before.
-func (c *request) metricType(query string) any {
-	if c.Header.Get("LinkedIn-Version") >= "202605" {
+func (r *request) metricType(query string) any {
+	if r.Header.Get("LinkedIn-Version") >= "202605" {
 		return query
 	}
 	return object{"com.linkedin.adsexternalapi.memberanalytics.v1.CreatorPostAnalyticsMetricTypeV1": query}

@@ -71,9 +71,9 @@ func (s *Server) tikTokOK(c *request, data object) reply {
 }
 
 // pick keeps the fields that were asked for.
-func (c *request) pick(all object) object {
+func (r *request) pick(all object) object {
 	out := object{}
-	for field := range strings.SplitSeq(c.query.Get("fields"), ",") {
+	for field := range strings.SplitSeq(r.query.Get("fields"), ",") {
 		if value, known := all[field]; known {
 			out[field] = value
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func (c *request) tikTokOAuthFail(status int, word, description string) reply {
-	return reply{status: status, body: object{"error": word, "error_description": description, "log_id": c.now.Format("20060102150405")}}
+func (r *request) tikTokOAuthFail(status int, word, description string) reply {
+	return reply{status: status, body: object{"error": word, "error_description": description, "log_id": r.now.Format("20060102150405")}}
 }
 
 // tikTokCode exchanges a code. A code that is still URL-encoded is invalid.

@@ -137,23 +137,23 @@ func (r *run) claims() (n claims) {
 	return n
 }
 
-func (n *claims) take(family *dto.MetricFamily) {
+func (c *claims) take(family *dto.MetricFamily) {
 	for _, metric := range family.GetMetric() {
 		labels := map[string]string{}
 		for _, pair := range metric.GetLabel() {
 			labels[pair.GetName()] = pair.GetValue()
 		}
 		value := metric.GetCounter().GetValue()
-		n.all += value
+		c.all += value
 		switch labels["outcome"] {
 		case "done":
-			n.done[len(n.done)-1] += value
+			c.done[len(c.done)-1] += value
 		case "failed":
-			n.failed += value
+			c.failed += value
 		}
 		free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
 		if labels["outcome"] == "cut" && free {
-			n.missed += value
+			c.missed += value
 		}
 	}
 }

@@ -70,9 +70,9 @@ const lateRounds = 2
 type span struct{ from, until time.Time }
 
 // silences are the times in which an account does not answer as a whole.
-func (w *unkindWeeks) silences(id string) (spans []span) {
-	for _, f := range w.faulty(id) {
-		if problemsOf(w.platform, f.Kind).whole {
+func (u *unkindWeeks) silences(id string) (spans []span) {
+	for _, f := range u.faulty(id) {
+		if problemsOf(u.platform, f.Kind).whole {
 			spans = append(spans, span{f.From, f.Until})
 		}
 	}
@@ -96,21 +96,21 @@ func late(readings []time.Time, from time.Time, silences []span, allowed func(at
 	return gaps
 }
 
-func (w *unkindWeeks) unread() (lines []string) {
-	sim := w.simulator(func() time.Time { return worldBegins.AddDate(0, 0, worldDays) })
-	for _, a := range w.accounts {
-		h, silences := w.unkind[a.ID], w.silences(a.ID)
-		readable := !w.has(a.ID, simulator.Refused, "user.info.stats") // all figures of a TikTok account need it
+func (u *unkindWeeks) unread() (lines []string) {
+	sim := u.simulator(func() time.Time { return worldBegins.AddDate(0, 0, worldDays) })
+	for _, a := range u.accounts {
+		h, silences := u.unkind[a.ID], u.silences(a.ID)
+		readable := !u.has(a.ID, simulator.Refused, "user.info.stats") // all figures of a TikTok account need it
 		for _, gap := range late(h.read, worldBegins, silences, func(time.Time) time.Duration { return (1 + lateRounds) * accountEvery }) {
 			if readable {
 				lines = append(lines, fmt.Sprintf("account %s: %s", a.ID, gap))
 			}
 		}
-		if w.has(a.ID, simulator.Refused, "posts", "video.list", "memberCreatorPostAnalytics") {
+		if u.has(a.ID, simulator.Refused, "posts", "video.list", "memberCreatorPostAnalytics") {
 			continue // no post can be read
 		}
-		for _, p := range sim.Posts(w.platform, a.ID, worldBegins.AddDate(0, 0, worldDays-2)) {
-			if p.Kind == simulator.KindStory || w.has(a.ID, simulator.BadObject, p.ID) {
+		for _, p := range sim.Posts(u.platform, a.ID, worldBegins.AddDate(0, 0, worldDays-2)) {
+			if p.Kind == simulator.KindStory || u.has(a.ID, simulator.BadObject, p.ID) {
 				continue
 			}
 			var readings []time.Time
@@ -130,8 +130,8 @@ func (w *unkindWeeks) unread() (lines []string) {
 }
 
 // has tells whether an account has a fault of a kind that is about one of these things.
-func (w *unkindWeeks) has(id string, kind simulator.FaultKind, about ...string) bool {
-	return slices.ContainsFunc(w.faults[id], func(f simulator.Fault) bool { return f.Kind == kind && slices.Contains(about, f.About) })
+func (u *unkindWeeks) has(id string, kind simulator.FaultKind, about ...string) bool {
+	return slices.ContainsFunc(u.faults[id], func(f simulator.Fault) bool { return f.Kind == kind && slices.Contains(about, f.About) })
 }
 
 // idsOf are the ids by which a post can be read.
@@ -140,16 +140,16 @@ func idsOf(p simulator.Post) (ids []string) {
 }
 
 // twice compares the posts that an account has in the tables at the end with those on the platform.
-func (w *unkindWeeks) twice() (lines []string) {
-	sim := w.simulator(func() time.Time { return worldBegins.AddDate(0, 0, worldDays) })
-	for _, a := range w.accounts {
-		for _, p := range sim.Posts(w.platform, a.ID, worldBegins.AddDate(0, 0, worldDays)) {
-			if slices.ContainsFunc(w.faults[a.ID], func(f simulator.Fault) bool {
+func (u *unkindWeeks) twice() (lines []string) {
+	sim := u.simulator(func() time.Time { return worldBegins.AddDate(0, 0, worldDays) })
+	for _, a := range u.accounts {
+		for _, p := range sim.Posts(u.platform, a.ID, worldBegins.AddDate(0, 0, worldDays)) {
+			if slices.ContainsFunc(u.faults[a.ID], func(f simulator.Fault) bool {
 				return f.Kind == simulator.LateIdentity && f.About == p.ID && f.Active(worldBegins.AddDate(0, 0, worldDays).Add(-lateRounds*postEvery))
 			}) {
 				continue // the platform has not said so yet
 			}
-			counted := slices.DeleteFunc(idsOf(p), func(id string) bool { return !slices.Contains(w.unkind[a.ID].counted, id) })
+			counted := slices.DeleteFunc(idsOf(p), func(id string) bool { return !slices.Contains(u.unkind[a.ID].counted, id) })
 			if len(counted) > 1 {
 				lines = append(lines, fmt.Sprintf("account %s: one post counts as %s", a.ID, strings.Join(counted, " and ")))
 			}
@@ -160,15 +160,15 @@ func (w *unkindWeeks) twice() (lines []string) {
 
 // dependent compares the accounts that are treated kindly, and one of the others, with the weeks in which it alone is
 // treated unkindly. When the app is asked for again after it was switched off depends on which account is asked for first.
-func (w *unkindWeeks) dependent() (lines []string) {
-	if len(w.app) > 0 {
+func (u *unkindWeeks) dependent() (lines []string) {
+	if len(u.app) > 0 {
 		return nil
 	}
-	for _, a := range w.accounts {
-		if len(w.faults[a.ID]) > 0 && a.ID != w.subject {
+	for _, a := range u.accounts {
+		if len(u.faults[a.ID]) > 0 && a.ID != u.subject {
 			continue
 		}
-		got, want := w.unkind[a.ID].figures, w.alone[a.ID].figures
+		got, want := u.unkind[a.ID].figures, u.alone[a.ID].figures
 		if slices.Equal(got, want) {
 			continue
 		}
@@ -188,18 +188,18 @@ func clip(lines []string) string {
 }
 
 // unsettled compares the values of days that were over for three days with the curves.
-func (w *unkindWeeks) unsettled() (lines []string) {
-	if w.platform != domain.Facebook && w.platform != domain.Instagram {
+func (u *unkindWeeks) unsettled() (lines []string) {
+	if u.platform != domain.Facebook && u.platform != domain.Instagram {
 		return nil
 	}
-	for _, a := range w.accounts {
-		if w.has(a.ID, simulator.Refused, "read_insights", "instagram_business_manage_insights") || len(w.silences(a.ID)) > 0 {
+	for _, a := range u.accounts {
+		if u.has(a.ID, simulator.Refused, "read_insights", "instagram_business_manage_insights") || len(u.silences(a.ID)) > 0 {
 			continue
 		}
 		for n := range worldDays - 4 {
 			day := worldBegins.AddDate(0, 0, n).Format(time.DateOnly)
-			got, known := w.unkind[a.ID].dayValues[domain.MetricViews+" "+day]
-			if want := simulator.ViewsOn(w.seed, a.ID, day); !known || got != want {
+			got, known := u.unkind[a.ID].dayValues[domain.MetricViews+" "+day]
+			if want := simulator.ViewsOn(u.seed, a.ID, day); !known || got != want {
 				lines = append(lines, fmt.Sprintf("account %s: views of %s are %d, the platform says %d", a.ID, day, got, want))
 			}
 		}
@@ -212,15 +212,15 @@ func (w *unkindWeeks) unsettled() (lines []string) {
 const callsToLearn = 20
 
 // wasteful counts all calls that reach the platform in a world, each request of a batch as one.
-func (w *unkindWeeks) wasteful() (lines []string) {
+func (u *unkindWeeks) wasteful() (lines []string) {
 	var kind, unkind int
-	for _, id := range slices.Sorted(maps.Keys(w.unkind)) {
-		h := w.unkind[id]
-		kind, unkind = kind+w.kind[id].calls, unkind+h.calls
-		lines = append(lines, fmt.Sprintf("account %s: %d calls, and %d in the kind weeks", id, h.calls, w.kind[id].calls))
+	for _, id := range slices.Sorted(maps.Keys(u.unkind)) {
+		h := u.unkind[id]
+		kind, unkind = kind+u.kind[id].calls, unkind+h.calls
+		lines = append(lines, fmt.Sprintf("account %s: %d calls, and %d in the kind weeks", id, h.calls, u.kind[id].calls))
 	}
-	faults := len(w.app) * len(w.accounts)
-	for _, of := range w.faults {
+	faults := len(u.app) * len(u.accounts)
+	for _, of := range u.faults {
 		faults += len(of)
 	}
 	if unkind <= kind*12/10+faults*callsToLearn {
@@ -265,16 +265,16 @@ const appAskedAgain = time.Hour + look
 
 // misled are failures whose advice does not fit any fault that the account has at that time, and requests to sign in that
 // cannot help.
-func (w *unkindWeeks) misled() (lines []string) {
+func (u *unkindWeeks) misled() (lines []string) {
 	said := map[string]bool{}
-	for _, id := range slices.Sorted(maps.Keys(w.unkind)) {
-		for _, v := range w.unkind[id].verdicts {
+	for _, id := range slices.Sorted(maps.Keys(u.unkind)) {
+		for _, v := range u.unkind[id].verdicts {
 			var allowed []domain.StatusCode
-			for _, f := range w.faulty(id) {
+			for _, f := range u.faulty(id) {
 				if f.Active(v.at) || f.Kind == simulator.AppBlocked && f.Active(v.at.Add(-appAskedAgain)) {
-					allowed = append(allowed, problemsOf(w.platform, f.Kind).problems...)
+					allowed = append(allowed, problemsOf(u.platform, f.Kind).problems...)
 				}
-				if f.Kind == simulator.Refused && w.platform == domain.LinkedIn && v.at.Equal(worldBegins) { // a new token's scopes may come later
+				if f.Kind == simulator.Refused && u.platform == domain.LinkedIn && v.at.Equal(worldBegins) { // a new token's scopes may come later
 					allowed = append(allowed, domain.StatusNewToken)
 				}
 			}
@@ -286,9 +286,9 @@ func (w *unkindWeeks) misled() (lines []string) {
 				lines = append(lines, line)
 			}
 		}
-		for _, change := range w.unkind[id].reconnects {
-			fits := slices.ContainsFunc(w.faulty(id), func(f simulator.Fault) bool {
-				return f.Active(change.At) && problemsOf(w.platform, f.Kind).signIn
+		for _, change := range u.unkind[id].reconnects {
+			fits := slices.ContainsFunc(u.faulty(id), func(f simulator.Fault) bool {
+				return f.Active(change.At) && problemsOf(u.platform, f.Kind).signIn
 			})
 			if change.Code != "" && !fits {
 				lines = append(lines, fmt.Sprintf("account %s waits for a sign-in since %s: %s", id, change.At.Format(time.DateTime), change.Code))

@@ -85,21 +85,21 @@ func newUnkindWorld(seed uint64) *unkindWorld {
 	return w
 }
 
-func (w *unkindWorld) simulator(now func() time.Time) *simulator.Server {
-	sim := simulator.New(simulator.Config{Seed: w.seed, Clock: now, MetaPerDay: -1, LinkedInPerDay: -1, TikTokPerMinute: -1})
-	for _, a := range w.accounts {
-		sim.Add(w.platform, w.kind, a)
+func (u *unkindWorld) simulator(now func() time.Time) *simulator.Server {
+	sim := simulator.New(simulator.Config{Seed: u.seed, Clock: now, MetaPerDay: -1, LinkedInPerDay: -1, TikTokPerMinute: -1})
+	for _, a := range u.accounts {
+		sim.Add(u.platform, u.kind, a)
 	}
 	return sim
 }
 
-func (w *unkindWorld) String() string {
-	lines := []string{fmt.Sprintf("%s=%d: %s, type %d", draws.WorldVariable, w.seed, w.platform, w.kind)}
-	for _, f := range w.app {
+func (u *unkindWorld) String() string {
+	lines := []string{fmt.Sprintf("%s=%d: %s, type %d", draws.WorldVariable, u.seed, u.platform, u.kind)}
+	for _, f := range u.app {
 		lines = append(lines, fmt.Sprintf("  all accounts: %+v", f))
 	}
-	for _, id := range slices.Sorted(maps.Keys(w.faults)) {
-		for _, f := range w.faults[id] {
+	for _, id := range slices.Sorted(maps.Keys(u.faults)) {
+		for _, f := range u.faults[id] {
 			lines = append(lines, fmt.Sprintf("  %s: %+v", id, f))
 		}
 	}
@@ -107,12 +107,12 @@ func (w *unkindWorld) String() string {
 }
 
 // faulty are the faults of a run: those of the app and of the account.
-func (w *unkindWorld) faulty(id string) []simulator.Fault { return slices.Concat(w.app, w.faults[id]) }
+func (u *unkindWorld) faulty(id string) []simulator.Fault { return slices.Concat(u.app, u.faults[id]) }
 
 // of are the faults of a run of some accounts.
-func (w *unkindWorld) of(faults func(id string) []simulator.Fault, chosen func(id string) bool) map[string][]simulator.Fault {
+func (u *unkindWorld) of(faults func(id string) []simulator.Fault, chosen func(id string) bool) map[string][]simulator.Fault {
 	of := map[string][]simulator.Fault{}
-	for _, a := range w.accounts {
+	for _, a := range u.accounts {
 		if chosen(a.ID) {
 			of[a.ID] = faults(a.ID)
 		}
@@ -158,16 +158,16 @@ type unkindRun struct {
 }
 
 // run reads the accounts that have an entry of faults.
-func (w *unkindWorld) run(t *testing.T, name string, faults map[string][]simulator.Fault) (by map[string]*history) {
+func (u *unkindWorld) run(t *testing.T, name string, faults map[string][]simulator.Fault) (by map[string]*history) {
 	t.Helper()
-	require.True(t, t.Run(name, func(t *testing.T) { by = w.read(t, faults) }))
+	require.True(t, t.Run(name, func(t *testing.T) { by = u.read(t, faults) }))
 	return by
 }
 
-func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) map[string]*history {
+func (u *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) map[string]*history {
 	t.Helper()
-	r := &unkindRun{T: t, world: w, faults: faults, clock: worldBegins, log: ledgertest.New(t), by: map[string]*history{}, tokens: map[string]string{}}
-	r.sim = w.simulator(func() time.Time { return r.clock })
+	r := &unkindRun{T: t, world: u, faults: faults, clock: worldBegins, log: ledgertest.New(t), by: map[string]*history{}, tokens: map[string]string{}}
+	r.sim = u.simulator(func() time.Time { return r.clock })
 	pool := ledgertest.OpenFetching(t, r.log.DB.URL)
 	r.secrets, r.states = ledgertest.Secrets(t, pool, ledgertest.Key), vault.Fetching{Pool: pool}
 	gate := collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: pool}, Limits: ledgertest.Unlimited(t), Now: r.now})
@@ -180,7 +180,7 @@ func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) ma
 	for ; r.clock.Before(worldBegins.AddDate(0, 0, worldDays)); r.clock = r.clock.Add(look) {
 		r.people()
 		for _, kind := range []string{domain.FetchTokens, domain.FetchAccounts, domain.FetchPosts} {
-			r.round(domain.FetchQueue{Kind: kind, Platform: w.platform})
+			r.round(domain.FetchQueue{Kind: kind, Platform: u.platform})
 		}
 	}
 	r.gather()
@@ -188,10 +188,10 @@ func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) ma
 	return r.by
 }
 
-func (r *unkindRun) now() time.Time { return r.clock }
+func (u *unkindRun) now() time.Time { return u.clock }
 
 // ServeHTTP counts the calls of each account, each request of a batch as one.
-func (r *unkindRun) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+func (u *unkindRun) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	calls := 1
 	if q.Method == http.MethodPost && strings.HasPrefix(q.URL.Path, simulator.PathFacebook) {
 		var batch []json.RawMessage
@@ -203,25 +203,25 @@ func (r *unkindRun) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	if token == "" {
 		token = q.FormValue("access_token")
 	}
-	r.mu.Lock()
-	if h := r.by[r.tokens[token]]; h != nil {
+	u.mu.Lock()
+	if h := u.by[u.tokens[token]]; h != nil {
 		h.calls += calls
 	}
-	r.mu.Unlock()
-	r.sim.ServeHTTP(w, q)
+	u.mu.Unlock()
+	u.sim.ServeHTTP(w, q)
 }
 
 func socialID(n int) int64 { return int64(n + 1) }
 
-func (r *unkindRun) connect() {
-	w := r.world
+func (u *unkindRun) connect() {
+	w := u.world
 	entities := []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: worldAgency, Active: true},
 		domain.DirectoryAccount{ID: worldClient, ParentAccount: worldAgency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: worldAgency, StartsAt: worldBegins.AddDate(-1, 0, 0)},
 	}
 	for n, a := range w.accounts {
-		if _, chosen := r.faults[a.ID]; !chosen {
+		if _, chosen := u.faults[a.ID]; !chosen {
 			continue
 		}
 		ref := "connection/" + a.ID
@@ -231,89 +231,89 @@ func (r *unkindRun) connect() {
 				ID: socialID(n), ParentAccount: worldAgency, AccountID: worldClient, MemberID: worldMember, ConnectionID: 1000 + socialID(n),
 				Platform: w.platform, AccountType: w.kind, ExternalID: a.ID, Connected: true,
 			})
-		r.by[a.ID] = &history{id: a.ID, posts: map[string][]time.Time{}, dayValues: map[string]int64{}}
-		r.sim.SetTraps(w.platform, a.ID, simulator.Traps{Faults: r.faults[a.ID]})
-		r.signIn(a.ID)
+		u.by[a.ID] = &history{id: a.ID, posts: map[string][]time.Time{}, dayValues: map[string]int64{}}
+		u.sim.SetTraps(w.platform, a.ID, simulator.Traps{Faults: u.faults[a.ID]})
+		u.signIn(a.ID)
 	}
-	r.log.Put(r, entities...)
+	u.log.Put(u, entities...)
 }
 
 // signIn stores the tokens of an account as a sign-in does.
-func (r *unkindRun) signIn(id string) {
-	generated := r.sim.Tokens(r.world.platform, id)
-	r.tokens[generated.Access] = id
+func (u *unkindRun) signIn(id string) {
+	generated := u.sim.Tokens(u.world.platform, id)
+	u.tokens[generated.Access] = id
 	tokens := commands.StoredTokens{AccessToken: generated.Access}
 	sealed, err := commands.EncodeTokens(tokens)
-	require.NoError(r, err)
-	require.NoError(r, r.secrets.Put(r.Context(), "connection/"+id, sealed, tokens.Times(r.clock)))
+	require.NoError(u, err)
+	require.NoError(u, u.secrets.Put(u.Context(), "connection/"+id, sealed, tokens.Times(u.clock)))
 }
 
 // people are what people do at a time: they sign in once their platform lets them, and the main application registers the
 // posts that it publishes to profiles, which no one can list.
-func (r *unkindRun) people() {
-	for n, a := range r.world.accounts {
-		for _, f := range r.faults[a.ID] {
-			if problemsOf(r.world.platform, f.Kind).signIn && !f.Until.After(r.clock) && f.Until.After(r.clock.Add(-look)) {
-				r.signIn(a.ID)
+func (u *unkindRun) people() {
+	for n, a := range u.world.accounts {
+		for _, f := range u.faults[a.ID] {
+			if problemsOf(u.world.platform, f.Kind).signIn && !f.Until.After(u.clock) && f.Until.After(u.clock.Add(-look)) {
+				u.signIn(a.ID)
 			}
 		}
-		if _, chosen := r.faults[a.ID]; !chosen || r.world.kind != domain.LinkedInProfile {
+		if _, chosen := u.faults[a.ID]; !chosen || u.world.kind != domain.LinkedInProfile {
 			continue
 		}
 		var facts []commands.Fact
-		for _, p := range r.sim.Posts(r.world.platform, a.ID, r.clock) {
-			if r.clock.After(worldBegins) && !p.Created.After(r.clock.Add(-look)) {
+		for _, p := range u.sim.Posts(u.world.platform, a.ID, u.clock) {
+			if u.clock.After(worldBegins) && !p.Created.After(u.clock.Add(-look)) {
 				continue
 			}
 			facts = append(facts, domain.PostRegistered{
 				Tenant:   domain.Tenant{ParentAccount: worldAgency, AccountID: worldClient, MemberID: worldMember, SocialAccount: socialID(n)},
-				Platform: r.world.platform, AccountType: r.world.kind, ExternalID: p.ID, Origin: domain.OriginMainApp, RegisteredAt: r.clock, PublishedAt: &p.Created,
+				Platform: u.world.platform, AccountType: u.world.kind, ExternalID: p.ID, Origin: domain.OriginMainApp, RegisteredAt: u.clock, PublishedAt: &p.Created,
 			})
 		}
-		for _, err := range collect.Record(r.Context(), r.log, r.clock, facts...) {
-			require.NoError(r, err)
+		for _, err := range collect.Record(u.Context(), u.log, u.clock, facts...) {
+			require.NoError(u, err)
 		}
 	}
 }
 
 // round reads what is due, as the scheduler does.
-func (r *unkindRun) round(queue domain.FetchQueue) {
-	ctx := r.Context()
-	if whole := r.clock.Sub(worldBegins)%accountEvery == 0; !whole { // only what failed is due in between
-		if !ledgertest.Value[bool](r, r.states.Pool, `select exists (select from fetch_state where kind = $1 and p_id = $2 and due_at <= $3)`,
-			queue.Kind, int(queue.Platform), r.clock) {
+func (u *unkindRun) round(queue domain.FetchQueue) {
+	ctx := u.Context()
+	if whole := u.clock.Sub(worldBegins)%accountEvery == 0; !whole { // only what failed is due in between
+		if !ledgertest.Value[bool](u, u.states.Pool, `select exists (select from fetch_state where kind = $1 and p_id = $2 and due_at <= $3)`,
+			queue.Kind, int(queue.Platform), u.clock) {
 			return
 		}
 	}
-	claim, err := r.collect.Claim(ctx, queue, 1000, time.Hour)
-	require.NoError(r, err)
+	claim, err := u.collect.Claim(ctx, queue, 1000, time.Hour)
+	require.NoError(u, err)
 	if len(claim.Tasks) == 0 {
 		return
 	}
-	_, err = r.collect.Work(ctx, claim)
-	require.NoError(r, err)
-	require.NoError(r, r.states.Release(ctx, claim))
+	_, err = u.collect.Work(ctx, claim)
+	require.NoError(u, err)
+	require.NoError(u, u.states.Release(ctx, claim))
 	type row struct {
 		Account int64
 		Code    domain.StatusCode
 	}
-	for _, failed := range ledgertest.Rows[row](r, r.states.Pool, `
+	for _, failed := range ledgertest.Rows[row](u, u.states.Pool, `
 		select social_account_id, reason ->> 'code' from fetch_state where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null`,
-		queue.Kind, int(queue.Platform), r.clock) {
-		h := r.of(failed.Account)
-		h.verdicts = append(h.verdicts, verdict{at: r.clock, kind: queue.Kind, code: failed.Code})
+		queue.Kind, int(queue.Platform), u.clock) {
+		h := u.of(failed.Account)
+		h.verdicts = append(h.verdicts, verdict{at: u.clock, kind: queue.Kind, code: failed.Code})
 	}
 }
 
 // gather reads the log.
-func (r *unkindRun) gather() {
+func (u *unkindRun) gather() {
 	for _, topic := range []string{domain.TopicMetrics, domain.TopicOperations} {
-		for _, record := range r.log.Records(topic) {
-			ev, err := r.log.Decode(record)
-			require.NoError(r, err)
+		for _, record := range u.log.Records(topic) {
+			ev, err := u.log.Decode(record)
+			require.NoError(u, err)
 			switch e := ev.Data.(type) {
 			case domain.AccountRead:
-				h := r.of(e.SocialAccount)
+				h := u.of(e.SocialAccount)
 				if !e.Backfilled {
 					h.read = append(h.read, e.CapturedAt)
 				}
@@ -328,13 +328,13 @@ func (r *unkindRun) gather() {
 				slices.SortFunc(e.Figures, func(a, b domain.Figure) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 				h.figure(e)
 			case domain.PostRead:
-				h := r.of(e.SocialAccount)
+				h := u.of(e.SocialAccount)
 				h.posts[e.ExternalID] = append(h.posts[e.ExternalID], e.CapturedAt)
 				h.figure(e)
 			case domain.PostRegistered:
-				r.of(e.SocialAccount).figure(e)
+				u.of(e.SocialAccount).figure(e)
 			case domain.ConnectionStateChanged:
-				h := r.of(e.ConnectionID - 1000)
+				h := u.of(e.ConnectionID - 1000)
 				h.reconnects = append(h.reconnects, e)
 			}
 		}
@@ -342,18 +342,18 @@ func (r *unkindRun) gather() {
 }
 
 // counts reads which posts the tables have.
-func (r *unkindRun) counts() {
+func (u *unkindRun) counts() {
 	type post struct {
 		Account int64
 		ID      string
 	}
-	for _, p := range ledgertest.Rows[post](r, r.log.DB.ReadOnly, `select social_account_id, external_id from tSPosts`) {
-		h := r.of(p.Account)
+	for _, p := range ledgertest.Rows[post](u, u.log.DB.ReadOnly, `select social_account_id, external_id from tSPosts`) {
+		h := u.of(p.Account)
 		h.counted = append(h.counted, p.ID)
 	}
 }
 
-func (r *unkindRun) of(social int64) *history { return r.by[r.world.accounts[social-1].ID] }
+func (u *unkindRun) of(social int64) *history { return u.by[u.world.accounts[social-1].ID] }
 
 func (h *history) figure(data domain.Data) {
 	raw, _ := json.Marshal(data) //nolint:errchkjson // it was decoded from JSON
