@@ -139,8 +139,8 @@ var postMetrics = append(GainedPostMetrics[:], MetricReach, MetricAvgWatch)
 // also the names of columns in the read models.
 func PostMetrics() []string { return slices.Clone(postMetrics) }
 
-// Metric returns the field of a metric; nil if [Counts] does not have it.
-func (c *Counts) Metric(name string) **int64 {
+// MetricOf returns the field of a metric; nil if [Counts] does not have it.
+func MetricOf(c *Counts, name string) **int64 {
 	switch name {
 	case MetricLikes:
 		return &c.Likes
@@ -187,7 +187,7 @@ const maxCount = 1 << 60
 
 func (c Counts) validate() error {
 	for _, name := range postMetrics {
-		if n := *c.Metric(name); n != nil && (*n > maxCount || *n < -maxCount) {
+		if n := *MetricOf(&c, name); n != nil && (*n > maxCount || *n < -maxCount) {
 			return fmt.Errorf("%s: %d is out of range", name, *n)
 		}
 	}

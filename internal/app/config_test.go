@@ -57,7 +57,7 @@ func TestDefaultsInCodeAreThoseOfTheCommandLine(t *testing.T) {
 			continue
 		}
 		checked++
-		if every, ok := value.Interface().(time.Duration); ok {
+		if every, ok := reflect.TypeAssert[time.Duration](value); ok {
 			parsed, err := time.ParseDuration(want)
 			require.NoError(t, err, field.Name)
 			require.Equal(t, parsed, every, field.Name)

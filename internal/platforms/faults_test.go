@@ -155,7 +155,7 @@ func TestTabledMetricsAreCounts(t *testing.T) {
 	require.Len(t, tabled, 3)
 	for client, metrics := range tabled {
 		for _, metric := range metrics {
-			require.NotNil(t, new(domain.Counts).Metric(metric), "%s reads the post metric %s: add it to domain.Counts, or remove it", client, metric)
+			require.NotNil(t, domain.MetricOf(new(domain.Counts), metric), "%s reads the post metric %s: add it to domain.Counts, or remove it", client, metric)
 		}
 	}
 }

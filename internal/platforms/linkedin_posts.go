@@ -225,7 +225,7 @@ func sharePost(p Post, byURN map[string]shareElement, zero bool) PostSnapshot {
 		switch {
 		case m.name == domain.MetricEngagement: // computed from its parts
 		case !active && zero:
-			*s.Counts.Metric(m.name) = new(int64)
+			*domain.MetricOf(&s.Counts, m.name) = new(int64)
 		default:
 			s.put(m.name, e.Total.v.value(m.source).ptr(), domain.StatusNoData)
 		}

@@ -167,7 +167,7 @@ func (a *AccountSnapshot) miss(name string, code domain.StatusCode) {
 }
 
 func (p *PostSnapshot) put(metric string, value *int64, code domain.StatusCode) {
-	*p.Counts.Metric(metric) = value
+	*domain.MetricOf(&p.Counts, metric) = value
 	if value == nil {
 		p.Missing = append(p.Missing, domain.MissingFigure{Name: metric, Code: code})
 	}

@@ -13,7 +13,7 @@ type figures [len(domain.GainedPostMetrics)]*int64
 
 func figuresOf(c *domain.Counts) (f figures) {
 	for i, name := range domain.GainedPostMetrics {
-		f[i] = *c.Metric(name)
+		f[i] = *domain.MetricOf(c, name)
 	}
 	return f
 }

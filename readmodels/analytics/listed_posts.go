@@ -108,7 +108,7 @@ func figureColumns(alias string) string {
 func (p *PostFigures) fields() []any {
 	list := make([]any, len(postMetrics))
 	for i, name := range postMetrics {
-		list[i] = p.counts().Metric(name)
+		list[i] = domain.MetricOf(p.counts(), name)
 	}
 	return list
 }
@@ -172,7 +172,7 @@ func (p postQuery) scanPost(row pgx.CollectableRow) (post listedPost, err error)
 		&several, &first, &previous, &fromZero, &c.CapturedAt, &readingOwner.account, &readingOwner.member,
 	}, c.fields()...)
 	for _, name := range domain.GainedPostMetrics {
-		dest = append(dest, gained.Metric(name))
+		dest = append(dest, domain.MetricOf(&gained, name))
 	}
 	err = row.Scan(append(dest, &g.EngagementPartial)...)
 	if c.CapturedAt != nil {
