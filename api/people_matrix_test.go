@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"context"
 	"fmt"
 	"io"
@@ -320,7 +321,9 @@ func (m *matrixCase) connect(why string) *websocket.Conn {
 		case strings.HasPrefix(packet, "40"):
 			return socket
 		case strings.HasPrefix(packet, "44"):
-			require.Contains(m.t, packet, why)
+			var refused struct{ Message string }
+			require.NoError(m.t, json.Unmarshal([]byte(packet[2:]), &refused))
+			require.Contains(m.t, refused.Message, why)
 			return nil
 		}
 	}

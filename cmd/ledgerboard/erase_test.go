@@ -336,13 +336,13 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 		order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
 		drafts := []domain.Draft{
 			commands.NewDraft(domain.TopicOperations, eraseAgency, domain.PersonErased{
-				User: erased, Members: []int64{7, 8, 9}, Connections: []int64{70, 71}, Profiles: []int64{700, 701}, Order: order,
+				User: erased, Members: []int64{7, 8, 9, 10}, Connections: []int64{70, 71}, Profiles: []int64{700, 701}, Order: order,
 			}, day),
 			commands.EntityDraft(domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"}, day),
 			commands.EntityDraft(domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"}, day),
 		}
 		for kind, keys := range map[string][]string{
-			domain.KindMember: {"7", "8", "9"}, domain.KindConnection: {"70", "71"}, domain.KindSocialAccount: {"700", "701"},
+			domain.KindMember: {"7", "8", "9", "10"}, domain.KindConnection: {"70", "71"}, domain.KindSocialAccount: {"700", "701"},
 		} {
 			for _, key := range keys {
 				drafts = append(drafts, commands.EraseDraft(kind, key, day))
@@ -362,9 +362,15 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 		client, err := kgo.NewClient(kgo.SeedBrokers(at.KafkaBrokers...))
 		require.NoError(t, err)
 		defer client.Close()
-		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{
-			Topic: domain.TopicDirectory, Key: []byte(domain.DirectoryKey(domain.KindMember, "9")), Value: []byte("{"),
-		}).FirstErr())
+		newer := []kgo.RecordHeader{ // an event type of a newer version, which is no dead letter
+			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte("019aa000-0000-7000-8000-000000000010")},
+			{Key: "ce_source", Value: []byte("newer")}, {Key: "ce_type", Value: []byte("directory.member.v9")},
+			{Key: "ce_time", Value: []byte(day.UTC().Format(time.RFC3339))},
+		}
+		require.NoError(t, client.ProduceSync(t.Context(),
+			&kgo.Record{Topic: domain.TopicDirectory, Key: []byte(domain.DirectoryKey(domain.KindMember, "9")), Value: []byte("{")},
+			&kgo.Record{Topic: domain.TopicDirectory, Key: []byte(domain.DirectoryKey(domain.KindMember, "10")), Value: []byte("{}"), Headers: newer},
+		).FirstErr())
 		a.appendText(t, 701, "late", domain.PostTexts{Content: "Erna was late"})
 		command := eraseErna(at)
 		command.SocialAccount = nil

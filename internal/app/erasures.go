@@ -14,8 +14,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// lookAgain is how long a wait for tables lasts before it looks without a wake-up.
-const lookAgain = 2 * time.Second
+const (
+	// lookAgain is how long a wait for tables lasts before it looks without a wake-up.
+	lookAgain = 2 * time.Second
+	// betweenLooks limits the looks while a backlog is folded in many transactions.
+	betweenLooks = 20 * time.Millisecond
+)
 
 // ErrUnreadableErasure is the error of a list of erasures that lacks one.
 var ErrUnreadableErasure = errors.New("an erasure in the log cannot be decoded, so it is not known whom it concerns")
@@ -71,38 +75,45 @@ func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(d
 }
 
 // awaitShown waits until the tables of the named projections contain all records that were in the log
-// when it was called. What was done before is the beginning of the error.
+// when it was called. It looks once more when the wait has passed, because a notification can be
+// missed. What was done before is the beginning of the error.
 func awaitShown(
 	ctx context.Context, engines []*projections.Engine, wait time.Duration, names []string, before string,
 ) error {
-	expired := time.NewTimer(wait)
-	defer expired.Stop()
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	for _, engine := range engines {
 		ends := map[int32]int64{}
 		for slices.Contains(names, engine.Name()) {
+			expired := waiting.Err() != nil
 			moved := engine.Moved() // before the look, which may miss a later change
 			status, err := engine.Status(ctx)
 			if err != nil {
 				return err
 			}
-			behind := int64(0)
+			behind, stopped := int64(0), false
 			for _, p := range status.Partitions {
 				if _, known := ends[p.Partition]; !known {
 					ends[p.Partition] = p.EndOffset
 				}
 				behind += max(0, ends[p.Partition]-p.NextOffset)
+				stopped = stopped || p.Stopped != ""
 			}
-			if status.Live() && behind == 0 {
+			if status.Live() && behind == 0 && !stopped {
 				break
 			}
 			late := domain.NewError(domain.CodeUnavailable, "%sThe tables of projection %s are %s behind the log. "+
 				"Is a process with the role projector running?", before, engine.Name(), operator.Events(behind))
+			if expired {
+				return late
+			}
 			select {
 			case <-moved:
+				pause(waiting, betweenLooks)
 			case <-time.After(lookAgain):
-			case <-expired.C:
-				return late
-			case <-ctx.Done():
+			case <-waiting.Done():
+			}
+			if ctx.Err() != nil {
 				return fmt.Errorf("%w (%w)", late, ctx.Err())
 			}
 		}

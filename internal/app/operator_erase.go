@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -105,7 +108,7 @@ func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err e
 	case err != nil:
 		return e, err
 	case e.erasedBefore && !recorded:
-		return e, directory.ErrPersonNotFound
+		return e, o.noErasure(ctx)
 	}
 	unlisted := slices.DeleteFunc(slices.Clone(in.SocialAccounts), func(id int64) bool {
 		return slices.Contains(e.person.SocialAccountsToErase(), id)
@@ -143,33 +146,24 @@ func (e *erasure) recall(
 	if err != nil || !recorded {
 		return false, err
 	}
-	// An entity that was erased and created again belongs to its new owner. An entity that cannot
-	// be decoded is treated as present: it is a dead letter, and in no table.
+	// An entity that was erased and created again belongs to its new owner. This asks the log, because
+	// tables lack records that this version cannot decode, and those of a newer version may be live.
 	keyOf := func(kind string, id int64) string { return domain.DirectoryKey(kind, strconv.FormatInt(id, 10)) }
-	var keys []string
+	present := map[string]bool{} // whether the last record of a key is an entity
 	for kind, ids := range map[string][]int64{
 		domain.KindMember: members, domain.KindConnection: connections,
 		domain.KindSocialAccount: slices.Concat(profiles, named),
 	} {
 		for _, id := range ids {
-			keys = append(keys, keyOf(kind, id))
+			present[keyOf(kind, id)] = false
 		}
 	}
-	present, err := tables.EntitiesByKey(ctx, keys)
-	if err != nil {
+	if err := findEntities(ctx, o.parts.Log, present); err != nil {
 		return true, err
-	}
-	unreadable, err := o.DeadLetters(ctx, operator.DeadLetterFilter{Projection: projectors.Directory.Name})
-	if err != nil {
-		return true, err
-	}
-	for _, letter := range unreadable {
-		present[letter.Stream] = domain.RecordedEntity{}
 	}
 	missing := func(kind string, ids []int64) []int64 {
 		return slices.DeleteFunc(ids, func(id int64) bool {
-			_, found := present[keyOf(kind, id)]
-			return found
+			return present[keyOf(kind, id)]
 		})
 	}
 	person.Members = union(person.Members, missing(domain.KindMember, members))
@@ -181,6 +175,37 @@ func (e *erasure) recall(
 	person.Profiles = union(person.Profiles, missing(domain.KindSocialAccount, profiles))
 	person.Named = union(person.Named, missing(domain.KindSocialAccount, named))
 	return true, people.AddSocialAccountsToErase(ctx, person)
+}
+
+// findEntities sets for each key whether topic `directory` has an entity with it, which may not be
+// decodable.
+func findEntities(ctx context.Context, log *eventlog.Log, present map[string]bool) error {
+	var mu sync.Mutex // partitions are scanned concurrently
+	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range run.Records {
+			if _, asked := present[string(r.Key)]; asked {
+				present[string(r.Key)] = r.Value != nil
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return fmt.Errorf("find entities with the ids of an earlier erasure: %w", err)
+	}
+	return nil
+}
+
+// noErasure is the error for a person whom neither the directory nor a recorded erasure has.
+func (o *Operators) noErasure(ctx context.Context) error {
+	letters, err := o.DeadLetters(ctx, operator.DeadLetterFilter{Projection: projectors.Operations.Name})
+	for _, letter := range letters {
+		if letter.Type == (domain.PersonErased{}).EventType() {
+			return fmt.Errorf("%w: dead letter %s", ErrUnreadableErasure, letter.ID)
+		}
+	}
+	return cmp.Or(err, error(directory.ErrPersonNotFound))
 }
 
 func union(a, b []int64) []int64 {

@@ -23,6 +23,8 @@ const (
 	// (min.compaction.lag.ms).
 	forgetEvery = time.Hour
 	askedEvery  = time.Minute // between searches for requests that other processes left unfinished
+	// Tables that keep a person would otherwise append an erasure to the log as fast as possible.
+	betweenErasures = 2 * time.Second
 	// Shorter than the time for which other processes skip a claimed request.
 	maxErasureTime = 4 * time.Minute
 )
@@ -135,6 +137,9 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	}
 	for {
 		done, err := calls.EraseFurther(ctx, request, shown, people.OfMemberAlone, erase)
+		if err == nil && !done && !pause(ctx, betweenErasures) {
+			err = ctx.Err()
+		}
 		if done || err != nil {
 			return pg.Wrap("deletion request "+request.Code, err)
 		}

@@ -90,9 +90,9 @@ func (t trials) prepareAll(ctx context.Context, list []mutation) (map[string]pro
 	programs, wrong := map[string]program{}, []error{}
 	var workers errgroup.Group
 	workers.SetLimit(runtime.NumCPU())
-	for pkg, breaks := range byPackage {
+	for pkg, mutations := range byPackage {
 		workers.Go(func() error {
-			p, err := t.prepare(ctx, pkg, breaks)
+			p, err := t.prepare(ctx, pkg, mutations)
 			mu.Lock()
 			defer mu.Unlock()
 			programs[pkg], wrong = p, append(wrong, err)
@@ -126,10 +126,10 @@ func report(ctx context.Context, out io.Writer, list []mutation, try func(contex
 		})
 	}
 	_ = workers.Wait() // each has told its error
-	fmt.Fprintf(out, "%d breaks: %d killed, %d survived, %d invalid (%s)\n",
+	fmt.Fprintf(out, "%d mutations: %d killed, %d survived, %d invalid (%s)\n",
 		len(list), count[killed], count[survived], count[invalid], time.Since(began).Round(time.Second))
 	if unnoticed := len(list) - count[killed]; unnoticed > 0 {
-		return fmt.Errorf("%d of %d breaks were not noticed by the test that is there for it", unnoticed, len(list))
+		return fmt.Errorf("%d of %d mutations were not noticed by their tests", unnoticed, len(list))
 	}
 	return nil
 }

@@ -73,10 +73,10 @@ func TestMutationTrialReportsOutcome(t *testing.T) {
 	}
 	woven, err := tryAll(half, part, unnoticed, alone)
 	require.Equal(t, []mutation{half, part, unnoticed}, woven)
-	require.ErrorContains(t, err, "1 of 4 breaks")
+	require.ErrorContains(t, err, "1 of 4 mutations")
 	for _, line := range []string{
 		`(?m)^killed .* half  \. TestHalf: `, "(?m)^killed .* part ", "(?m)^SURVIVED .* unnoticed ", "(?m)^killed .* alone ",
-		"4 breaks: 3 killed, 1 survived, 0 invalid",
+		"4 mutations: 3 killed, 1 survived, 0 invalid",
 	} {
 		require.Regexp(t, line, out.String())
 	}
@@ -85,7 +85,7 @@ func TestMutationTrialReportsOutcome(t *testing.T) {
 	require.ErrorContains(t, err, "list.txt#7:5: undefined: m")
 	wrong.old, wrong.new = alone.old, "const two = one"
 	_, err = tryAll(half, wrong)
-	require.ErrorContains(t, err, "1 of 2 breaks")
+	require.ErrorContains(t, err, "1 of 2 mutations")
 	require.Regexp(t, "(?ms)^INVALID .*list.txt:7 does not compile: .*undefined: one", out.String())
 	text, err := os.ReadFile(filepath.Join(dir, "m.go"))
 	require.NoError(t, err)

@@ -35,13 +35,13 @@ type trials struct {
 	dir   string // of programs and of broken files
 }
 
-// program is the tests of a package, with breaks woven in.
+// program is the tests of a package, with mutations woven in.
 type program struct {
 	path  string
 	woven []mutation
 }
 
-// prepare makes the tests of a package with as many of its breaks as can be woven into one program, and runs them with none on: what fails
+// prepare makes the tests of a package with as many of its mutations as can be woven into one program, and runs them with none on: what fails
 // then, or is not there, would seem to notice everything.
 func (t trials) prepare(ctx context.Context, pkg string, list []mutation) (p program, err error) {
 	if p, err = t.weaveAll(ctx, pkg, list); err != nil {
@@ -68,7 +68,7 @@ func (t trials) prepare(ctx context.Context, pkg string, list []mutation) (p pro
 	return p, errors.Join(wrong...)
 }
 
-// weaveAll compiles the tests of a package with breaks woven in.
+// weaveAll compiles the tests of a package with mutations woven in.
 func (t trials) weaveAll(ctx context.Context, pkg string, list []mutation) (p program, err error) {
 	replaced, err := t.weaveFiles(list, &p.woven)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t trials) weaveAll(ctx context.Context, pkg string, list []mutation) (p pr
 	return p, err
 }
 
-// build compiles the packages of all mutations with the breaks woven in: a break that does not
+// build compiles the packages of all mutations with the mutations woven in: a mutation that does not
 // compile is found even if its test is not run.
 func (t trials) build(ctx context.Context, list []mutation) error {
 	var woven []mutation
@@ -96,7 +96,7 @@ func (t trials) build(ctx context.Context, list []mutation) error {
 	return err
 }
 
-// weaveFiles returns the texts of the files in which breaks are woven, and appends these breaks to
+// weaveFiles returns the texts of the files in which mutations are woven, and appends these mutations to
 // woven. Breaks that cannot be woven (of constants, for example) are left out.
 func (t trials) weaveFiles(list []mutation, woven *[]mutation) (replaced map[string]string, err error) {
 	byFile := map[string][]mutation{}
@@ -104,7 +104,7 @@ func (t trials) weaveFiles(list []mutation, woven *[]mutation) (replaced map[str
 		byFile[m.file] = append(byFile[m.file], m)
 	}
 	replaced = map[string]string{}
-	for name, breaks := range byFile {
+	for name, mutations := range byFile {
 		file := filepath.Join(t.root, filepath.FromSlash(name))
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -114,13 +114,13 @@ func (t trials) weaveFiles(list []mutation, woven *[]mutation) (replaced map[str
 		if err != nil {
 			return nil, fmt.Errorf("weave: %w", err)
 		}
-		broken, alone, err := weave(string(text), breaks)
+		broken, alone, err := weave(string(text), mutations)
 		if err != nil {
 			return nil, err
 		}
 		replaced[file] = broken
 		replaced[filepath.Join(filepath.Dir(file), "zz_broken_line.go")] = switchFile(syntax.Name.Name)
-		*woven = append(*woven, slices.DeleteFunc(breaks, func(m mutation) bool { return slices.Contains(alone, m) })...)
+		*woven = append(*woven, slices.DeleteFunc(mutations, func(m mutation) bool { return slices.Contains(alone, m) })...)
 	}
 	return replaced, nil
 }

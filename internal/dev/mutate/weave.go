@@ -18,7 +18,7 @@ func switchFile(packageName string) string {
 	return "package " + packageName + "\n\nimport \"os\"\n\nvar " + switchName + " = os.Getenv(\"" + switchName + "\")\n"
 }
 
-// weave puts breaks into a file so that one program has them all, each off until the switch names it: the function around the line
+// weave puts mutations into a file so that one program has them all, each off until the switch names it: the function around the line
 // begins with a branch that holds its broken body. The compiler names the break where that is wrong. Alone are those that cannot stand
 // beside others.
 func weave(text string, list []mutation) (woven string, alone []mutation, err error) {
