@@ -13,7 +13,7 @@ type PostTexts struct {
 	Permalink string `json:"permalink,omitempty"` // URL of the post on the platform
 }
 
-// Same reports whether t equals the texts of an earlier listing. Media addresses are compared by
+// Same reports whether p equals the texts of an earlier listing. Media addresses are compared by
 // path, because platforms return a new signature and host with each request.
 func (p PostTexts) Same(before PostTexts) bool {
 	return p.Content == before.Content && p.Permalink == before.Permalink &&

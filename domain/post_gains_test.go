@@ -21,7 +21,7 @@ func TestEveryFieldOfCountsIsAMetric(t *testing.T) {
 		require.Contains(t, domain.PostMetrics(), name)
 		var c domain.Counts
 		*domain.MetricOf(&c, name) = new(int64)
-		require.False(t, reflect.ValueOf(c).Field(i).IsNil(), "Metric returns another field for %s", name)
+		require.False(t, reflect.ValueOf(c).Field(i).IsNil(), "MetricOf returns another field for %s", name)
 	}
 }
 

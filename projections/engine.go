@@ -44,8 +44,8 @@ type Config struct {
 	// Progress, if set and listening, reports each step of a generation immediately, for example a
 	// requested rebuild. Without it, the engine polls every 2 s.
 	Progress *pg.Progress
-	// SortDir is where builds and checks write records that they sort by key if these need more than
-	// 128 MB. It is created if needed. Default: the directory for temporary files.
+	// SortDir is where builds and checks write records that they sort by key if those of a partition
+	// need more than 32 MB. It is created if needed. Default: the directory for temporary files.
 	SortDir string
 	// Paused, if set, reports whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)

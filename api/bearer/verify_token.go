@@ -145,7 +145,7 @@ func (j *JWT) refusal(err error, h tokenHeader, c claims) error {
 	case known != nil: // from the key source
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		if wrong, ok := errors.AsType[*json.SemanticError](err); ok { // the JSON is complete, a value is not as expected
+		if wrong, ok := errors.AsType[*json.SemanticError](err); ok && wrong.JSONPointer != "" { // the JSON is complete, a value is not as expected
 			name := strings.TrimPrefix(string(wrong.JSONPointer), "/")
 			why := cmp.Or(wrong.Err, errors.New("of another type"))
 			return api.Refuse("form", "claims of the expected types", err,

@@ -20,8 +20,8 @@ import (
 )
 
 // Parts are the backends of a process. [Open] opens those of a service in order; a command opens what it
-// needs. Each is opened once, and [Parts.Close] closes all of them in reverse order. Parts must be used
-// by only one goroutine at a time.
+// needs. Each is opened once, and [Parts.Close] closes all of them in reverse order. One goroutine
+// at a time may open and close parts; once they are open, nothing changes them.
 type Parts struct {
 	Log      *eventlog.Log // opened by [Parts.OpenLog]
 	ReadPool *pgxpool.Pool // read-only, for the read models in the versions of this program; opened by [Parts.OpenDatabase]

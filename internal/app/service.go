@@ -114,8 +114,8 @@ type Loop struct {
 	Run  func(ctx context.Context) error
 }
 
-// Loops returns what a process with its roles runs, without what ends before: requests, streams, the
-// fetcher and the signer.
+// Loops returns what a process with its roles runs until it ends. The caller runs requests, streams,
+// the fetcher and the signer.
 func (s *Service) Loops() []Loop {
 	endless := func(run func(context.Context)) func(context.Context) error {
 		return func(ctx context.Context) error { run(ctx); return nil }

@@ -146,9 +146,8 @@ func TestConnectionErrorContainsNoURL(t *testing.T) {
 	require.NotContains(t, e.Error(), "127.0.0.1", "errors do not contain URLs")
 }
 
-// A post metric without a field in the counts would crash a fetcher with a nil pointer. Each count
-// of the event has a field, and so does each metric in the clients' tables. The contract test
-// covers what a client sets by name.
+// A post metric without a field in the counts would crash a fetcher with a nil pointer. The contract
+// test covers what a client sets by name.
 func TestTabledMetricsAreCounts(t *testing.T) {
 	t.Parallel()
 	tabled := platforms.TabledMetrics()

@@ -67,7 +67,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	return p, nil
 }
 
-// within returns p, or now if p is later.
+// within returns s, or now if s is later.
 func (s StreamPosition) within(now StreamPosition) StreamPosition {
 	if s.Version > now.Version {
 		return now
