@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -93,8 +95,34 @@ func (g *Gate) hold(
 		if other != p && (scope != domain.QuotaPerApp || other.Facts().Company != p.Facts().Company) {
 			continue
 		}
-		// Without the store, no calls can be drawn anyway.
-		_ = g.cfg.Store.Hold(ctx, budgetName(other, scope, op, account), until)
+		name := budgetName(other, scope, op, account)
+		g.holds.add(name, until)
+		_ = g.cfg.Store.Hold(ctx, name, until) // without the store, no calls can be drawn anyway
 		g.metrics.held.WithLabelValues(other.String()).Inc()
 	}
+}
+
+// holds are until when this process has held budgets, by name: as many as apps, endpoints and accounts
+// that were held. The store decides about calls; holds only tell which calls of a step must ask it.
+type holds struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func (h *holds) add(name string, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until.After(h.until[name]) {
+		h.until[name] = until
+	}
+}
+
+// held reports whether this process has held a budget that the call counts against.
+func (g *Gate) held(call platforms.Call) bool {
+	now := g.cfg.Now()
+	g.holds.mu.Lock()
+	defer g.holds.mu.Unlock()
+	return slices.ContainsFunc(g.budgets(call, domain.CallsUrgent), func(b domain.Budget) bool {
+		return now.Before(g.holds.until[b.Name])
+	})
 }

@@ -17,7 +17,8 @@
 //   - A reading consists of steps. Each takes all of its calls in one statement, also where no quota
 //     limits them, or is refused with the time when they are available. If it needs more, it takes as
 //     many again. A refused account keeps its due time, which orders the claims, and is not claimed
-//     before its quota has calls. After a throttled call, each further call of the step asks for itself.
+//     before its quota has calls. Once a process has held a budget, because a platform asked for a wait
+//     or reported high usage, each call of its steps that counts against the budget asks for itself.
 //   - A claim brings what its readings need. The progress of listings and unused calls are stored with
 //     the results.
 //   - A third of an app's budget, at most ten calls, is kept for sign-ins, renewals and first

@@ -73,12 +73,13 @@ type Gate struct {
 	metrics  *gateMetrics
 	breakers map[domain.Platform]*breaker
 	failing  sync.Map // the account whose call to a platform failed last, by platform
+	holds    holds
 }
 
 // NewGate returns a gate.
 func NewGate(cfg GateConfig) *Gate {
 	cfg = cfg.withDefaults()
-	g := &Gate{cfg: cfg, breakers: map[domain.Platform]*breaker{}}
+	g := &Gate{cfg: cfg, breakers: map[domain.Platform]*breaker{}, holds: holds{until: map[string]time.Time{}}}
 	for _, p := range domain.Platforms() {
 		g.breakers[p] = newBreaker(p, cfg.BreakerOpen)
 	}
@@ -87,7 +88,8 @@ func NewGate(cfg GateConfig) *Gate {
 }
 
 // Admit implements [platforms.Admit]. It uses the calls that the step of the [Reading] took. A call
-// outside of a step takes its calls from the budgets, or for a batch fewer than wanted.
+// outside of a step, or of a held budget, takes its calls from the budgets, or for a batch fewer than
+// wanted.
 func (g *Gate) Admit(
 	ctx context.Context, call platforms.Call,
 ) (requests int, finish func(platforms.CallStats), refusal error) {
@@ -115,21 +117,18 @@ func (g *Gate) Admit(
 	return requests, func(s platforms.CallStats) {
 		done(g.verdict(s))
 		g.holdReported(context.WithoutCancel(ctx), s)
-		if s.Reason.Kind() == domain.StatusThrottled {
-			reading.leaveStep()
-		}
 	}, nil
 }
 
 func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading) (requests int, err error) {
 	want := max(1, call.Requests)
-	used, inStep, covered := reading.use(want)
+	used, inStep, covered := reading.use(call, want)
 	kind, waits := domain.CallsUrgent, true // of the rest of a step
 	if !inStep {
 		kind, waits = reading.kind, reading.waits
 	}
 	if inStep && used == 0 && reading.again(ctx, want) { // the step has more calls than planned
-		used, _, covered = reading.use(want)
+		used, _, covered = reading.use(call, want)
 	}
 	from := g.budgets(call, kind)
 	if used > 0 { // the step took these calls of its budgets; the rest of a batch comes later
@@ -257,9 +256,9 @@ func (g *Gate) Reading(ctx context.Context, kind domain.CallKind) (context.Conte
 }
 
 // Step takes all calls of the next step of a reading, as far as full budgets have them, or returns
-// an error with the time when they are available. It uses the calls that the last step left. A step
-// that no quota limits makes any number of calls, unless the platform has asked for a wait. If only
-// single calls are counted, each call takes its own.
+// an error with the time when they are available. It uses the calls that the last step left. Where the
+// platform has no quotas, a step makes any number of calls. If only single calls are counted, each
+// call takes its own. So does a call of a budget that this process has held.
 func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.CallKind) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -270,16 +269,16 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.Cal
 		r.inStep = true
 		return nil
 	}
-	all := r.gate.budgets(call, kind)
-	from := all
+	from := r.gate.budgets(call, kind)
 	if call.Requests > 1 {
-		from = slices.DeleteFunc(slices.Clone(all), perCall)
+		from = slices.DeleteFunc(from, perCall)
 	}
-	unlimited := true
+	limited := false
 	for _, b := range from {
-		calls, unlimited = min(calls, int(b.Burst)), unlimited && b.Rate == 0
+		calls, limited = min(calls, int(b.Burst)), limited || b.Rate > 0
 	}
-	if unlimited && len(from) < len(all) {
+	unlimited := !slices.ContainsFunc(r.gate.cfg.Limits, func(q domain.Quota) bool { return q.Platform == call.Platform })
+	if !limited && !unlimited { // only single calls are counted
 		return nil
 	}
 	taken, refusal, err := r.gate.take(ctx, domain.BudgetTake{Calls: calls, Least: calls, Kind: kind, From: from})
@@ -348,10 +347,10 @@ func (r *Reading) Refusal() *Refusal {
 	return r.refusal
 }
 
-func (r *Reading) use(want int) (used int, inStep bool, covered map[string]bool) {
+func (r *Reading) use(call platforms.Call, want int) (used int, inStep bool, covered map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.inStep {
+	if !r.inStep || r.gate.held(call) {
 		return 0, false, nil
 	}
 	covered = map[string]bool{}
@@ -364,13 +363,6 @@ func (r *Reading) use(want int) (used int, inStep bool, covered map[string]bool)
 		used = want
 	}
 	return used, true, covered
-}
-
-// leaveStep makes each further call ask for itself: the platform has asked for a wait.
-func (r *Reading) leaveStep() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.inStep = false
 }
 
 // unuse gives back calls of the step that another budget refused.

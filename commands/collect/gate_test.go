@@ -390,8 +390,8 @@ func TestStepKeepsCallsThatAnotherBudgetRefuses(t *testing.T) {
 	require.NoError(t, step(other, 25), "15 of the step returned")
 }
 
-// A step without quotas makes any number of calls, and batches stay whole. A step that begins while the
-// platform asks for a wait is refused, and so is the rest of a step whose call was throttled.
+// A step without quotas makes any number of calls, and batches stay whole. Once a call was throttled, the
+// rest of its step is refused, and so are the steps of other readings, whether they have begun or not.
 func TestStepWithoutQuotas(t *testing.T) {
 	t.Parallel()
 	b := newGates(t)
@@ -424,11 +424,99 @@ func TestStepWithoutQuotas(t *testing.T) {
 	_, _, err = g.Admit(throttled, linkedIn)
 	requireRefused(t, err, domain.StatusThrottled, time.Hour)
 	require.True(t, reading.Refusal().Held)
-	_, finish, err = g.Admit(other, linkedIn)
-	require.NoError(t, err, "its step began before")
-	finish(platforms.CallStats{Platform: domain.LinkedIn})
+	_, _, err = g.Admit(other, linkedIn)
+	requireRefused(t, err, domain.StatusThrottled, time.Hour)
 	_, reading = g.Reading(t.Context(), domain.CallsPosts)
 	requireRefused(t, reading.Step(t.Context(), stepOf(2), domain.CallsPosts), domain.StatusThrottled, time.Hour)
+}
+
+// A hold by a usage header stops the step, and the begun steps of other readings that it concerns, also
+// if the step begins again with the calls that it has left.
+func TestUsageHeadersStopStepsThatHaveBegun(t *testing.T) {
+	t.Parallel()
+	page := platforms.Usage{Scope: "business", ID: facebook.Account, Percent: 95}
+	for name, quotas := range map[string]func(*collect.GateConfig){
+		"no quotas": limits(),
+		"quotas":    limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}),
+	} {
+		for usage, neighbourStops := range map[platforms.Usage]bool{page: false, {Scope: "app", Percent: 95}: true} {
+			t.Run(name+" "+usage.Scope, func(t *testing.T) {
+				t.Parallel()
+				b := newGates(t)
+				g := b.gate(quotas)
+				begin := func(call platforms.Call) (context.Context, *collect.Reading) {
+					ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
+					call.Op, call.Requests = "", 3
+					require.NoError(t, reading.Step(t.Context(), call, domain.CallsAccounts))
+					return ctx, reading
+				}
+				neighbour := facebook
+				neighbour.Account = "101"
+				ctx, reading := begin(facebook)
+				other, _ := begin(neighbour)
+				require.NoError(t, admitIn(ctx, g, facebook, platforms.CallStats{Usage: []platforms.Usage{usage}}))
+				requireRefused(t, admitIn(ctx, g, facebook, platforms.CallStats{}), domain.StatusThrottled, 5*time.Minute)
+				require.NoError(t, reading.Step(t.Context(), facebook, domain.CallsAccounts), "two calls are left")
+				requireRefused(t, admitIn(ctx, g, facebook, platforms.CallStats{}), domain.StatusThrottled, 5*time.Minute)
+				if err := admitIn(other, g, neighbour, platforms.CallStats{}); neighbourStops {
+					requireRefused(t, err, domain.StatusThrottled, 5*time.Minute)
+				} else {
+					require.NoError(t, err)
+				}
+				b.clock.Advance(5 * time.Minute)
+				require.NoError(t, admitIn(ctx, g, facebook, platforms.CallStats{}))
+			})
+		}
+	}
+}
+
+// An endpoint that was throttled is not called by steps until its hold ends. Other calls of a step use
+// what it took, although the budgets have no more calls.
+func TestThrottledEndpointLeavesStepItsOtherCalls(t *testing.T) {
+	t.Parallel()
+	statistics := linkedIn
+	statistics.Op = "page_statistics"
+	for name, quotas := range map[string]func(*collect.GateConfig){
+		"no quotas": limits(),
+		"quotas":    limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newGates(t)
+			g := b.gate(quotas)
+			begin := func(calls int) context.Context {
+				ctx, reading := g.Reading(t.Context(), domain.CallsUrgent)
+				require.NoError(t, reading.Step(t.Context(), stepOf(calls), domain.CallsUrgent))
+				return ctx
+			}
+			ctx, other := begin(3), begin(7) // all ten of the account
+			require.NoError(t, admitIn(ctx, g, statistics, platforms.CallStats{
+				Reason: domain.StatusThrottled, Scope: domain.QuotaPerOperation, RetryAfter: 12 * time.Hour,
+			}))
+			for _, step := range []context.Context{ctx, other} {
+				requireRefused(t, admitIn(step, g, statistics, platforms.CallStats{}), domain.StatusThrottled, 12*time.Hour)
+				require.NoError(t, admitIn(step, g, linkedIn, platforms.CallStats{}))
+			}
+			b.clock.Advance(12 * time.Hour)
+			require.NoError(t, admitIn(ctx, g, statistics, platforms.CallStats{}), "a call of the step is left")
+		})
+	}
+}
+
+// Where a platform has only quotas per endpoint, a step of several calls has none: they do not wait.
+func TestStepDoesNotWaitForEndpoint(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, b *gates) {
+		g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerOperation, Calls: 100, Window: time.Minute}))
+		ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
+		require.NoError(t, reading.Step(t.Context(), stepOf(7), domain.CallsAccounts))
+		for range 5 { // its burst
+			require.NoError(t, admitIn(ctx, g, linkedIn, platforms.CallStats{}))
+		}
+		began := time.Now()
+		require.ErrorContains(t, admitIn(ctx, g, linkedIn, platforms.CallStats{}), string(domain.QuotaPerOperation))
+		require.Zero(t, time.Since(began))
+	})
 }
 
 // A third of an app's budget, at most ten calls, is kept for what people wait for.
@@ -551,7 +639,12 @@ var (
 
 // admit makes a call with the given statistics.
 func admit(g *collect.Gate, call platforms.Call, how platforms.CallStats) error {
-	_, finish, err := g.Admit(context.Background(), call)
+	return admitIn(context.Background(), g, call, how)
+}
+
+// admitIn is admit in the context of a reading.
+func admitIn(ctx context.Context, g *collect.Gate, call platforms.Call, how platforms.CallStats) error {
+	_, finish, err := g.Admit(ctx, call)
 	if err == nil {
 		how.Platform, how.Op, how.Account = call.Platform, call.Op, call.Account
 		finish(how)
