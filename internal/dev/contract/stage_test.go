@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -72,7 +73,7 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 	require.NoError(t, secrets.Put(t.Context(), "connection/70", sealed, domain.SecretTimes{Taken: now}))
 	endpoint := platforms.Endpoint{BaseURL: s.wire.URL}
 	clients := ledgertest.Clients(t, platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
-	s.collect = collect.New(s.Collect(pool, secrets, clients, collect.NewGate(collect.GateConfig{Limits: []domain.Quota{}}), s.clock))
+	s.collect = collect.New(s.Collect(pool, secrets, clients, collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: pool}, Limits: []domain.Quota{}}), s.clock))
 	pool = s.DB.ReadOnly
 	server, err := api.Handler(api.Deps{
 		Config: api.Config{AnalyticsAtRoot: true},
