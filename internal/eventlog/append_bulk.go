@@ -21,7 +21,7 @@ const (
 	maxBulk   = 16_384 // of all other topics
 	// bulkLinger is how long a partition's request waits at most for more records of a batch, which
 	// are compressed together. The last record of the batch ends the wait. Callers share requests
-	// while an earlier one is not answered.
+	// while the client waits for answers of a broker: for one until the first, then for up to five.
 	bulkLinger = 2 * time.Millisecond
 )
 
