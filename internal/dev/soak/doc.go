@@ -15,7 +15,7 @@
 // # How to run it
 //
 // LEDGERBOARD_SOAK is ci (2,000 connections, 2 hours), full (20,000 connections, 10 hours; `make soak`), or a
-// number of connections, such as 20000, which are read for 35 minutes that are not compressed. Such a run
+// number of connections, at least 400, which are read for 35 minutes that are not compressed. Such a run
 // fails if a busy quota is used unevenly or too little, or if a page that is connected while all others are
 // overdue waits longer than 10 s. Without the variable the test is skipped. Two processes' worth of fetchers
 // read live figures and a week of history; in the longer runs, all of TikTok's tokens, a quarter of all, end

@@ -51,6 +51,10 @@ const tick = 30 * time.Second // compressed
 // compressedShare of the quotas is less than in production, because compressed time magnifies jitter.
 const compressedShare = 0.75
 
+// leastStrict is the number of connections below which a strict run would not use up its quota of TikTok,
+// which has at least ten calls.
+const leastStrict = 400
+
 // sizeOf returns the size with a name, or that of a strict run with a number of connections.
 func sizeOf(name string) (s size, ok bool) {
 	const day = 24 * time.Hour
@@ -68,18 +72,20 @@ func sizeOf(name string) (s size, ok bool) {
 		return size{2000, 2 * time.Hour, 15 * time.Minute, limits(300_000, 40), compressedShare, 30, false}, true
 	case name == "full":
 		return size{20_000, 10 * time.Hour, 30 * time.Minute, limits(3_000_000, 300), compressedShare, 30, false}, true
-	case err == nil && n > 0: // a round through TikTok's connections takes 11 minutes
-		return size{n, 35 * time.Minute, 10 * time.Minute, limits(1000*n, max(10, n/40)), 0.9, 1, true}, true
+	case err == nil && n >= leastStrict: // a round through TikTok's connections takes 11 minutes
+		return size{n, 35 * time.Minute, 10 * time.Minute, limits(1000*n, n/40), 0.9, 1, true}, true
 	default:
 		return s, false
 	}
 }
 
 func TestSoak(t *testing.T) {
-	what, ok := sizeOf(os.Getenv(sizeVariable))
-	if !ok {
+	name := os.Getenv(sizeVariable)
+	if name == "" {
 		t.Skip(sizeVariable + " is not set to ci, full or a number of connections")
 	}
+	what, ok := sizeOf(name)
+	require.True(t, ok, "%s is %q, and not ci, full or a number of connections of at least %d", sizeVariable, name, leastStrict)
 	speed := what.speed
 	if text := os.Getenv(speedVariable); text != "" {
 		var err error
@@ -262,13 +268,10 @@ func (r *run) judge() {
 	}
 	require.Less(r, counts.failed, counts.all/missable, "claims that failed on our own side")
 	require.Positive(r, ledger.Backfilled)
-	stats := r.sim.Stats()
-	for op, n := range stats.Throttled {
-		require.Zero(r, n, "calls beyond the limit of %s", op)
-	}
+	r.withinLimits()
 	r.states(ledger)
 	r.tables(ledger)
-	calls := map[string]int64{}
+	stats, calls := r.sim.Stats(), map[string]int64{}
 	for op, n := range stats.Calls {
 		platform, _, _ := strings.Cut(op, "/")
 		calls[platform] += n
@@ -280,6 +283,13 @@ func (r *run) judge() {
 		starved = append(starved, r.starved(p, ledger, calls[p.String()])...)
 	}
 	require.Empty(r, starved)
+}
+
+// withinLimits: no window of a quota was exceeded.
+func (r *run) withinLimits() {
+	for op, n := range r.sim.Stats().Throttled {
+		require.Zero(r, n, "calls beyond the limit of %s", op)
+	}
 }
 
 // states: every connection whose token died was marked once, and no other one.
@@ -452,6 +462,7 @@ func (r *run) newcomers() {
 		ids, len(ids), domain.FetchAccounts)
 	stop()
 	running.Wait()
+	r.withinLimits()
 	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
 	require.NoError(r, err)
 	for _, a := range added {
