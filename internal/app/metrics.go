@@ -51,7 +51,8 @@ type topicsHealth struct {
 func observeTopics(registry prometheus.Registerer, logger *slog.Logger) (*topicsHealth, error) {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ledgerboard_topics_unsafe",
-		Help: "1 while a topic has settings that could lose or split the log; 'ledgerboard log' shows how to fix them.",
+		Help: "1 while a topic has lost records, or has settings that could lose or split the log; 'ledgerboard log' shows " +
+			"what to do.",
 	})
 	return &topicsHealth{gauge: gauge, logger: logger}, registry.Register(gauge)
 }

@@ -211,25 +211,41 @@ func TestBackupOfAnotherLogIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "is not empty and contains no backup")
 }
 
-// A log without its first records is not backed up, neither into the old backup nor into a new
-// directory, where it would look like a whole one.
+// A log that has lost its first records continues a backup that contains them: a restore has all. In
+// a new directory, the rest would look like a whole log, and so would a backup that ends before the
+// log begins.
 func TestBackupOfALogWithoutItsBeginning(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 10, 0)
-	was, beginning := segmentsIn(t, dir), kadm.Offsets{}
-	for partition := range int32(2) {
-		beginning.AddOffset(domain.TopicMetrics, partition, 1, -1)
-	}
-	deleted, err := b.Admin.DeleteRecords(t.Context(), beginning)
-	require.NoError(t, err)
-	require.NoError(t, deleted.Error())
-	for _, to := range []string{dir, filepath.Join(t.TempDir(), "new")} {
+	short := filepath.Join(t.TempDir(), "short")
+	require.NoError(t, os.CopyFS(short, os.DirFS(dir)))
+	refused := func(to, says string) {
+		t.Helper()
+		was := segmentsIn(t, to)
 		_, err := backup.Run(t.Context(), b.config(to))
 		require.ErrorIs(t, err, eventlog.ErrBelowStart)
-		require.ErrorContains(t, err, "begins at offset 1")
+		require.ErrorContains(t, err, says)
 		require.ErrorContains(t, err, "Keep the earlier backups")
+		require.Equal(t, was, segmentsIn(t, to))
 	}
-	require.Equal(t, was, segmentsIn(t, dir))
+	b.loseBefore(1)
+	fresh := filepath.Join(t.TempDir(), "new")
+	require.NoError(t, os.Mkdir(fresh, 0o700))
+	refused(fresh, "begins at offset 1, the backup in "+fresh+" ends at 0")
+
+	b.readings(10, 30)
+	b.backUp(dir)
+	m, err := backup.Load(dir)
+	require.NoError(t, err)
+	b.loseBefore(m.End(domain.TopicMetrics, 0), m.End(domain.TopicMetrics, 1)) // all that is in the backup
+	b.readings(30, 50)
+	b.backUp(dir)
+	_, err = backup.Check(t.Context(), dir, nil)
+	require.NoError(t, err)
+	to := newBench(t)
+	require.NoError(t, to.restore(dir))
+	require.Equal(t, 50, to.begin().scanned(domain.TopicMetrics))
+	refused(short, "the backup in "+short+" ends at ")
 }
 
 // Compacted topics are copied in full: the next run removes erased content from the backup.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
@@ -76,6 +77,18 @@ func (b *bench) orders(entities, rounds int) {
 func (b *bench) stray(topic string, partition int32) {
 	r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("4"), Value: []byte("x"), Timestamp: time.Now().Add(time.Hour)}
 	require.NoError(b.t, b.Raw.ProduceSync(b.t.Context(), r).FirstErr())
+}
+
+// loseBefore deletes the readings before an offset of each partition, as a wrong retention does.
+func (b *bench) loseBefore(offsets ...int64) {
+	b.t.Helper()
+	beginning := kadm.Offsets{}
+	for partition := range int32(2) {
+		beginning.AddOffset(domain.TopicMetrics, partition, offsets[int(partition)%len(offsets)], -1)
+	}
+	deleted, err := b.Admin.DeleteRecords(b.t.Context(), beginning)
+	require.NoError(b.t, err)
+	require.NoError(b.t, deleted.Error())
 }
 
 // backedUp returns a log with readings and rounds of orders of three entities, and its backup.

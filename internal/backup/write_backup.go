@@ -161,14 +161,16 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	return nil
 }
 
-// whole returns an error if a topic has lost its first records. A backup of the others could not be
-// restored, and could replace one that can.
+// whole returns an error if some of a topic's records are neither in the log nor in the last backup. A
+// backup of the others could not be restored, and could replace one that can. A backup that contains
+// what is gone from the log is continued: only so are the later records kept.
 func (r *run) whole(t Topic, ranges []eventlog.PartitionRange) error {
 	for _, in := range ranges {
-		if in.Start > 0 && !t.Compacted {
-			return fmt.Errorf("%w: %s/%d begins at offset %d, and no read model can be built without "+
-				"the earlier records. Keep the earlier backups, and check the topic's settings with 'ledgerboard log'",
-				eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
+		if end := r.last.End(t.Name, in.Partition); in.Start > end && !t.Compacted {
+			return fmt.Errorf("%w: %s/%d begins at offset %d, the backup in %s ends at %d, and no read model can be "+
+				"built without the records in between. Keep the earlier backups: if one of them ends at offset %d or "+
+				"later, continue it with 'ledgerboard backup --to', then restore it (docs/restore.md)",
+				eventlog.ErrBelowStart, t.Name, in.Partition, in.Start, r.Dir, end, in.Start)
 		}
 	}
 	return nil
@@ -193,13 +195,14 @@ func (r *run) refuseOtherFiles() error {
 }
 
 // copy backs up one partition. Except on compacted topics, it keeps the segments of the last
-// backup, but replaces a small last segment.
+// backup, but replaces a small last segment if the log still has all of its records.
 func (r *run) copy(ctx context.Context, t *Topic, in eventlog.PartitionRange) (err error) {
 	p := &t.Partitions[in.Partition]
 	if last := r.last.Topic(t.Name); last != nil && !t.Compacted {
 		p.Segments = slices.Clone(last.Partitions[in.Partition].Segments)
 		n := len(p.Segments)
-		if n > 0 && p.next() < in.End && p.Segments[n-1].Bytes < min(smallSegment, r.segmentBytes) {
+		if n > 0 && p.next() < in.End && p.Segments[n-1].Bytes < min(smallSegment, r.segmentBytes) &&
+			p.Segments[n-1].First >= in.Start {
 			p.Segments = p.Segments[:n-1]
 		}
 	}

@@ -64,8 +64,9 @@ func (c *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w %s: its first records are gone (partition %s). The present tables still contain them, "+
-		"but cannot be built again. Restore a backup with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
+	return fmt.Errorf("%w %s: its first records are gone (partition %s). The present tables contain them only if "+
+		"they were folded, and cannot be built again. First run 'ledgerboard backup' into the directory of the last "+
+		"backup, which adds the later records; then restore it with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
 		ErrUnsafeTopic, described.name, strings.Join(gone, ", "))
 }
 

@@ -76,7 +76,9 @@ func testCheckBeginning(t *testing.T, brokers []string) {
 		defer close(done)
 		b.RunChecks(ctx, time.Millisecond, func(err error) { tell(ctx, results, err) })
 	}()
-	require.ErrorContains(t, <-results, want)
+	found := <-results
+	require.ErrorContains(t, found, want)
+	require.ErrorContains(t, found, "First run 'ledgerboard backup' into the directory of the last backup", "it lacks the later records")
 	topics, err := b.Describe(ctx)
 	require.NoError(t, err)
 	for _, topic := range topics {
