@@ -148,14 +148,17 @@ func (e eraseCommand) repeat(ctx context.Context, std streams) error {
 	if err := e.needLogAndTables(); err != nil {
 		return err
 	}
-	return withParts(e.config(e.logger(std)), func(parts *app.Parts) error {
+	// The question comes first: it needs nothing from the log, and nobody waits for a lock meanwhile.
+	reason, err := e.confirm(std, fmt.Sprintf("repeat the %d erasures in %s: "+
+		"all data of the erased entities from before the time of each erasure is permanently erased",
+		len(lines), e.From))
+	if err != nil {
+		return err
+	}
+	config := e.config(e.logger(std))
+	config.Existing = true // a log created just now would contain nothing to erase
+	return withParts(config, func(parts *app.Parts) error {
 		if err := parts.OpenLog(ctx); err != nil { // fails before the database is changed
-			return err
-		}
-		reason, err := e.confirm(std, fmt.Sprintf("repeat the %d erasures in %s: "+
-			"all data of the erased entities from before the time of each erasure is permanently erased",
-			len(lines), e.From))
-		if err != nil {
 			return err
 		}
 		if err := parts.Migrate(ctx); err != nil {

@@ -94,7 +94,7 @@ func (i importCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	config := i.config(i.logger(std))
-	config.Existing, config.SecretsKey = i.DryRun, i.SecretsKey
+	config.Existing, config.SecretsKey = i.DryRun || i.Withdraw != "", i.SecretsKey
 	return withParts(config, func(parts *app.Parts) error {
 		work.parts = parts
 		return run(ctx)

@@ -46,13 +46,14 @@ func withParts(config app.Config, do func(*app.Parts) error) (err error) {
 	return err
 }
 
-// withExistingParts is for commands that only inspect the log: it creates no missing topics.
+// withExistingParts is for commands that only inspect the log, of any installation: it creates no
+// missing topics.
 func (i installation) withExistingParts(std streams, do func(*app.Parts) error) error {
 	if err := i.needLog(); err != nil {
 		return err
 	}
 	config := i.config(i.logger(std))
-	config.Existing = true
+	config.Existing, config.AnyOwner = true, true
 	return withParts(config, do)
 }
 

@@ -16,6 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -291,6 +293,30 @@ func TestLockedDataDirectoryErrorSaysHowToConnect(t *testing.T) {
 	require.ErrorContains(t, err, "demo.json")
 }
 
+// A command that changes an existing log creates none for a mistyped prefix. A question that needs
+// nothing from the log is asked before anything is opened.
+func TestMistypedTopicPrefixCreatesNoTopics(t *testing.T) {
+	erasures := newFile(t, "erasures.jsonl", `{"kind":"user","id":"`+erased+`","at":"2026-01-01T00:00:00Z"}`)
+	withService(t, newStorage(t), func(a *process, _ string) {
+		for _, line := range []string{"import --withdraw 0199-other", "erase --from " + erasures} {
+			line += " --yes --reason incident:OPS-1 --topic-prefix mistyped."
+			code, _, stderr := a.byHand(t, strings.Fields(line)...)
+			require.Equal(t, exitFailure, code, line)
+			require.Contains(t, stderr, "the log does not exist yet", line)
+		}
+		client, err := kgo.NewClient(kgo.SeedBrokers(a.Brokers()...))
+		require.NoError(t, err)
+		defer client.Close()
+		topics, err := kadm.NewClient(client).ListTopics(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, topics.Names(), domain.TopicMetrics)
+		require.NotContains(t, strings.Join(topics.Names(), " "), "mistyped.")
+
+		_, _, stderr := a.ask(t, "erase", "--from", erasures, "--database-url", a.settings.DatabaseURL)
+		require.Contains(t, stderr, "without a terminal, also set --yes", "although the service locks the log")
+	})
+}
+
 func TestLogShowsTopics(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		command := logCommand{service: service{DataDir: a.DataDir}}
@@ -365,6 +391,8 @@ func TestCommandsRefuseTheLogOfAnotherInstallation(t *testing.T) {
 		for _, line := range []string{
 			"init --agency North --name Anna --email anna@north.example.com --directory local --jwt-secret " + strings.Repeat("s", 32),
 			"import " + category,
+			"import --dry-run " + category,
+			"import --withdraw 0199-other " + reason,
 			"erase --from " + erasures + " " + reason,
 			"prepare directory " + reason,
 		} {

@@ -58,9 +58,11 @@ type Config struct {
 	// some middleware encodes a compressed response a second time.
 	Compress bool `kong:"-"`
 
-	// Existing is true if the process only reads the log, of any installation, and must not create
-	// missing topics: opening the log then returns [eventlog.ErrNoTopic].
+	// Existing is true if the process must not create missing topics: opening the log then returns
+	// [eventlog.ErrNoTopic].
 	Existing bool `kong:"-"`
+	// AnyOwner is true if the process only reads the log, which may be that of any installation.
+	AnyOwner bool `kong:"-"`
 	// Waits gets the reason for which the process waits while it opens its parts, and "" when it
 	// continues; nil: reasons are only logged.
 	Waits func(reason string) `kong:"-"`

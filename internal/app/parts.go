@@ -134,9 +134,9 @@ func (p *Parts) Watch(ctx context.Context) error {
 	}
 }
 
-// OpenLog connects to the log and creates missing topics. It returns an error if a topic has unsafe
-// settings, and, unless only existing topics are read, if the log belongs to the installation of
-// another database.
+// OpenLog connects to the log and creates missing topics, unless [Config.Existing] is set. It returns
+// an error if a topic has unsafe settings, and, unless [Config.AnyOwner] is set, if the log belongs to
+// the installation of another database.
 func (p *Parts) OpenLog(ctx context.Context) error {
 	if err := p.openSafeLog(ctx); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (p *Parts) OpenLog(ctx context.Context) error {
 
 // openOwnLog is like OpenLog but accepts unsafe topics, so that operators can inspect and repair a log.
 func (p *Parts) openOwnLog(ctx context.Context) error {
-	if err := p.openLog(ctx); err != nil || p.config.Existing {
+	if err := p.openLog(ctx); err != nil || p.config.AnyOwner {
 		return err
 	}
 	return p.checkOwner(ctx)
