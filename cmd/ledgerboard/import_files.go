@@ -117,7 +117,9 @@ func (i *importRun) readFile(ctx context.Context, path string, spool io.Writer, 
 		line := lines.Bytes()
 		bar.add(len(line) + 1)
 		if number == 1 {
-			line = secret.WithoutMark(line)
+			if line, err = secret.WithoutMark(line); err != nil {
+				return usageError{fmt.Errorf("%s %w", path, err)}
+			}
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue

@@ -484,6 +484,9 @@ func TestImportRefusesUnsafeOrEmptyFiles(t *testing.T) {
 	}
 	refused("has no lines", newFile(t, "empty.jsonl", "\n \n"))
 	refused("has no lines", newPipe(t, ""))
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} { // PowerShell redirects with one
+		refused("is encoded in UTF-16: save it as UTF-8", newFile(t, "utf16.jsonl", mark+"{\x00}\x00\n\x00"))
+	}
 	refused("line 2: each escape in this file has two backslashes", newFile(t, "p.jsonl", post(1, "plain")+post(2, `two\\nlines`)+post(3, `a \\"quote\\"`)))
 	refused("line 1 is longer than", newFile(t, "long.jsonl", strings.Repeat("x", commands.MaxImportLine+1)))
 

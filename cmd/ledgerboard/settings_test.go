@@ -71,8 +71,6 @@ func TestHelpHidesSecretsAndArgumentErrorsAreJoined(t *testing.T) {
 	require.Empty(t, left, "a refused command leaves no files")
 }
 
-// A demo has its own defaults. An explicit value overrides them even if it equals the default of
-// the service.
 // What a full disk cut short is not complete. A private key would be lost after its public key was
 // given to auditors.
 func TestLostResultsAreAFailure(t *testing.T) {
@@ -89,6 +87,8 @@ func TestLostResultsAreAFailure(t *testing.T) {
 	require.Equal(t, "ledgerboard: write /dev/full: no space left on device\n", problems.String(), "once")
 }
 
+// A demo has its own defaults. An explicit value overrides them even if it equals the default of
+// the service.
 func TestDemoDefaultsAndOverrides(t *testing.T) {
 	require.Equal(t, 6000, parsed(t, "serve").Serve.HTTP.RateLimit.Requests)
 	require.Equal(t, 60_000, parsed(t, "demo").Demo.HTTP.RateLimit.Requests)
@@ -320,8 +320,10 @@ func TestKafkaTLSIsReadForEachConnection(t *testing.T) {
 		}
 	}
 	check(first, old)
+	const mark = "\ufeff" // an editor of Windows began the files with it
 	for path, content := range map[string]string{
-		ca: readFile(t, second.File), both: string(renewed.Cert) + string(renewed.Key), cert: string(renewed.Cert), key: string(renewed.Key),
+		ca: mark + readFile(t, second.File), both: mark + string(renewed.Cert) + string(renewed.Key), cert: mark + string(renewed.Cert),
+		key: mark + string(renewed.Key),
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	}

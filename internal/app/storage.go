@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 
@@ -68,22 +67,35 @@ func (s Storage) readTLS(setting func(field string) string) (*tls.Config, error)
 		config.RootCAs = roots
 	}
 	if s.KafkaCert != "" {
-		pair, err := tls.LoadX509KeyPair(s.KafkaCert, cmp.Or(s.KafkaKey, s.KafkaCert))
+		pair, err := readPair(s.KafkaCert, cmp.Or(s.KafkaKey, s.KafkaCert))
 		f.AddTo(setting("KafkaCert"), err)
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, errors.Join(f...)
 }
 
+// readPair does what [tls.LoadX509KeyPair] does, but with files that a person wrote.
+func readPair(certPath, keyPath string) (pair tls.Certificate, err error) {
+	cert, err := secret.ReadFile(certPath)
+	if err != nil {
+		return pair, err
+	}
+	key, err := secret.ReadFile(keyPath)
+	if err != nil {
+		return pair, err
+	}
+	return tls.X509KeyPair([]byte(cert), []byte(key))
+}
+
 func readAuthorities(path, certSetting string) (*x509.CertPool, error) {
-	raw, err := os.ReadFile(path)
+	text, err := secret.ReadFile(path) // a mark before the first certificate would hide it
 	if err != nil {
 		return nil, fmt.Errorf("read certificates: %w", err)
 	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(raw) {
+	if !roots.AppendCertsFromPEM([]byte(text)) {
 		what := "no PEM certificate"
-		if strings.Contains(string(raw), "PRIVATE KEY") {
+		if strings.Contains(text, "PRIVATE KEY") {
 			what = "a private key but no certificate: set the file as " + certSetting
 		}
 		return nil, fmt.Errorf("%s contains %s", path, what)

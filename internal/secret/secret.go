@@ -2,6 +2,7 @@ package secret
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -39,15 +40,23 @@ func ReadFile(path string) (string, error) {
 	if err != nil {
 		return "", err //nolint:wrapcheck // it names the operation and the file
 	}
-	text := WithoutMark(raw)
-	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-		return "", fmt.Errorf("%s is encoded in UTF-16: save it as UTF-8", path)
+	text, err := WithoutMark(raw)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", path, err)
 	}
 	return string(text), nil
 }
 
-// WithoutMark returns a text in UTF-8 without a byte order mark.
-func WithoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
+var errUTF16 = errors.New("is encoded in UTF-16: save it as UTF-8")
+
+// WithoutMark returns a text, or its beginning, without a byte order mark. A text in UTF-16 is an
+// error.
+func WithoutMark(text []byte) ([]byte, error) {
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return nil, errUTF16
+	}
+	return bytes.TrimPrefix(text, []byte("\ufeff")), nil
+}
 
 // Text is [Cached] for a secret that needs no parsing.
 func Text(setting string) func() (string, error) {
