@@ -248,8 +248,8 @@ func ReadKeys(keysOrFiles []string) ([]string, error) {
 			continue
 		}
 		text, err := secret.ReadFile(key)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%.80q is neither a public key nor a file of public keys", key)
+		if failed, ok := errors.AsType[*fs.PathError](err); ok { // it contains the whole argument
+			err = fmt.Errorf("%s is neither a public key nor a file of public keys: %w", shown(key), failed.Err)
 		}
 		if err != nil {
 			return nil, err
@@ -272,12 +272,21 @@ func ParseVerifiers(public ...string) (note.Verifiers, error) {
 		}
 		v, err := note.NewVerifier(key)
 		if err != nil {
-			return nil, fmt.Errorf("%.80q is not a public key for checkpoints; the format is <name>+<hash>+<base64>",
-				key)
+			return nil, fmt.Errorf("%s is not a public key for checkpoints; the format is <name>+<hash>+<base64>",
+				shown(key))
 		}
 		list, texts[v.KeyHash()] = append(list, v), key
 	}
 	return publicKeys{note.VerifierList(list...), texts}, nil
+}
+
+// shown returns what an error shows of something that is not a public key: nothing of a private key,
+// which is short enough to be shown whole.
+func shown(key string) string {
+	if strings.Contains(key, "PRIVATE+KEY") || strings.Contains(key, "PRIVATE KEY") { // of checkpoints, or PEM
+		return "a private key"
+	}
+	return fmt.Sprintf("%.80q", key)
 }
 
 type publicKeys struct {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +172,27 @@ func TestCheckpointKeysRoundTrip(t *testing.T) {
 	require.ErrorContains(t, err, "PRIVATE+KEY+<name>")
 	_, err = proof.ParseVerifiers("nonsense")
 	require.ErrorContains(t, err, "nonsense")
+}
+
+// Somebody may give the private key where the public one belongs, as text or as a file: errors go to
+// logs. They show only the beginning of anything else.
+func TestErrorsOfPublicKeysShowNoPrivateKey(t *testing.T) {
+	t.Parallel()
+	private, _, err := proof.GenerateKey()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte(private), 0o600))
+	for _, given := range []string{private, private + "\n" + private, "\x00" + private, file} {
+		_, err := proof.ReadKeys([]string{given})
+		require.ErrorContains(t, err, "a private key is")
+		require.NotContains(t, err.Error(), private[len(private)-30:])
+	}
+	long := strings.Repeat("a", 80) + "the end"
+	for _, given := range []string{long, "a\x00" + long, strings.Repeat(long, 9)} { // absent, refused and too long as a name
+		_, err := proof.ReadKeys([]string{given})
+		require.ErrorContains(t, err, "is neither a public key nor a file of public keys")
+		require.NotContains(t, err.Error(), "the end")
+	}
 }
 
 // A checkpoint is signed if there is something new, and otherwise once per interval.
