@@ -39,7 +39,7 @@ var (
 	namedFile = regexp.MustCompile("`([a-z.][a-zA-Z0-9_.-]*/[a-zA-Z0-9_./-]+\\.(?:go|sql|md|txt|yaml|html))`")
 )
 
-// The documents for contributors name tests and files, of which nothing else notices a new name.
+// Nothing else notices that a document for contributors names a test or file that was renamed.
 func TestDocumentsNameExistingTestsAndFiles(t *testing.T) {
 	t.Parallel()
 	tests, checked := map[string]bool{}, 0
