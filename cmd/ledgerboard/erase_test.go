@@ -363,10 +363,13 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 		require.NoError(t, err)
 		defer client.Close()
 		newer := []kgo.RecordHeader{ // an event type of a newer version, which is no dead letter
-			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte("019aa000-0000-7000-8000-000000000010")},
-			{Key: "ce_source", Value: []byte("newer")}, {Key: "ce_type", Value: []byte("directory.member.v9")},
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_id", Value: []byte("019aa000-0000-7000-8000-000000000010")},
+			{Key: "ce_source", Value: []byte("newer")},
+			{Key: "ce_type", Value: []byte("directory.member.v9")},
 			{Key: "ce_time", Value: []byte(day.UTC().Format("2006-01-02T15:04:05.000000Z"))},
-			{Key: "ce_subject", Value: []byte(domain.DirectoryKey(domain.KindMember, "10"))}, {Key: "content-type", Value: []byte("application/json")},
+			{Key: "ce_subject", Value: []byte(domain.DirectoryKey(domain.KindMember, "10"))},
+			{Key: "content-type", Value: []byte("application/json")},
 			{Key: "ce_actor", Value: []byte("main-app")},
 		}
 		require.NoError(t, client.ProduceSync(t.Context(),

@@ -91,14 +91,7 @@ func awaitShown(
 			if err != nil {
 				return err
 			}
-			behind, stopped := int64(0), false
-			for _, p := range status.Partitions {
-				if _, known := ends[p.Partition]; !known {
-					ends[p.Partition] = p.EndOffset
-				}
-				behind += max(0, ends[p.Partition]-p.NextOffset)
-				stopped = stopped || p.Stopped != ""
-			}
+			behind, stopped := behindEnds(status.Partitions, ends)
 			if status.Live() && behind == 0 && !stopped {
 				break
 			}
@@ -119,4 +112,17 @@ func awaitShown(
 		}
 	}
 	return nil
+}
+
+// behindEnds returns how many events before the ends of their partitions are not folded, and whether a
+// partition is not followed. Ends that are not known are those of now.
+func behindEnds(partitions []operator.Partition, ends map[int32]int64) (events int64, stopped bool) {
+	for _, p := range partitions {
+		if _, known := ends[p.Partition]; !known {
+			ends[p.Partition] = p.EndOffset
+		}
+		events += max(0, ends[p.Partition]-p.NextOffset)
+		stopped = stopped || p.Stopped != ""
+	}
+	return events, stopped
 }
