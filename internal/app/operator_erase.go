@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -148,22 +146,16 @@ func (e *erasure) recall(
 	}
 	// An entity that was erased and created again belongs to its new owner. This asks the log, because
 	// tables lack records that this version cannot decode, and those of a newer version may be live.
-	keyOf := func(kind string, id int64) string { return domain.DirectoryKey(kind, strconv.FormatInt(id, 10)) }
-	present := map[string]bool{} // whether the last record of a key is an entity
-	for kind, ids := range map[string][]int64{
-		domain.KindMember: members, domain.KindConnection: connections,
-		domain.KindSocialAccount: slices.Concat(profiles, named),
-	} {
-		for _, id := range ids {
-			present[keyOf(kind, id)] = false
-		}
-	}
-	if err := findEntities(ctx, o.parts.Log, present); err != nil {
-		return true, err
+	present := map[string]bool{}
+	err = ScanTopic(ctx, o.parts.Log, domain.TopicDirectory, func(r domain.Recorded, err error) {
+		present[r.Key] = err != nil || r.Data != nil
+	})
+	if err != nil {
+		return true, fmt.Errorf("read the directory: %w", err)
 	}
 	missing := func(kind string, ids []int64) []int64 {
 		return slices.DeleteFunc(ids, func(id int64) bool {
-			return present[keyOf(kind, id)]
+			return present[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))]
 		})
 	}
 	person.Members = union(person.Members, missing(domain.KindMember, members))
@@ -175,26 +167,6 @@ func (e *erasure) recall(
 	person.Profiles = union(person.Profiles, missing(domain.KindSocialAccount, profiles))
 	person.Named = union(person.Named, missing(domain.KindSocialAccount, named))
 	return true, people.AddSocialAccountsToErase(ctx, person)
-}
-
-// findEntities sets for each key whether topic `directory` has an entity with it, which may not be
-// decodable.
-func findEntities(ctx context.Context, log *eventlog.Log, present map[string]bool) error {
-	var mu sync.Mutex // partitions are scanned concurrently
-	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range run.Records {
-			if _, asked := present[string(r.Key)]; asked {
-				present[string(r.Key)] = r.Value != nil
-			}
-		}
-		return nil
-	}})
-	if err != nil {
-		return fmt.Errorf("find entities with the ids of an earlier erasure: %w", err)
-	}
-	return nil
 }
 
 // noErasure is the error for a person whom neither the directory nor a recorded erasure has.
