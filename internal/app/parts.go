@@ -218,18 +218,17 @@ func (p *Parts) namingLocks(ctx context.Context, do func() error) error {
 
 // OpenDatabase opens the pools of the database, of any version.
 func (p *Parts) OpenDatabase(ctx context.Context) (err error) {
-	if p.engine != nil {
-		return nil
+	if p.KeptPool == nil {
+		p.KeptPool, err = p.openPool(ctx, "kept", vault.Open)
 	}
-	if p.KeptPool, err = p.openPool(ctx, "kept", vault.Open); err != nil {
-		return err
+	if err == nil && p.ReadPool == nil {
+		p.ReadPool, err = p.openPool(ctx, "tables", p.config.openTables)
 	}
-	if p.ReadPool, err = p.openPool(ctx, "tables", p.config.openTables); err != nil {
-		return err
+	if err == nil && p.engine == nil {
+		p.engine, err = p.openPool(ctx, "engine", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
+			return projections.OpenEnginePool(ctx, url, 12)
+		})
 	}
-	p.engine, err = p.openPool(ctx, "engine", func(ctx context.Context, url string) (*pgxpool.Pool, error) {
-		return projections.OpenEnginePool(ctx, url, 12)
-	})
 	return err
 }
 
