@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"net"
 	"slices"
@@ -43,22 +42,11 @@ const (
 // checkBeginning returns an error if records are gone from a topic that must keep all of them. Its
 // settings can be safe again by now: one hour with another retention, or a request to delete
 // records, is enough.
-func (c *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
-	if spec.Compacted {
-		return nil
-	}
-	described, err := c.describe(ctx, spec.Name)
-	if err != nil {
-		return err
-	}
-	starts, err := offsets(ctx, described, c.admin.ListStartOffsets)
-	if err != nil {
-		return err
-	}
+func (c *cluster) checkBeginning(spec TopicSpec, ranges []PartitionRange) error {
 	var gone []string
-	for _, partition := range slices.Sorted(maps.Keys(starts)) {
-		if start := starts[partition].Offset; start > 0 {
-			gone = append(gone, fmt.Sprintf("%d starts at offset %d", partition, start))
+	for _, r := range ranges {
+		if r.Start > 0 && !spec.Compacted {
+			gone = append(gone, fmt.Sprintf("%d starts at offset %d", r.Partition, r.Start))
 		}
 	}
 	if len(gone) == 0 {
@@ -67,7 +55,7 @@ func (c *cluster) checkBeginning(ctx context.Context, spec TopicSpec) error {
 	return fmt.Errorf("%w %s: its first records are gone (partition %s). The present tables contain them only if "+
 		"they were folded, and cannot be built again. First run 'ledgerboard backup' into the directory of the last "+
 		"backup, which adds the later records; then restore it with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
-		ErrUnsafeTopic, described.name, strings.Join(gone, ", "))
+		ErrUnsafeTopic, c.cfg.wireName(spec.Name), strings.Join(gone, ", "))
 }
 
 // Check verifies the settings that keep the log from losing records or splitting streams. It
@@ -90,7 +78,8 @@ func (c *cluster) RunChecks(ctx context.Context, every time.Duration, report fun
 	for {
 		errs := []error{c.Check(ctx)}
 		for _, spec := range c.codec.Topics() {
-			errs = append(errs, c.checkBeginning(ctx, spec))
+			ranges, _, err := c.Ranges(ctx, spec.Name)
+			errs = append(errs, err, c.checkBeginning(spec, ranges))
 		}
 		if ctx.Err() != nil {
 			return

@@ -86,11 +86,11 @@ func (c *cluster) TakesRecords(ctx context.Context, topic string) error {
 func (c *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	var topics []operator.Topic
 	for _, spec := range c.codec.Topics() {
-		topic, err := c.describeTopic(ctx, spec)
+		topic, ranges, err := c.describeTopic(ctx, spec)
 		if err != nil {
 			return nil, err
 		}
-		err = errors.Join(c.checkTopic(ctx, spec, true), c.checkBeginning(ctx, spec))
+		err = errors.Join(c.checkTopic(ctx, spec, true), c.checkBeginning(spec, ranges))
 		if errors.Is(err, ErrUnsafeTopic) {
 			topic.Problem = err.Error()
 		} else if err != nil {
@@ -101,13 +101,14 @@ func (c *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	return topics, nil
 }
 
-func (c *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.Topic, error) {
-	topic := operator.Topic{Name: spec.Name, Partitions: []operator.TopicPartition{}}
+func (c *cluster) describeTopic(
+	ctx context.Context, spec TopicSpec,
+) (topic operator.Topic, ranges []PartitionRange, err error) {
+	topic = operator.Topic{Name: spec.Name, Partitions: []operator.TopicPartition{}}
 	described, err := c.describe(ctx, spec.Name)
 	if err == nil {
 		topic.Settings, err = c.settings(ctx, described.name)
 	}
-	var ranges []PartitionRange
 	if err == nil {
 		ranges, err = c.ranges(ctx, described)
 	}
@@ -118,5 +119,5 @@ func (c *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.T
 			Start: r.Start, End: r.End,
 		})
 	}
-	return topic, err
+	return topic, ranges, err
 }
