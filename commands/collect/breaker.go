@@ -117,12 +117,9 @@ func (h *holds) add(name string, until time.Time) {
 	}
 }
 
-// held reports whether this process has held a budget that the call counts against.
-func (g *Gate) held(call platforms.Call) bool {
-	now := g.cfg.Now()
-	g.holds.mu.Lock()
-	defer g.holds.mu.Unlock()
-	return slices.ContainsFunc(g.budgets(call, domain.CallsUrgent), func(b domain.Budget) bool {
-		return now.Before(g.holds.until[b.Name])
-	})
+// any reports whether one of the budgets is held.
+func (h *holds) any(budgets []domain.Budget, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(budgets, func(b domain.Budget) bool { return now.Before(h.until[b.Name]) })
 }

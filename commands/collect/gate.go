@@ -122,15 +122,16 @@ func (g *Gate) Admit(
 
 func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading) (requests int, err error) {
 	want := max(1, call.Requests)
-	used, inStep, covered := reading.use(call, want)
 	kind, waits := domain.CallsUrgent, true // of the rest of a step
+	from := g.budgets(call, kind)
+	used, inStep, covered := reading.use(from, want)
 	if !inStep {
 		kind, waits = reading.kind, reading.waits
+		from = g.budgets(call, kind)
 	}
 	if inStep && used == 0 && reading.again(ctx, want) { // the step has more calls than planned
-		used, _, covered = reading.use(call, want)
+		used, _, covered = reading.use(from, want)
 	}
-	from := g.budgets(call, kind)
 	if used > 0 { // the step took these calls of its budgets; the rest of a batch comes later
 		want = used
 		from = slices.DeleteFunc(from, func(b domain.Budget) bool { return b.Rate == 0 || covered[b.Name] })
@@ -347,10 +348,11 @@ func (r *Reading) Refusal() *Refusal {
 	return r.refusal
 }
 
-func (r *Reading) use(call platforms.Call, want int) (used int, inStep bool, covered map[string]bool) {
+// use uses calls of the step for a call that counts against budgets, unless one of them is held.
+func (r *Reading) use(budgets []domain.Budget, want int) (used int, inStep bool, covered map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.inStep || r.gate.held(call) {
+	if !r.inStep || r.gate.holds.any(budgets, r.gate.cfg.Now()) {
 		return 0, false, nil
 	}
 	covered = map[string]bool{}
