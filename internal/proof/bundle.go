@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, and base64 adds a third.
@@ -140,11 +141,11 @@ func newBundleReader(in io.Reader) (*bundleReader, error) {
 // converted says what a program did to the whole file, given its first bytes and its first line; "" if
 // nothing is known. Without it, a mail program or an editor looks like someone who altered the history.
 func converted(start, line []byte) string {
+	text, err := secret.WithoutMark(start)
 	switch {
 	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
 		return "the file is compressed with gzip: decompress it"
-	case bytes.Equal(start, []byte("\ufeff")),
-		bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+	case err != nil, len(text) < len(start):
 		return "an editor saved the file in another encoding: get the original file"
 	case bytes.HasSuffix(line, []byte("}\r")):
 		return "the line breaks were changed, as by a transfer in text mode: get the original file"

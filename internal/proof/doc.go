@@ -45,5 +45,6 @@
 //	{"records":<number>}
 //
 // The proof is the RFC 6962 audit path of the leaf ([LeafHash]). A bundle is written and verified in
-// one pass. The package may import only domain and internal/eventlog; callers pass in the clock.
+// one pass. The package may import only domain, internal/eventlog and internal/secret; callers pass in
+// the clock.
 package proof
