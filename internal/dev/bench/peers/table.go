@@ -35,10 +35,10 @@ const (
 )
 
 // row returns the arguments of upsert.
-func (e *reading) row() []any {
+func (r *reading) row() []any {
 	return []any{
-		e.Agency, e.Social, e.ExternalID, e.CapturedAt, e.PublishedAt, e.Likes,
-		e.Comments, e.Shares, e.Views, e.Impressions, e.Saves, e.AvgWatch,
+		r.Agency, r.Social, r.ExternalID, r.CapturedAt, r.PublishedAt, r.Likes,
+		r.Comments, r.Shares, r.Views, r.Impressions, r.Saves, r.AvgWatch,
 	}
 }
 
