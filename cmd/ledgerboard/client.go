@@ -224,34 +224,6 @@ func fetch[T any](ctx context.Context, c client, path string) (data T, err error
 	return data, err
 }
 
-// serviceAction are the flags of an action on a running service.
-type serviceAction struct {
-	service
-	actionFlags
-}
-
-// do asks for confirmation of what the action does, sends it, and prints what was done.
-func (s serviceAction) do(ctx context.Context, std streams, what, path, did string) error {
-	_, err := doAction[done](ctx, std, s, what, path)
-	if err == nil {
-		_, err = fmt.Fprintln(std.Out, did)
-	}
-	return err
-}
-
-// doAction is [serviceAction.do] for an action with a result, which it returns.
-func doAction[T any](ctx context.Context, std streams, a serviceAction, what, path string) (data T, err error) {
-	at, err := a.client(ctx)
-	if err != nil {
-		return data, err
-	}
-	reason, err := a.confirm(std, what)
-	if err != nil {
-		return data, err
-	}
-	return act[T](ctx, at, path, reason)
-}
-
 // act sends an operator's action.
 func act[T any](ctx context.Context, c client, path string, reason domain.Reason) (data T, err error) {
 	return post[T](ctx, c, path, because(reason))

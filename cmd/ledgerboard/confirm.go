@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -119,4 +120,32 @@ func commandError(err error) error {
 	default:
 		return errors.New(known.Message)
 	}
+}
+
+// serviceAction are the flags of an action on a running service.
+type serviceAction struct {
+	service
+	actionFlags
+}
+
+// do asks for confirmation of what the action does, sends it, and prints what was done.
+func (s serviceAction) do(ctx context.Context, std streams, what, path, did string) error {
+	_, err := doAction[done](ctx, std, s, what, path)
+	if err == nil {
+		_, err = fmt.Fprintln(std.Out, did)
+	}
+	return err
+}
+
+// doAction is [serviceAction.do] for an action with a result, which it returns.
+func doAction[T any](ctx context.Context, std streams, a serviceAction, what, path string) (data T, err error) {
+	at, err := a.client(ctx)
+	if err != nil {
+		return data, err
+	}
+	reason, err := a.confirm(std, what)
+	if err != nil {
+		return data, err
+	}
+	return act[T](ctx, at, path, reason)
 }
