@@ -23,6 +23,8 @@
 //     beforehand and sent again on a connection for each partition.
 //   - a stream that is folded again: a plain consumer of its records. The time for which its
 //     partition is locked has no limit.
+//   - idle_listeners: memory of each of 10,000 idle streams of notices, next to a handler of net/http that sends
+//     only comments; transactions of the database for all, without a limit.
 //   - peers: -run '^peers$' measures a watermill consumer and hallgren/eventsourcing with the readings of
 //     the live projection, without a limit. Their module says how.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table

@@ -14,6 +14,10 @@ import (
 )
 
 func main() {
+	if addr, adminAddr, is := strings.Cut(os.Getenv(bareListeners), " "); is {
+		fmt.Fprintln(os.Stderr, "bench:", serveBareListeners(addr, adminAddr))
+		os.Exit(1)
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200) // as the program does: what is measured in this process is measured as it runs there
 	}
@@ -80,6 +84,7 @@ func run(ctx context.Context) (err error) {
 		{name: "live_post_insights_1p", core: true, run: b.live(1)},
 		{name: "live_post_insights_4p", core: true, run: b.live(4)},
 		{name: "fold_again", core: true, run: b.foldingAgain},
+		{name: "idle_listeners", run: b.listening},
 		{name: "size_log", run: b.logSizes},
 		{name: "questions", run: b.questions},
 		{name: "peers", run: b.peers},
