@@ -30,7 +30,7 @@ image: ## build the container image for Linux on amd64 and arm64, without a Dock
 		$(if $(filter true,$(PUSH)),,--push=false --oci-layout-path dist/image) ./cmd/ledgerboard
 
 release: ## build the release archives for Linux and macOS in dist, without publishing them
-	go run github.com/goreleaser/goreleaser/v2@v2.15.1 release --snapshot --clean
+	VERSION=$(VERSION) .ci/release
 
 charts: ## lint, render and strictly decode the Helm chart, and test the alert rules
 	.ci/charts
