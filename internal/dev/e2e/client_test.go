@@ -33,6 +33,7 @@ func installClient(t *testing.T, base string) string {
 
 // The served client hears notices and figures, over a restart too, and says when it is refused.
 func TestTypedClientInNode(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startDemo(t, dir)
 	module := (&url.URL{Scheme: "file", Path: filepath.Join(installClient(t, p.base), "index.js")}).String()

@@ -20,6 +20,7 @@ const killsVariable = "LEDGERBOARD_E2E_KILLS"
 // Of two processes in one data directory, one is killed and started again, again and again. Every
 // command is answered meanwhile.
 func TestCommandsWhileProcessesAreKilled(t *testing.T) {
+	t.Parallel()
 	kills := 4
 	if text := os.Getenv(killsVariable); text != "" {
 		var err error
@@ -79,6 +80,7 @@ func TestCommandsWhileProcessesAreKilled(t *testing.T) {
 
 // With an address and a token, commands need nothing else of a service.
 func TestCommandsWorkWithURLAndToken(t *testing.T) {
+	t.Parallel()
 	p := startDemo(t, t.TempDir())
 	as := func(token string) map[string]string {
 		return map[string]string{"URL": p.base, "TOKEN": token, "DATA_DIR": filepath.Join(t.TempDir(), "none")}

@@ -32,6 +32,7 @@ const (
 
 // All five kinds are connected by the keyboard alone; what passed is found nowhere afterwards.
 func TestConnectEveryPlatformByKeyboard(t *testing.T) {
+	t.Parallel()
 	awayFromMidnight(t, 5*time.Minute)
 	c := startConnecting(t)
 	browser := openBrowser(t)

@@ -87,6 +87,7 @@ func (w *consoleWindow) follows(end string) {
 
 // The page of a rebuild says that it is old when the process dies, and goes on with the next one. So does an open board, behind a proxy.
 func TestRebuildPageReconnectsAfterKill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startDemo(t, dir)
 	browser := openBrowser(t)

@@ -15,6 +15,7 @@ import (
 
 // A person signs in by an identity provider, and comes back to the page that it wanted to see.
 func TestProviderSignInReturnsToRequestedPage(t *testing.T) {
+	t.Parallel()
 	at := issuer.Start(t)
 	p := startDemo(t, t.TempDir(), "--oidc-issuer", at.URL, "--oidc-client-id", issuer.ClientID, "--oidc-client-secret", issuer.ClientSecret)
 	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1) // the demo's public URL, whose cookies come back

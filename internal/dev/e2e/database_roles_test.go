@@ -38,6 +38,7 @@ var databaseLogins = map[string]string{
 
 // Each role of a process works with the rights that deploy/roles.sql grants it: the server refuses nothing that it does.
 func TestProcessRolesWorkWithDocumentedDatabaseGrants(t *testing.T) {
+	t.Parallel()
 	b := startByRole(t)
 	client := b.client("Harbour Ltd")
 	start, _ := b.begin(6, client)

@@ -17,6 +17,7 @@ import (
 
 // Clients that stock generators make of /openapi.json compile, pass mypy --strict, and read the dashboards.
 func TestGeneratedOpenAPIClientsCompileAndRead(t *testing.T) {
+	t.Parallel()
 	p := startDemo(t, t.TempDir(), frozen...)
 	var want []string
 	for _, board := range fetched[[]directory.DashboardSummary](p, "/api/dashboards") {
@@ -37,7 +38,7 @@ func TestGeneratedOpenAPIClientsCompileAndRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder, dir := filepath.Join("testdata", "generated", name), t.TempDir()
-			env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false")
+			env := append(os.Environ(), "GOWORK=off", "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=readonly -buildvcs=false")
 			if name == "python" {
 				env = append(env, "PYTHONPATH="+filepath.Join(needs.Modules(t, folder), "site"))
 			}

@@ -88,7 +88,7 @@ var addresses sync.Map
 func startDemo(t *testing.T, dir string, extra ...string) *program {
 	t.Helper()
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
-		copyDir(t, dir, seededDemo(t))
+		copySeeded(t, dir)
 	}
 	p := launchDemo(t, dir, extra...)
 	p.awaitReady()
@@ -102,22 +102,35 @@ func copyDir(t *testing.T, to, from string) {
 	require.NoError(t, err, "%s", out)
 }
 
+// copySeeded copies a demo that was seeded today. A start prefers the ports of the last one, which the copies that run in
+// parallel do not share.
+func copySeeded(t *testing.T, dir string) {
+	t.Helper()
+	copyDir(t, dir, seededDemo(t))
+	require.NoError(t, os.Remove(filepath.Join(dir, "postgres", "port")))
+	require.NoError(t, os.Remove(filepath.Join(dir, "broker", "address")))
+}
+
 // seeded are the data directories of demos that have been seeded and stopped, by day: a demo's history ends at its first start.
-var seeded sync.Map
+var (
+	seeded  = map[string]string{}
+	seeding sync.Mutex
+)
 
 func seededDemo(t *testing.T) string {
 	t.Helper()
+	seeding.Lock()
+	defer seeding.Unlock()
 	today := time.Now().UTC().Format(time.DateOnly)
-	if dir, ok := seeded.Load(today); ok {
-		return dir.(string)
+	if seeded[today] == "" {
+		dir := filepath.Join(suiteDir, "seeded-"+today)
+		require.NoError(t, os.Mkdir(dir, 0o755))
+		p := launchDemo(t, dir, frozen...)
+		p.awaitReady()
+		p.Stop()
+		seeded[today] = dir
 	}
-	dir := filepath.Join(suiteDir, "seeded-"+today)
-	require.NoError(t, os.Mkdir(dir, 0o755))
-	p := launchDemo(t, dir, frozen...)
-	p.awaitReady()
-	p.Stop()
-	seeded.Store(today, dir)
-	return dir
+	return seeded[today]
 }
 
 // launchDemo starts a demo and does not wait: p.base is set, p.info is not.

@@ -29,6 +29,7 @@ import (
 // Keycloak signs each person in to the console with a client that authenticates in the body only, and
 // its access tokens with four mappers are bearer tokens of the API.
 func TestKeycloakSignInAndBearerTokens(t *testing.T) {
+	t.Parallel()
 	_, port, err := net.SplitHostPort(ledgertest.FreeAddress(t))
 	require.NoError(t, err)
 	k := &keycloak{t: t, base: "http://localhost:" + port}

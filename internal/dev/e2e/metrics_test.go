@@ -19,13 +19,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
 // Metrics keep Prometheus' conventions and are served at the second listener only. In a Prometheus that scrapes a demo, every panel
 // of the dashboards has data, and no alert fires.
 func TestMetricsUsedByAlertsAndDashboardsExist(t *testing.T) {
+	t.Parallel()
+	needs.Programs(t, "prometheus")
 	dir, address, admin := t.TempDir(), ledgertest.FreeAddress(t), ledgertest.FreeAddress(t)
-	copyDir(t, dir, seededDemo(t))
+	copySeeded(t, dir)
 	p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", address, "--admin-addr", admin}, nil)
 	p.base = "http://" + address
 	p.await(readyWithin, "a demo.json of this start", p.readInfo)
@@ -123,11 +126,8 @@ func grafanaPanels(t *testing.T) (panels []grafanaPanel) {
 // startPrometheus runs Prometheus with the deployed configuration and rules, but scrapes the target each second.
 func startPrometheus(t *testing.T, target string) *program {
 	t.Helper()
-	// Compiling the service discoveries takes longer than all else.
-	install := exec.Command("go", "install", "-tags", "remove_all_sd", "github.com/prometheus/prometheus/cmd/prometheus@v0.316.0")
-	install.Env = append(os.Environ(), "GOBIN="+suiteDir)
-	out, err := install.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	path, err := exec.LookPath("prometheus")
+	require.NoError(t, err)
 	dir, address := t.TempDir(), ledgertest.FreeAddress(t)
 	config, err := os.ReadFile("../../../deploy/prometheus/demo.yaml")
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func startPrometheus(t *testing.T, target string) *program {
 	file := filepath.Join(dir, "prometheus.yaml")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
 	p := launch(t, dir, []string{"--config.file", file, "--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address}, func(c *exec.Cmd) {
-		c.Path = filepath.Join(suiteDir, "prometheus")
+		c.Path = path
 	})
 	p.base = "http://" + address
 	p.await(readyWithin, "Prometheus to be ready", func() bool { return p.get("", "/-/ready").Status == http.StatusOK })

@@ -23,6 +23,7 @@ import (
 
 // Mock mode is a demo: all 22 endpoints have something to say, and nothing is left behind.
 func TestMockModeServesAllEndpointsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	awayFromMidnight(t, 2*time.Minute)
 	p := startMock(t)
 	agency, today := p.info.Tokens["agency"], time.Now().UTC()
@@ -177,6 +178,7 @@ func printedBlocks(t *testing.T, document, language string) []string {
 
 // The page that docs/frontend.md prints reads again after a restart, and is empty without access.
 func TestPageInFrontendGuideWorks(t *testing.T) {
+	t.Parallel()
 	awayFromMidnight(t, 3*time.Minute)
 	html := printedBlocks(t, "frontend.md", "html")
 	require.Len(t, html, 1)

@@ -26,6 +26,7 @@ import (
 
 // TestOperatorsGuideCommandsWork does what docs/operators.md prints, while readers get the same answers.
 func TestOperatorsGuideCommandsWork(t *testing.T) {
+	t.Parallel()
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	text, err := os.ReadFile("../../../docs/operators.md")
 	require.NoError(t, err)

@@ -205,6 +205,7 @@ func consoleSignIn(t *testing.T, start func(t *testing.T, redirect string) realP
 // An npm oidc-provider whose userinfo endpoint refuses its default access tokens, which has no
 // select_account, and whose client authenticates in the body only.
 func TestSignInWithNodeOIDCProvider(t *testing.T) {
+	t.Parallel()
 	_, port, err := net.SplitHostPort(ledgertest.FreeAddress(t))
 	require.NoError(t, err)
 	var redirect string

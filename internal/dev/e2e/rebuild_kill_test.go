@@ -57,6 +57,7 @@ const holdSQL = `
 
 // A rebuild is killed or frozen at each stage: readers get the same answers, the next process ends it.
 func TestRebuildSurvivesKillAtEveryStage(t *testing.T) {
+	t.Parallel()
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	k := startApart(t)
 	k.exec(holdSQL)
@@ -193,6 +194,7 @@ const (
 
 // Killed fetchers lose the readings in flight at most; nothing is there twice or by half.
 func TestKilledFetchersLoseTheirReadingsInFlight(t *testing.T) {
+	t.Parallel()
 	f := newFetchers(t)
 	running := []*program{f.start(), f.start()} // while one is dead the other goes on
 	for range fetcherKills {

@@ -17,6 +17,7 @@ import (
 
 // A month-old log is restored into empty brokers and an empty database: all answers are the same.
 func TestRestoreOfAnOldBackup(t *testing.T) {
+	t.Parallel()
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	lost := t.TempDir()
 	p := startDemo(t, lost, frozen...)

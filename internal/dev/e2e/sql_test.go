@@ -51,6 +51,7 @@ func line(cells ...any) string {
 
 // The queries of docs/sql.md give the answers of the API, for each client of the demo.
 func TestDocumentedSQLQueriesMatchAPI(t *testing.T) {
+	t.Parallel()
 	needs.Programs(t, "psql")
 	raw, err := os.ReadFile("../../../docs/sql.md")
 	require.NoError(t, err)

@@ -23,6 +23,7 @@ import (
 
 // What was asked before a stop is answered; a second signal cuts it. A lock keeps a change under way.
 func TestGracefulStopAnswersPendingRequests(t *testing.T) {
+	t.Parallel()
 	k := startApart(t)
 	owner := k.api
 	dashboard := owner.info.IDs.SubAccounts[0]
@@ -133,6 +134,7 @@ func command(t *testing.T, binary string, variables map[string]string, args ...s
 
 // TestInterruptedDemoStopsGracefully also stands for the promise that Ctrl-C is a regular stop.
 func TestInterruptedDemoStopsGracefully(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ended := succeeds(t, nil, "demo", "--data-dir", dir, "--addr", "127.0.0.1:0", "--exit-after", "1s")
 	require.Contains(t, ended.out, "ledgerboard demo is ready")

@@ -64,6 +64,7 @@ type foundTable struct {
 
 // In the files of all tables, the programs of people find the types, the counts and the sums of the API.
 func TestExportedTablesOpenInCommonPrograms(t *testing.T) {
+	t.Parallel()
 	needs.Programs(t, "soffice", "psql")
 	needs.Modules(t, "testdata/tables")
 	p := startDemo(t, t.TempDir(), frozen...)
