@@ -23,7 +23,7 @@ func testHosts(t *testing.T, r running) {
 	program := filepath.Join(t.TempDir(), "hosts")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("testdata", "hosts")
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOWORK=off")
+	build.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=readonly -buildvcs=false", "GOWORK=off")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s\nAfter a change of go.mod: cd api/mount/testdata/hosts; go mod tidy -e", out)
 	process := exec.Command(program)

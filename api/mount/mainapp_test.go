@@ -29,7 +29,7 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	program := filepath.Join(t.TempDir(), "mainapp")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("testdata", "mainapp")
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
+	build.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s\nAfter a change of go.mod: cd %[2]s; go mod tidy -e", out, "api/mount/testdata/mainapp")
 	process := exec.Command(program)
