@@ -27,6 +27,8 @@
 //     only comments; transactions of the database for all, without a limit.
 //   - peers: -run '^peers$' measures a watermill consumer and hallgren/eventsourcing with the readings of
 //     the live projection, without a limit. Their module says how.
+//   - build_memory: the largest resident set and the processor time of a process that only builds, or
+//     checks, the tables of post readings, without a limit. -rebuild-scale 0.5 builds a million.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
 //     and its indexes for readings whose values change all the time, with the rate at which they are folded.
 //

@@ -35,7 +35,7 @@ func (b *bench) live(partitions int32) func(context.Context, func(result) error)
 			return err
 		}
 		defer stop() //nolint:errcheck // a temporary broker
-		byPartition := liveReadings(partitions, topics)
+		byPartition := readingsOn(partitions, topics, liveEvents)
 		for _, events := range byPartition {
 			if err := appendAs(ctx, log, events); err != nil {
 				return fmt.Errorf("fill the log: %w", err)
@@ -62,35 +62,40 @@ func (b *bench) live(partitions int32) func(context.Context, func(result) error)
 	}
 }
 
-// liveReadings returns registrations and readings of posts, by partition of the topic.
-func liveReadings(partitions int32, topics []eventlog.TopicSpec) [][]fold.Event {
+// readingsOn returns so many registrations and readings of about livePosts posts, by partition of the topic.
+func readingsOn(partitions int32, topics []eventlog.TopicSpec, left int) [][]fold.Event {
 	var all int32 // partitions of the topic
 	for _, topic := range topics {
 		if topic.Name == domain.TopicMetrics {
 			all = topic.Partitions
 		}
 	}
-	world, plan := crowded(), []int{}
-	for post := range world.posts {
-		plan = append(plan, post)
-	}
+	world, byPartition := crowded(), make([][]fold.Event, partitions)
 	agencies := livePosts / world.posts * int(all) / int(partitions) // posts of other partitions are left out
-	byPartition, left := make([][]fold.Event, partitions), liveEvents
-	put := func(events []fold.Event) {
-		for _, ev := range events {
-			key := ev.Data.(interface{ Key() string }).Key() //nolint:forcetypeassert // each reading has a key
-			if p := eventlog.PartitionOf([]byte(key), all); p < partitions && left > 0 {
-				byPartition[p] = append(byPartition[p], ev)
+	partitionOf := func(n, post int) int32 {
+		return eventlog.PartitionOf([]byte(figureTenant(n, post%figureSocials).Key()), all)
+	}
+	put := func(n int, posts []int, events []fold.Event) {
+		for i, post := range posts {
+			if p := partitionOf(n, post); left > 0 {
+				byPartition[p] = append(byPartition[p], events[i])
 				left--
 			}
 		}
 	}
-	for n := range agencies {
-		put(world.registrations(n))
+	plans := make([][]int, agencies) // the posts of each agency
+	for n := range plans {
+		var registrations []fold.Event
+		for post, event := range world.registrations(n) {
+			if partitionOf(n, post) < partitions {
+				plans[n], registrations = append(plans[n], post), append(registrations, event)
+			}
+		}
+		put(n, plans[n], registrations)
 	}
 	for slot := 0; left > 0; slot++ {
-		for n := range agencies {
-			put(world.postReads(n, slot, plan, firstReading.Add(time.Duration(slot)*figureEvery)))
+		for n, plan := range plans {
+			put(n, plan, world.postReads(n, slot, plan, firstReading.Add(time.Duration(slot)*figureEvery)))
 		}
 	}
 	return byPartition

@@ -46,6 +46,9 @@ func (m measurement) chosen(by *regexp.Regexp) bool {
 }
 
 func run(ctx context.Context) (err error) {
+	if args := os.Getenv(childProcess); args != "" {
+		return runChild(ctx, args)
+	}
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
 	only := flag.String("run", "", "regular expression: measure what it matches instead of the core")
 	before := flag.String("before", "", "directory of an older checkout: each measurement runs there too, just before")
@@ -54,7 +57,7 @@ func run(ctx context.Context) (err error) {
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	days := flag.Int("days", 30, "days of the ranges that the analytics are asked for; most answers compare them with as many before")
 	zone := flag.String("tz", "UTC", "time zone of these days")
-	scale := flag.Float64("rebuild-scale", 0.2, "size of the rebuild; 1 is two million readings")
+	scale := flag.Float64("rebuild-scale", 0.2, "size of the rebuild and of build_memory; 1 is two million readings")
 	brokers := flag.String("brokers", "", "addresses of Apache Kafka, with commas, instead of the embedded broker; every topic of ledgerboard there is DELETED")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
@@ -85,6 +88,7 @@ func run(ctx context.Context) (err error) {
 		{name: "live_post_insights_4p", core: true, run: b.live(4)},
 		{name: "fold_again", core: true, run: b.foldingAgain},
 		{name: "idle_listeners", run: b.listening},
+		{name: "build_memory", run: b.buildMemory(*scale)},
 		{name: "size_log", run: b.logSizes},
 		{name: "questions", run: b.questions},
 		{name: "peers", run: b.peers},

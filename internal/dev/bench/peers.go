@@ -28,7 +28,7 @@ func (b *bench) runPeers(ctx context.Context, partitions int32, print func(resul
 	defer stop() //nolint:errcheck // a temporary broker
 	var readings bytes.Buffer
 	encoder := json.NewEncoder(&readings)
-	for _, events := range liveReadings(partitions, topics) {
+	for _, events := range readingsOn(partitions, topics, liveEvents) {
 		if err := appendAs(ctx, log, events); err != nil {
 			return fmt.Errorf("fill the log: %w", err)
 		}

@@ -37,13 +37,17 @@ type bench struct {
 	external []string // addresses of brokers to use instead
 }
 
+func errorLogger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
 // newBench starts the server of databases.
 func newBench(ctx context.Context, rounds int) (*bench, error) {
 	dir, err := os.MkdirTemp("", "ledgerboard-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make working directory: %w", err)
 	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	logger := errorLogger()
 	postgres, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Logger: logger})
 	if err != nil {
 		return nil, err
