@@ -135,9 +135,11 @@ func round(v float64) float64 {
 	}
 }
 
+// median returns the mean of the two middle values if their number is even.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // percentile is in milliseconds.
