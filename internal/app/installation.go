@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -19,6 +21,9 @@ func (p *Parts) claimLog(ctx context.Context) error {
 		return err
 	}
 	owner, seen, err := readOwner(ctx, p.Log, own)
+	if err == nil && owner == "" && own.TopicID != "" && own.TopicID != seen.TopicID {
+		return fmt.Errorf("nobody has claimed the topics: %w", errKnowsAnotherLog)
+	}
 	if err == nil && owner == "" {
 		if err = appendClaim(ctx, p.Log, domain.InstallationClaimed{ID: own.ID}); err == nil {
 			owner, seen, err = readOwner(ctx, p.Log, own)
@@ -39,6 +44,30 @@ func belongsTo(owner string) error {
 		"LEDGERBOARD_TOPIC_PREFIX and the LEDGERBOARD_DATABASE_URL of one installation; a new one needs a prefix "+
 		"that only it uses. If the database of the other installation is lost and this one replaces it, run "+
 		"'ledgerboard migrate --adopt-log'", owner)
+}
+
+// errKnowsAnotherLog means that a prefix or an address is mistyped, or that the log is lost. Nothing
+// may be recorded in a new log then: the installation would be split over two.
+var errKnowsAnotherLog = errors.New("the database knows a log of this installation, and this is not it: nothing was created. " +
+	"Check LEDGERBOARD_KAFKA_BROKERS (without brokers, the data directory), LEDGERBOARD_TOPIC_PREFIX and " +
+	"LEDGERBOARD_DATABASE_URL. If the log is lost, restore its backup with 'ledgerboard restore'; to begin again " +
+	"without its data, use an empty database")
+
+// mayCreate returns an error if the database knows a log of its installation while the topic with
+// the claim on it is missing. A new version may add other topics.
+func (p *Parts) mayCreate(ctx context.Context, missing []eventlog.TopicSpec) error {
+	if !slices.ContainsFunc(missing, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }) {
+		return nil
+	}
+	migrated, err := p.hasTable(ctx, "kept.installation")
+	if err != nil || !migrated {
+		return err
+	}
+	own, err := vault.ReadInstallation(ctx, p.KeptPool)
+	if err == nil && own.TopicID != "" {
+		err = errKnowsAnotherLog
+	}
+	return err
 }
 
 // checkOwner returns an error if the log belongs to another installation than the database. A

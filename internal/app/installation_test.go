@@ -188,6 +188,28 @@ func TestLogStaysWithInstallationAfterRestore(t *testing.T) {
 	require.ErrorContains(t, k.start(pgtest.New(t), "restored-"), anothersTopics)
 }
 
+// With a mistyped prefix, an installation creates no second log, neither by serve nor by a command,
+// and claims no topics that somebody created for it.
+func TestInstallationWithLogCreatesNoSecondOne(t *testing.T) {
+	t.Parallel()
+	k, database := newSharedKafka(t), pgtest.New(t)
+	require.NoError(t, k.start(database, "typed-"))
+	ends, _ := k.state()
+	const hint = "Check LEDGERBOARD_KAFKA_BROKERS (without brokers, the data directory), LEDGERBOARD_TOPIC_PREFIX"
+
+	require.ErrorContains(t, k.start(database, "tpyed-"), hint)
+	command := app.NewParts(k.config(database, "tpyed-"))
+	t.Cleanup(func() { require.NoError(t, command.Close()) })
+	require.ErrorContains(t, command.OpenLog(t.Context()), hint)
+	after, _ := k.state()
+	require.Equal(t, ends, after, "nothing was created")
+
+	k.log("tpyed-") // a process without a database may create topics
+	require.ErrorContains(t, k.start(database, "tpyed-"), "nobody has claimed the topics")
+	require.Empty(t, k.claims("tpyed-"))
+	require.NoError(t, k.start(database, "typed-"))
+}
+
 // The database of the owner is lost, and a new one replaces it after a confirmation. If the old one
 // reappears, it is refused.
 func TestNewDatabaseAdoptsLogAfterConfirmation(t *testing.T) {

@@ -134,7 +134,8 @@ func (p *Parts) Watch(ctx context.Context) error {
 	}
 }
 
-// OpenLog connects to the log and creates missing topics, unless [Config.Existing] is set. It returns
+// OpenLog connects to the log and creates missing topics, unless [Config.Existing] is set or the
+// database knows that its installation has a log already. It returns
 // an error if a topic has unsafe settings, and, unless [Config.AnyOwner] is set, if the log belongs to
 // the installation of another database.
 func (p *Parts) OpenLog(ctx context.Context) error {
@@ -169,7 +170,7 @@ func (p *Parts) openLog(ctx context.Context) (err error) {
 		return err
 	}
 	config := p.logConfig()
-	config.Existing, config.Metrics = p.config.Existing, p.registered
+	config.Existing, config.MayCreate, config.Metrics = p.config.Existing, p.mayCreate, p.registered
 	config.Unsafe = func(findings error) { p.unsafe = findings }
 	if p.Log, err = eventlog.Open(ctx, config); err != nil {
 		return fmt.Errorf("open the log: %w", err)

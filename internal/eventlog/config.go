@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,9 @@ type Config struct {
 	// Existing prevents [Open] from creating topics: if a topic is missing, it returns [ErrNoTopic]
 	// and creates nothing.
 	Existing bool
+	// MayCreate, if set, is asked before [Open] creates missing topics. Its error keeps Open from
+	// creating any.
+	MayCreate func(ctx context.Context, missing []TopicSpec) error
 	// Unsafe, if set, is called with the findings about unsafe topics instead of letting [Open]
 	// fail, for callers that must inspect an unsafe log or record an operator's action.
 	Unsafe func(findings error)

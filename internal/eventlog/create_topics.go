@@ -48,7 +48,7 @@ func (c *cluster) createMissing(ctx context.Context) error {
 
 // creatable returns the missing topics and the number of brokers, and changes nothing. It returns an
 // error if nothing may be created: an existing topic is unsafe, since it may be another
-// application's, the brokers would refuse one of the missing topics, or [Log.Check] could not read
+// application's, [Config.MayCreate] forbids it, the brokers would refuse one of the missing topics, or [Log.Check] could not read
 // its settings later.
 func (c *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers int, err error) {
 	var unsafe []error
@@ -69,6 +69,10 @@ func (c *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers i
 		return nil, 0, fmt.Errorf("topic %s: %w", c.cfg.wireName(missing[0].Name), ErrNoTopic)
 	case len(unsafe) > 0:
 		return nil, 0, errors.Join(unsafe...)
+	case c.cfg.MayCreate != nil:
+		if err := c.cfg.MayCreate(ctx, missing); err != nil {
+			return nil, 0, fmt.Errorf("topic %s is missing: %w", c.cfg.wireName(missing[0].Name), err)
+		}
 	}
 	if brokers, err = c.awaitBrokers(ctx); err != nil {
 		return nil, 0, err
