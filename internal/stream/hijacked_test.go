@@ -40,6 +40,7 @@ func TestHijackedStreamIsACompleteResponse(t *testing.T) {
 				require.NoError(t, err)
 				response, err := http.ReadResponse(bufio.NewReader(client), nil)
 				require.NoError(t, err)
+				defer response.Body.Close()
 				require.Equal(t, version == "1.1", len(response.TransferEncoding) == 1, "chunked")
 				require.True(t, response.Close, "a proxy must not use the connection for another request")
 				body := bufio.NewReader(response.Body)

@@ -142,13 +142,15 @@ type memory struct{ resident, live float64 }
 // startServer starts a server and waits until it is ready.
 func startServer(ctx context.Context, command *exec.Cmd, env ...string) (*server, error) {
 	p := &server{command: command, ended: make(chan struct{})}
-	for _, addr := range []*string{&p.addr, &p.adminAddr} {
+	var held [2]net.Listener // both until the end of the loop, so that they differ
+	for i, addr := range []*string{&p.addr, &p.adminAddr} {
 		free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer free.Close() //nolint:revive // so that both differ
-		*addr = free.Addr().String()
+		*addr, held[i] = free.Addr().String(), free
+	}
+	for _, free := range held {
 		free.Close()
 	}
 	command.Env = append(append(os.Environ(), env...), "LEDGERBOARD_ADDR="+p.addr, "LEDGERBOARD_ADMIN_ADDR="+p.adminAddr,
@@ -226,7 +228,7 @@ func (p *server) costOfListeners(ctx context.Context) (memory, error) {
 func (p *server) disconnect() {
 	for _, conn := range p.conns {
 		if conn != nil {
-			conn.Close() //nolint:errcheck // it has served
+			conn.Close()
 		}
 	}
 }
