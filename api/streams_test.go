@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -389,27 +388,4 @@ func TestNewestStreamOfATicketEndsThePrevious(t *testing.T) {
 	hub.Notify(told(t, client2, 71))
 	require.NotEmpty(t, second.next(stream.FiguresEvent))
 	require.NotEmpty(t, other.next(stream.FiguresEvent))
-}
-
-// A stream that has taken over its connection is a request in progress until its end, when it is
-// logged with all its bytes.
-func TestHijackedStreamIsLoggedAtItsEnd(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewRegistry()
-	b, hub, url := setupLive(t, func(d *api.Deps) { d.HijackStreams, d.Registerer = true, registry })
-	inFlight := func() float64 { return ledgertest.Metrics(t, registry)["ledgerboard_http_requests_in_flight"] }
-	s := b.listen(url, b.agencyToken())
-	require.True(t, s.response.Close, "it is hijacked")
-	first := s.next(stream.FiguresCursorEvent)
-	hub.Notify(told(t, client1, 70))
-	event := s.next(stream.FiguresEvent)
-	require.Contains(t, event, `"social_account_id":70`)
-	require.InDelta(t, 1, inFlight(), 0)
-	require.NotContains(t, b.logged(), `"route":"/api/live"`)
-	s.response.Body.Close()
-	require.Eventually(t, func() bool { return inFlight() == 0 }, patience, time.Millisecond)
-	require.Regexp(t, `"route":"/api/live","status":200,"bytes":`+strconv.Itoa(
-		len("retry: 1000\nevent: live_cursor\nid: live\ndata: "+first+"\n\n")+
-			len("event: figures_changed\nid: live\ndata: "+event+"\n\n"),
-	)+`,.*"user_id":"`+alice, b.logged())
 }

@@ -32,8 +32,6 @@
 //
 // # Notes
 //
-//   - Streams of events take over their connections from net/http, see [Hijacked], unless HTTP/2 or a
-//     main application's middlewares are in between: those are served by their handlers.
 //   - A Socket.IO client continues at the offset that the stock client sends when it reconnects, at
 //     the user's stored cursor (a new page), or at the head (a new user).
 //   - The stored cursor moves when a notice is written to a transport, not when it is read. If a
