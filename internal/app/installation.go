@@ -21,9 +21,6 @@ func (p *Parts) claimLog(ctx context.Context) error {
 		return err
 	}
 	owner, seen, err := readOwner(ctx, p.Log, own)
-	if err == nil && owner == "" && own.TopicID != "" && own.TopicID != seen.TopicID {
-		return fmt.Errorf("nobody has claimed the topics: %w", errKnowsAnotherLog)
-	}
 	if err == nil && owner == "" {
 		if err = appendClaim(ctx, p.Log, domain.InstallationClaimed{ID: own.ID}); err == nil {
 			owner, seen, err = readOwner(ctx, p.Log, own)
@@ -151,7 +148,8 @@ func otherFormat(format int) error {
 }
 
 // readOwner returns the id of the installation that the log belongs to, or "" if none has claimed
-// it. It reads only the claims that own has not seen yet; the second result has seen all of them.
+// it, which is an error if own knows another log. It reads only the claims that own has not seen yet;
+// the second result has seen all of them.
 func readOwner(
 	ctx context.Context, log *eventlog.Log, own vault.Installation,
 ) (owner string, seen vault.Installation, err error) {
@@ -182,6 +180,9 @@ func readOwner(
 	})
 	if err != nil {
 		return "", own, fmt.Errorf("read whom the log belongs to: %w", err)
+	}
+	if owner == "" && own.TopicID != "" && own.TopicID != seen.TopicID {
+		return "", own, fmt.Errorf("nobody has claimed the topics: %w", errKnowsAnotherLog)
 	}
 	return owner, seen, nil
 }

@@ -198,14 +198,18 @@ func TestInstallationWithLogCreatesNoSecondOne(t *testing.T) {
 	const hint = "Check LEDGERBOARD_KAFKA_BROKERS (without brokers, the data directory), LEDGERBOARD_TOPIC_PREFIX"
 
 	require.ErrorContains(t, k.start(database, "tpyed-"), hint)
-	command := app.NewParts(k.config(database, "tpyed-"))
-	t.Cleanup(func() { require.NoError(t, command.Close()) })
-	require.ErrorContains(t, command.OpenLog(t.Context()), hint)
+	command := func() error {
+		parts := app.NewParts(k.config(database, "tpyed-"))
+		defer func() { require.NoError(t, parts.Close()) }()
+		return parts.OpenLog(t.Context())
+	}
+	require.ErrorContains(t, command(), hint)
 	after, _ := k.state()
 	require.Equal(t, ends, after, "nothing was created")
 
 	k.log("tpyed-") // a process without a database may create topics
 	require.ErrorContains(t, k.start(database, "tpyed-"), "nobody has claimed the topics")
+	require.ErrorContains(t, command(), "nobody has claimed the topics", "nor does a command write to them")
 	require.Empty(t, k.claims("tpyed-"))
 	require.NoError(t, k.start(database, "typed-"))
 }

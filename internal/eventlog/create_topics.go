@@ -48,8 +48,8 @@ func (c *cluster) createMissing(ctx context.Context) error {
 
 // creatable returns the missing topics and the number of brokers, and changes nothing. It returns an
 // error if nothing may be created: an existing topic is unsafe, since it may be another
-// application's, [Config.MayCreate] forbids it, the brokers would refuse one of the missing topics, or [Log.Check] could not read
-// its settings later.
+// application's, [Config.MayCreate] forbids it, the brokers would refuse one of the missing topics,
+// or [Log.Check] could not read its settings later.
 func (c *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers int, err error) {
 	var unsafe []error
 	for _, spec := range c.codec.Topics() {
