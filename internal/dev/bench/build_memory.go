@@ -18,8 +18,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// childProcess names the environment variable that makes this program a child of [bench.buildMemory].
+// childProcess names the environment variable that makes this program a child of a measurement: what [runChild] does.
 const childProcess = "LEDGERBOARD_BENCH_CHILD"
+
+func childCommand(ctx context.Context, does string) (*exec.Cmd, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	command := exec.CommandContext(ctx, program)
+	command.Env = append(os.Environ(), childProcess+"="+does)
+	return command, nil
+}
+
+func runChild(ctx context.Context, does string) error {
+	if does == serveBare {
+		return serveBareListeners(os.Getenv(serverAddr), os.Getenv(serverAdminAddr))
+	}
+	return runBuild(ctx, does)
+}
 
 // buildMemory measures the peak memory, and the processor time, of a process that only builds post insights, and of one
 // that only checks them. Each of two partitions has half of the readings: more than the projection sorts in memory.
@@ -43,13 +60,11 @@ func (b *bench) buildMemory(scale float64) func(context.Context, func(result) er
 		if err != nil {
 			return err
 		}
-		program, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("find this program: %w", err)
-		}
 		for _, does := range []string{"build", "check"} {
-			command := exec.CommandContext(ctx, program)
-			command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s %s", childProcess, does, readings, strings.Join(b.brokers, ","), url))
+			command, err := childCommand(ctx, fmt.Sprintf("%s %d %s %s", does, readings, strings.Join(b.brokers, ","), url))
+			if err != nil {
+				return err
+			}
 			if err := results(command, print); err != nil {
 				return err
 			}
@@ -58,8 +73,8 @@ func (b *bench) buildMemory(scale float64) func(context.Context, func(result) er
 	}
 }
 
-// runChild builds or checks tables, as args say, and prints what that took.
-func runChild(ctx context.Context, args string) error {
+// runBuild builds or checks tables, as args say, and prints what that took.
+func runBuild(ctx context.Context, args string) error {
 	var does, brokers, url string
 	var readings float64
 	if _, err := fmt.Sscan(args, &does, &readings, &brokers, &url); err != nil {

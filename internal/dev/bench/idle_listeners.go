@@ -33,8 +33,12 @@ const (
 	benchSecret      = "only-for-measuring-0123456789abcdef" // signs tokens; it opens nothing
 )
 
-// bareListeners is the address at which this program, as its own child, serves the limit of idle listeners.
-const bareListeners = "LEDGERBOARD_BENCH_BARE_LISTENERS"
+// serveBare makes a child serve the limit of idle listeners, at the addresses of these settings of ledgerboard.
+const (
+	serveBare       = "serve bare listeners"
+	serverAddr      = "LEDGERBOARD_ADDR"
+	serverAdminAddr = "LEDGERBOARD_ADMIN_ADDR"
+)
 
 // listening measures what an idle stream of notices costs `ledgerboard serve`: resident memory, and what its heap
 // and stacks take after a garbage collection. The limit is a handler of net/http that sends only comments. All
@@ -60,17 +64,17 @@ func (b *bench) listening(ctx context.Context, print func(result) error) error {
 	command := exec.CommandContext(ctx, binary, "serve", "--roles", "api,projector", "--directory", "main_app",
 		"--managed-subscriptions", "managed_social", "--users", "unknown_allowed", "--log-level", "error",
 		"--data-dir", filepath.Join(b.dir, fmt.Sprintf("serve-%d", b.n)))
-	p, err := startServer(ctx, command, "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(b.brokers, ","),
+	s, err := startServer(ctx, command, "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(b.brokers, ","),
 		"LEDGERBOARD_DATABASE_URL="+database, "LEDGERBOARD_JWT_SECRET="+benchSecret)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	ours, err := p.costOfListeners(ctx)
+	defer s.stop()
+	ours, err := s.costOfListeners(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.disconnect()
+	defer s.disconnect()
 	first, err := transactions(ctx, database)
 	if err != nil {
 		return err
@@ -88,17 +92,17 @@ func (b *bench) listening(ctx context.Context, print func(result) error) error {
 
 // bareListening measures the limit.
 func (b *bench) bareListening(ctx context.Context) (memory, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return memory{}, fmt.Errorf("find this program: %w", err)
-	}
-	p, err := startServer(ctx, exec.CommandContext(ctx, self))
+	command, err := childCommand(ctx, serveBare)
 	if err != nil {
 		return memory{}, err
 	}
-	defer p.stop()
-	defer p.disconnect()
-	return p.costOfListeners(ctx)
+	s, err := startServer(ctx, command)
+	if err != nil {
+		return memory{}, err
+	}
+	defer s.stop()
+	defer s.disconnect()
+	return s.costOfListeners(ctx)
 }
 
 // serveBareListeners serves streams that send a first event and then comments, as often as ours.
@@ -141,9 +145,9 @@ type memory struct{ resident, live float64 }
 
 // startServer starts a server and waits until it is ready.
 func startServer(ctx context.Context, command *exec.Cmd, env ...string) (*server, error) {
-	p := &server{command: command, ended: make(chan struct{})}
+	s := &server{command: command, ended: make(chan struct{})}
 	var held [2]net.Listener // both until the end of the loop, so that they differ
-	for i, addr := range []*string{&p.addr, &p.adminAddr} {
+	for i, addr := range []*string{&s.addr, &s.adminAddr} {
 		free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
@@ -153,42 +157,41 @@ func startServer(ctx context.Context, command *exec.Cmd, env ...string) (*server
 	for _, free := range held {
 		free.Close()
 	}
-	command.Env = append(append(os.Environ(), env...), "LEDGERBOARD_ADDR="+p.addr, "LEDGERBOARD_ADMIN_ADDR="+p.adminAddr,
-		bareListeners+"="+p.addr+" "+p.adminAddr, "GOGC=200")
+	command.Env = append(append(command.Environ(), env...), serverAddr+"="+s.addr, serverAdminAddr+"="+s.adminAddr, "GOGC=200")
 	command.Stderr = os.Stderr
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command, err)
 	}
 	go func() {
-		defer close(p.ended)
+		defer close(s.ended)
 		command.Wait() //nolint:errcheck // its end is all that matters
 	}()
 	for deadline := time.Now().Add(startWithin); ; {
-		_, err := p.get(ctx, "/readyz")
+		_, err := s.get(ctx, "/readyz")
 		if err == nil {
-			return p, nil
+			return s, nil
 		}
 		select {
-		case <-p.ended:
+		case <-s.ended:
 			return nil, fmt.Errorf("%s has ended", command)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			p.stop()
+			s.stop()
 			return nil, fmt.Errorf("the server did not become ready: %w", err)
 		}
 	}
 }
 
-func (p *server) stop() {
-	p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
-	<-p.ended
+func (s *server) stop() {
+	s.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
+	<-s.ended
 }
 
 // get requests a path of the admin listener.
-func (p *server) get(ctx context.Context, path string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.adminAddr+path, nil)
+func (s *server) get(ctx context.Context, path string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.adminAddr+path, nil)
 	if err != nil {
 		return "", fmt.Errorf("make request: %w", err)
 	}
@@ -205,28 +208,28 @@ func (p *server) get(ctx context.Context, path string) (string, error) {
 }
 
 // costOfListeners opens the streams and returns what each of them takes.
-func (p *server) costOfListeners(ctx context.Context) (memory, error) {
-	alone, err := p.memory(ctx)
+func (s *server) costOfListeners(ctx context.Context) (memory, error) {
+	alone, err := s.memory(ctx)
 	if err != nil {
 		return memory{}, err
 	}
 	var group errgroup.Group
 	group.SetLimit(openingAtOnce)
-	for i := range p.conns {
+	for i := range s.conns {
 		group.Go(func() (err error) {
-			p.conns[i], err = p.listen(ctx, i/listenersPerUser)
+			s.conns[i], err = s.listen(ctx, i/listenersPerUser)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return memory{}, err
 	}
-	full, err := p.memory(ctx)
+	full, err := s.memory(ctx)
 	return memory{(full.resident - alone.resident) / idleListeners, (full.live - alone.live) / idleListeners}, err
 }
 
-func (p *server) disconnect() {
-	for _, conn := range p.conns {
+func (s *server) disconnect() {
+	for _, conn := range s.conns {
 		if conn != nil {
 			conn.Close()
 		}
@@ -238,13 +241,13 @@ var live = regexp.MustCompile(`(?m)^# (?:HeapAlloc|Stack) = (\d+)`)
 
 // memory returns the memory of the process after it was idle and its garbage was collected. A collection halves a
 // stack that is too large.
-func (p *server) memory(ctx context.Context) (m memory, err error) {
+func (s *server) memory(ctx context.Context) (m memory, err error) {
 	if err := pause(ctx, idleFor/2); err != nil {
 		return memory{}, err
 	}
 	var profile string
 	for range 4 {
-		if profile, err = p.get(ctx, "/debug/pprof/heap?gc=1&debug=1"); err != nil {
+		if profile, err = s.get(ctx, "/debug/pprof/heap?gc=1&debug=1"); err != nil {
 			return memory{}, err
 		}
 	}
@@ -255,7 +258,7 @@ func (p *server) memory(ctx context.Context) (m memory, err error) {
 		}
 		m.live += bytes / 1024
 	}
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.command.Process.Pid))
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.command.Process.Pid))
 	if err != nil {
 		return memory{}, fmt.Errorf("read resident memory: %w", err)
 	}
@@ -265,7 +268,7 @@ func (p *server) memory(ctx context.Context) (m memory, err error) {
 }
 
 // listen opens a stream of notices. It returns when the first event has arrived.
-func (p *server) listen(ctx context.Context, user int) (net.Conn, error) {
+func (s *server) listen(ctx context.Context, user int) (net.Conn, error) {
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"sub": fmt.Sprintf("d1%022x", user), "account_id": fmt.Sprintf("a1%022x", user%listenerAgencies), "role": "agency",
 		"iss": "ledgerboard", "aud": "ledgerboard", "exp": time.Now().Add(time.Hour).Unix(),
@@ -273,7 +276,7 @@ func (p *server) listen(ctx context.Context, user int) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign token: %w", err)
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.addr)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}

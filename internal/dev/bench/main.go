@@ -14,10 +14,6 @@ import (
 )
 
 func main() {
-	if addr, adminAddr, is := strings.Cut(os.Getenv(bareListeners), " "); is {
-		fmt.Fprintln(os.Stderr, "bench:", serveBareListeners(addr, adminAddr))
-		os.Exit(1)
-	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200) // as the program does: what is measured in this process is measured as it runs there
 	}
@@ -46,8 +42,8 @@ func (m measurement) chosen(by *regexp.Regexp) bool {
 }
 
 func run(ctx context.Context) (err error) {
-	if args := os.Getenv(childProcess); args != "" {
-		return runChild(ctx, args)
+	if does := os.Getenv(childProcess); does != "" {
+		return runChild(ctx, does)
 	}
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
 	only := flag.String("run", "", "regular expression: measure what it matches instead of the core")
