@@ -46,15 +46,14 @@ func secretsOf(t *testing.T, log *ledgertest.Log) *vault.Secrets {
 // mainAppDeps are the real use cases over a log's tables; the platforms are a test's.
 func mainAppDeps(t *testing.T, log *ledgertest.Log, at holders) *api.MainAppDeps {
 	t.Helper()
-	secrets, connecting := secretsOf(t, log), directory.Connecting{Pool: log.DB.ReadOnly}
+	secrets, connecting := secretsOf(t, log), connectDesk(t, log, time.Now)
 	return &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: connecting, EntitiesByKey: directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.EntitiesByKey, Secrets: secrets, Log: log,
-			Moved: func() <-chan struct{} { return nil }, Now: time.Now,
+			Connect: connecting, EntitiesByKey: directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.EntitiesByKey,
 		},
 		Tokens: collect.HandOverTokens{
 			Places: directory.Connections{Pool: log.DB.ReadOnly}, Secrets: secrets, Now: time.Now,
-			Pages: connecting, Consent: at.Holds, WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
+			Pages: connecting.Directory, Consent: at.Holds, WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		},
 	}
 }

@@ -55,34 +55,45 @@ func (c *Connect) Disconnect(
 	if !domain.IsComputedID(page.ConnectionID) {
 		return done, errConnectedByMain
 	}
+	why := domain.StatusEndedByAgency
+	if r.Role == roleClient {
+		why = domain.StatusEndedByClient
+	}
+	givenBack, left, err := c.endReading(ctx, r, page.DirectorySocialAccount, why)
+	done.GivenBack, done.Left = givenBack, domain.OptionalText(left)
+	return done, err
+}
+
+// endReading records that a page is no longer read, unless the tables show it already, and releases its
+// connection. why is "" if the main application ends it.
+func (c *Connect) endReading(
+	ctx context.Context, by domain.ConnectRequester, page domain.DirectorySocialAccount, why domain.StatusCode,
+) (givenBack bool, todo string, err error) {
 	if c.Gate() != nil {
-		return done, errCannotDisconnect
+		return false, "", errCannotDisconnect
 	}
 	// Finish even if the caller disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
 	consent, err := c.Store.ConsentOf(ctx, page.ConnectionID)
 	if err != nil {
-		return done, err
+		return false, "", err
 	}
-	now := c.Now().UTC().Truncate(time.Microsecond)
-	page.Connected, page.Ended, page.UpdatedAt = false, domain.StatusEndedByAgency, now
-	if r.Role == roleClient {
-		page.Ended = domain.StatusEndedByClient
+	if page.Connected {
+		now := c.Now().UTC().Truncate(time.Microsecond)
+		page.Connected, page.Ended, page.UpdatedAt = false, why, now
+		if err := c.Log.Append(ctx, signed(commands.EntityDraft(page, now), by)); err != nil {
+			return false, "", err
+		}
+		shown := commands.AwaitTables(ctx, c.Moved, func(ctx context.Context) (bool, error) {
+			now, err := c.Directory.Page(ctx, page.ParentAccount, page.ID)
+			return !now.Connected, err
+		})
+		if !shown {
+			return false, "", errNotShownYet
+		}
 	}
-	if err := c.Log.Append(ctx, signed(commands.EntityDraft(page.DirectorySocialAccount, now), r)); err != nil {
-		return done, err
-	}
-	shown := commands.AwaitTables(ctx, c.Moved, func(ctx context.Context) (bool, error) {
-		now, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
-		return !now.Connected, err
-	})
-	if !shown {
-		return done, errNotShownYet
-	}
-	givenBack, left, err := c.release(ctx, page.ConnectionID, consent)
-	done.GivenBack, done.Left = givenBack, domain.OptionalText(left)
-	return done, err
+	return c.release(ctx, page.ConnectionID, consent)
 }
 
 // release detaches a connection from its grant if the connection no longer reads anything. If

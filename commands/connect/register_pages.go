@@ -15,14 +15,9 @@ import (
 // page gets its own connection, so that a failing token affects no other page. The main application
 // sends the tokens later with PUT /api/connections/{id}/tokens.
 type Registrations struct {
-	Directory Directory
+	*Connect
 	// EntitiesByKey returns stored entities by directory key.
 	EntitiesByKey func(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
-	Secrets       Secrets
-	Log           commands.Appender
-	// Moved returns a channel that is closed when the directory's tables change.
-	Moved func() <-chan struct{}
-	Now   func() time.Time
 }
 
 // Registration describes a page or profile of an account.
@@ -66,9 +61,6 @@ var (
 			"Nothing was changed.")
 	errNotRegistered = domain.NewError(domain.CodeNotFound,
 		"This page was not registered. Check account, platform and external_id.")
-	errEndNotShown = domain.NewError(domain.CodeUnavailable,
-		"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. "+
-			"Send the same request again in a minute.")
 )
 
 // Register registers a page, or ends its registration. Repeating the call is safe. A page in the
@@ -102,7 +94,9 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 		case reg.Ends && !own:
 			return Registered{}, errNotRegistered
 		case reg.Ends:
-			return r.end(ctx, reg, before.DirectorySocialAccount, done)
+			done.Connected, done.Changed = false, before.Connected
+			_, _, err := r.endReading(ctx, reg.By, before.DirectorySocialAccount, "")
+			return done, err
 		case before.Connected && (!own || before.Name == reg.Name && before.MemberID == page.MemberID):
 			return done, nil
 		}
@@ -121,7 +115,20 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 		SecretRef: domain.HandedOverRef(page.ConnectionID),
 		CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
 	}
-	return done, r.record(ctx, reg, page, member, connection, page)
+	// The page comes last, so that readers of the page find the entities that it names.
+	for _, draft := range entityDrafts([]domain.DirectoryEntity{member, connection, page}, page.UpdatedAt) {
+		if err := r.Log.Append(ctx, signed(draft, reg.By)); err != nil {
+			return done, err
+		}
+	}
+	commands.AwaitTables(ctx, r.Moved, func(ctx context.Context) (bool, error) {
+		stored, err := r.Directory.Page(ctx, agency, page.ID)
+		if domain.CodeOf(err) == domain.CodeNotFound {
+			return false, nil
+		}
+		return stored.Connected && stored.ConnectionID == page.ConnectionID, err
+	})
+	return done, nil
 }
 
 // check validates the registration and returns the plain id of the page, so that a page is not
@@ -190,50 +197,4 @@ func registered(page domain.DirectorySocialAccount, names domain.ConnectNames) R
 		SocialAccountID: page.ID, ConnectionID: page.ConnectionID, MemberID: page.MemberID,
 		Connected: page.Connected, Subscribed: names.Subscribed,
 	}
-}
-
-// record appends entities, with the page last, so that readers of the page find the entities that
-// it names. It waits until the tables show the page.
-func (r Registrations) record(
-	ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity,
-) error {
-	for _, draft := range entityDrafts(entities, page.UpdatedAt) {
-		if err := r.Log.Append(ctx, signed(draft, reg.By)); err != nil {
-			return err
-		}
-	}
-	shown := commands.AwaitTables(ctx, r.Moved, func(ctx context.Context) (bool, error) {
-		stored, err := r.Directory.Page(ctx, page.ParentAccount, page.ID)
-		if domain.CodeOf(err) == domain.CodeNotFound {
-			return false, nil
-		}
-		return stored.Connected == page.Connected && stored.ConnectionID == page.ConnectionID, err
-	})
-	if !shown && !page.Connected {
-		return errEndNotShown
-	}
-	return nil
-}
-
-// end records that a page is no longer read and deletes its tokens, unless it was registered again
-// in the meantime.
-func (r Registrations) end(
-	ctx context.Context, reg Registration, page domain.DirectorySocialAccount, done Registered,
-) (Registered, error) {
-	done.Connected, done.Changed = false, page.Connected
-	if page.Connected {
-		page.Connected, page.UpdatedAt = false, r.Now().UTC().Truncate(time.Microsecond)
-		if err := r.record(ctx, reg, page, page); err != nil {
-			return Registered{}, err
-		}
-	}
-	ref := domain.HandedOverRef(page.ConnectionID)
-	signedIn, err := r.Secrets.SignedInAt(ctx, ref) // before the check: new tokens may be handed over
-	if err != nil {
-		return done, err
-	}
-	if reads, err := r.Directory.PagesOf(ctx, []int64{page.ConnectionID}); err != nil || len(reads) > 0 {
-		return done, err
-	}
-	return done, r.Secrets.DeleteOf(ctx, ref, signedIn)
 }

@@ -52,18 +52,15 @@ func (s *Service) openPlatforms(ctx context.Context) error {
 		fetch.Collect.Ready = s.fetchable
 		s.Fetcher = s.newFetcher(fetch, network)
 	}
+	connecting := s.newConnect(c.Now, network.clients, s.secrets)
 	if s.config.Connects() {
-		s.Connect = s.newConnect(c.Now, network.clients, s.secrets)
+		s.Connect = connecting
 	}
-	connecting := directory.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
-		Register: connect.Registrations{
-			Directory: connecting, EntitiesByKey: s.entities().EntitiesByKey, Secrets: s.secrets, Log: s.Log,
-			Moved: s.directoryMoved, Now: c.Now,
-		},
+		Register: connect.Registrations{Connect: connecting, EntitiesByKey: s.entities().EntitiesByKey},
 		Tokens: collect.HandOverTokens{
-			Places: directory.Connections{Pool: s.ReadPool}, Secrets: s.secrets, Now: c.Now,
-			Pages: connecting, Consent: network.clients.ConsentOf, WakeFetchers: s.wakeFetchers,
+			Places: connecting.Places, Secrets: s.secrets, Now: c.Now,
+			Pages: connecting.Directory, Consent: network.clients.ConsentOf, WakeFetchers: s.wakeFetchers,
 		},
 	}
 	return nil
