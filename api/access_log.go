@@ -18,6 +18,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
@@ -56,34 +57,49 @@ func (a *accessLog) observe(next http.Handler) http.Handler {
 			case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
 				status = statusClientGone
 			}
-			took := a.now().Sub(start)
-			a.metrics.inFlight.Dec()
-			a.metrics.done(r.Context(), r.Method, pattern, status, took)
 			// Traces contain the pattern, because the path may end in a secret that opens a
 			// sign-in.
 			if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
 				span.SetName(r.Method + " " + pattern)
 				span.SetAttributes(semconv.HTTPRoute(pattern), semconv.URLPath(pattern))
 			}
-			a.write(r, pattern, status, ww.BytesWritten(), took)
+			line := accessLine{infoOf(r.Context()), r.Method, clip(r.URL.Path), pattern, status, ww.BytesWritten(), start}
+			if ctx := r.Context(); line.hijacked != nil { // neither r nor w may be kept until then
+				line.hijacked.AtEnd(func(sent int) {
+					line.size += sent
+					a.done(context.WithoutCancel(ctx), line)
+				})
+				return
+			}
+			a.done(r.Context(), line)
 		}()
 		next.ServeHTTP(ww, r)
 	})
 }
 
-func (a *accessLog) write(r *http.Request, pattern string, status, size int, took time.Duration) {
+// accessLine is what is known of a request at its end.
+type accessLine struct {
+	*requestInfo
+
+	method, path, pattern string
+	status, size          int
+	start                 time.Time
+}
+
+func (a *accessLog) done(ctx context.Context, l accessLine) {
+	took := a.now().Sub(l.start)
+	a.metrics.inFlight.Dec()
+	a.metrics.done(ctx, l.method, l.pattern, l.status, took)
 	level := slog.LevelInfo
-	if isFrequent(pattern) {
+	if isFrequent(l.pattern) {
 		level = slog.LevelDebug
 	}
-	path := clip(r.URL.Path)
-	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") {
-		path = pattern // the path may contain a sign-in secret
+	if strings.Contains(strings.ToLower(l.path), "/connect/") && !strings.HasPrefix(l.pattern, "/api/") {
+		l.path = l.pattern // the path may contain a sign-in secret
 	}
-	info := infoOf(r.Context())
-	a.logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
-		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
-		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
+	a.logger.Log(ctx, level, "request", "method", l.method, "path", l.path, "route", l.pattern,
+		"status", l.status, "bytes", l.size, "duration_ms", float64(took.Microseconds())/1000,
+		logRequestID, l.id, logUser, l.user, logCallersID, l.name, logTrace, l.traceParent)
 }
 
 // routePattern returns the pattern that matched, as a label with a bounded number of values.
@@ -113,6 +129,7 @@ type requestInfo struct {
 	user string // set by authorize, for the access log
 	// traceParent is the caller's Traceparent if it is well-formed, else "".
 	traceParent string
+	hijacked    *stream.Hijacked // the stream that has taken over the connection; otherwise nil
 }
 
 func infoOf(ctx context.Context) *requestInfo {

@@ -103,6 +103,10 @@ type Deps struct {
 	Operators OperatorService
 	Connect   *connect.Connect // connecting pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live
+	// HijackStreams lets streams of events take over their connections, see [stream.Hijacked], except
+	// those of requests with a principal, see [WithPrincipal]. Then nothing in front of this handler
+	// may change what is written, or rely on the handler's return.
+	HijackStreams bool
 	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one
 	// address.
 	TicketKey []byte

@@ -83,7 +83,7 @@ func (s streams) getNotices(w http.ResponseWriter, r *http.Request, _ Caller, _ 
 	if err != nil {
 		return err
 	}
-	listener.Ticket = ticketID
+	listener.Ticket, listener.Hijacked = ticketID, s.hijacked(r)
 	return s.deps.Streams.ServeNotices(w, r, listener)
 }
 
@@ -163,9 +163,20 @@ func (s streams) getLive(w http.ResponseWriter, r *http.Request, _ Caller, in li
 		return err
 	}
 	return s.deps.Streams.ServeFigures(w, r, stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: until, Ticket: ticketID,
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: until, Ticket: ticketID, Hijacked: s.hijacked(r),
 		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, in.narrowing()) },
 	})
+}
+
+// hijacked returns what a stream calls that takes over its connection; nil: it may not. It may not if
+// another handler of this process has made the request: the console's ends a stream with the session,
+// and acts once the stream has ended.
+func (s streams) hijacked(r *http.Request) func(*stream.Hijacked) {
+	if _, made := PrincipalFrom(r.Context()); made || !s.deps.HijackStreams {
+		return nil
+	}
+	info := infoOf(r.Context())
+	return func(conn *stream.Hijacked) { info.hijacked = conn }
 }
 
 // liveAccounts returns the accounts that a listener may see now; nil means all accounts of its

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -388,4 +390,55 @@ func TestNewestStreamOfATicketEndsThePrevious(t *testing.T) {
 	hub.Notify(told(t, client2, 71))
 	require.NotEmpty(t, second.next(stream.FiguresEvent))
 	require.NotEmpty(t, other.next(stream.FiguresEvent))
+}
+
+// A stream that has taken over its connection is a request in progress until its end, when it is
+// logged with all its bytes.
+func TestHijackedStreamIsLoggedAtItsEnd(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b, hub, url := setupLive(t, func(d *api.Deps) { d.HijackStreams, d.Registerer = true, registry })
+	inFlight := func() float64 { return ledgertest.Metrics(t, registry)["ledgerboard_http_requests_in_flight"] }
+	s := b.listen(url, b.agencyToken())
+	require.True(t, s.response.Close, "it is hijacked")
+	first := s.next(stream.FiguresCursorEvent)
+	hub.Notify(told(t, client1, 70))
+	event := s.next(stream.FiguresEvent)
+	require.Contains(t, event, `"social_account_id":70`)
+	require.InDelta(t, 1, inFlight(), 0)
+	require.NotContains(t, b.logged(), `"route":"/api/live"`)
+	s.response.Body.Close()
+	require.Eventually(t, func() bool { return inFlight() == 0 }, patience, time.Millisecond)
+	require.Regexp(t, `"route":"/api/live","status":200,"bytes":`+strconv.Itoa(
+		len("retry: 1000\nevent: live_cursor\nid: live\ndata: "+first+"\n\n")+
+			len("event: figures_changed\nid: live\ndata: "+event+"\n\n"),
+	)+`,.*"user_id":"`+alice, b.logged())
+}
+
+// A handler that makes a request for a principal, as the console does, can write once the stream has
+// ended. A stream that takes over its connection is not its any more.
+func TestOnlyStreamsWithoutAHandlerInFrontAreHijacked(t *testing.T) {
+	t.Parallel()
+	for _, inFront := range []bool{false, true} {
+		t.Run(fmt.Sprint("in front: ", inFront), func(t *testing.T) {
+			t.Parallel()
+			hub := stream.New(emptyStore{}, stream.Config{})
+			ctx, stop := context.WithCancel(t.Context())
+			ledgertest.Run(t, func(context.Context) error { return hub.Run(ctx) })
+			b := setup(t, func(d *api.Deps) { d.Streams, d.HijackStreams = hub, true })
+			b.now = time.Now() // streams end with their tokens
+			who, token := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, b.agencyToken()
+			url := ledgertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if inFront {
+					r = r.WithContext(api.WithPrincipal(r.Context(), who))
+				}
+				b.server.ServeHTTP(w, r)
+				_, _ = io.WriteString(w, "event: after\ndata: the end\n\n")
+			}))
+			s := b.listen(url+"/api/live", token)
+			require.NotEmpty(t, s.next(stream.FiguresCursorEvent))
+			stop()
+			require.Equal(t, inFront, s.next("after") == "the end")
+		})
+	}
 }

@@ -32,6 +32,8 @@
 //
 // # Notes
 //
+//   - Streams of events take over their connections from net/http, see [Hijacked], unless HTTP/2, the
+//     console or a main application is in between: those are served by their handlers.
 //   - A Socket.IO client continues at the offset that the stock client sends when it reconnects, at
 //     the user's stored cursor (a new page), or at the head (a new user).
 //   - The stored cursor moves when a notice is written to a transport, not when it is read. If a

@@ -146,8 +146,9 @@ func (p *place) add(b batch) {
 const figuresID = "live"
 
 // ServeFigures streams which figures of a verified listener have changed, until the client
-// disconnects, its token expires, its access is lost or the hub stops. If it returns an error,
-// nothing was written. A client that reconnects must first read everything.
+// disconnects, its token expires, its access is lost or the hub stops. It returns before that if the
+// stream takes over its connection, see [Listener.Hijacked]. If it returns an error, nothing was
+// written. A client that reconnects must first read everything.
 func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener Listener) error {
 	accounts, err := listener.access(r.Context())
 	if err != nil {
@@ -157,18 +158,11 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener List
 	if err != nil {
 		return err
 	}
-	defer h.figures.listeners.remove(place)
-	out := h.open(w, r)
-	if out == nil {
-		return nil
-	}
 	first := event{name: FiguresCursorEvent, id: figuresID, data: map[string]any{}}
 	if lastEventID(r) != "" {
 		first = event{name: FiguresEvent, id: figuresID, data: everything()}
 	}
-	if out.send(r.Context(), first) == nil {
-		h.serve(r.Context(), place, &figureFeed{source: h.figures, place: place, accounts: accounts}, out)
-	}
+	h.serveEvents(w, r, h.figures.listeners, place, &figureFeed{source: h.figures, place: place, accounts: accounts}, first)
 	return nil
 }
 

@@ -29,9 +29,12 @@ type Config struct {
 // Hub sends notices and changes of figures to the listeners of this process.
 type Hub struct {
 	cfg     Config
-	done    chan struct{} // closed when the hub stops
 	notices *notices
 	figures *figures
+
+	mu       sync.Mutex
+	done     chan struct{}  // closed when the hub stops, with the lock
+	hijacked sync.WaitGroup // streams without a handler
 
 	unflushed sync.Once // for the log: responses cannot be flushed
 }
@@ -49,14 +52,18 @@ func New(store Store, cfg Config) *Hub {
 	return h
 }
 
-// Run feeds the streams until ctx is done. Then it closes every stream with [ErrClosed] and saves
-// the cursors. It returns nil.
+// Run feeds the streams until ctx is done. Then it closes every stream with [ErrClosed], waits for
+// those that have no handler, which [net/http.Server.Shutdown] does not know, and saves the cursors. It
+// returns nil.
 func (h *Hub) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { h.notices.run(ctx) })
 	running.Go(func() { h.figures.run(ctx) })
 	running.Wait()
+	h.mu.Lock()
 	close(h.done)
+	h.mu.Unlock()
+	h.hijacked.Wait()
 	h.notices.saveCursors(context.WithoutCancel(ctx))
 	return nil
 }

@@ -38,6 +38,10 @@ type Listener struct {
 	// other errors are temporary. If Access is nil, the listener may see the whole agency until its
 	// token expires.
 	Access func(context.Context) ([]string, error)
+
+	// Hijacked is called, before the handler returns, if a stream of events takes over its connection.
+	// If it is nil, no stream does: other handlers in front of this one may change what is written.
+	Hijacked func(*Hijacked)
 }
 
 func (l Listener) access(ctx context.Context) ([]string, error) {

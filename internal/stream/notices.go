@@ -144,8 +144,9 @@ var errCursor = domain.NewError(domain.CodeInvalid,
 	WithField("Last-Event-ID", "must be an id sent by this stream")
 
 // ServeNotices streams the notices of a verified listener as Server-Sent Events until the client
-// disconnects, its token expires, its access is lost or the hub stops. If it returns an error,
-// nothing was written.
+// disconnects, its token expires, its access is lost or the hub stops. It returns before that if the
+// stream takes over its connection, see [Listener.Hijacked]. If it returns an error, nothing was
+// written.
 //
 // The stream starts after Last-Event-ID (header, otherwise [IsCursor]) or, without an id, at the
 // head of the agency. It first sends [NoticeCursorEvent] with the position, so that an EventSource
@@ -168,15 +169,10 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, listener List
 	if err != nil {
 		return err
 	}
-	defer h.notices.listeners.remove(place)
-	start := f.start(head, resumed)
 	if resumed {
 		kick(place.wake)
 	}
-	out := h.open(w, r)
-	if out != nil && out.send(r.Context(), start) == nil {
-		h.serve(r.Context(), place, f, out)
-	}
+	h.serveEvents(w, r, h.notices.listeners, place, f, f.start(head, resumed))
 	return nil
 }
 

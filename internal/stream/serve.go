@@ -53,6 +53,36 @@ var (
 	ErrClosed = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to continue.")
 )
 
+// serveEvents sends the first event of a stream and then serves it, either until its end or, if its
+// connection was taken over, in a goroutine.
+func (h *Hub) serveEvents(w http.ResponseWriter, r *http.Request, streams *registry, p *place, f feed, first event) {
+	hijacked := false
+	defer func() {
+		if !hijacked {
+			streams.remove(p)
+		}
+	}()
+	if p.listener.Hijacked != nil && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // no other request follows on it
+	}
+	out := h.open(w, r)
+	if out == nil || out.send(r.Context(), first) != nil {
+		return
+	}
+	if p.listener.Hijacked != nil {
+		var conn *Hijacked
+		conn, hijacked = h.hijack(r, out, func(ctx context.Context) {
+			defer streams.remove(p)
+			h.serve(ctx, p, f, out)
+		})
+		if hijacked {
+			p.listener.Hijacked(conn)
+			return
+		}
+	}
+	h.serve(r.Context(), p, f, out)
+}
+
 // serve runs a feed until the listener disconnects, its token expires, its access is lost, another
 // stream replaces it, or the hub stops.
 func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
@@ -155,7 +185,8 @@ var oneLine = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ")
 // startStream starts a response. Its first block says after which delay the client reconnects. The
 // error is [errors.ErrUnsupported] if the response cannot be flushed.
 func startStream(w http.ResponseWriter) (*eventStream, error) {
-	s := &eventStream{w: w, controller: http.NewResponseController(w)}
+	s := &eventStream{}
+	s.writeTo(w)
 	s.retryAfter(reconnectDelay)
 	SetEventHeader(w.Header())
 	w.WriteHeader(http.StatusOK)
@@ -166,6 +197,10 @@ func startStream(w http.ResponseWriter) (*eventStream, error) {
 		return s, err
 	}
 	return s, nil // the next write reports a disconnected client
+}
+
+func (e *eventStream) writeTo(w http.ResponseWriter) {
+	e.w, e.controller = w, http.NewResponseController(w)
 }
 
 // retryAfter adds the delay after which the client reconnects to the next block.
@@ -219,8 +254,12 @@ func (e *eventStream) keepAlive() error { return e.write(": keep-alive\n\n") }
 
 // end sends the reason as a comment for people; EventSource ignores it.
 func (e *eventStream) end(_ context.Context, reason error) {
-	if failure, ok := errors.AsType[*domain.Error](reason); ok {
-		_ = e.write(": " + failure.Message + "\n\n")
+	failure, ok := errors.AsType[*domain.Error](reason)
+	if ok && e.write(": "+failure.Message+"\n\n") != nil {
+		return
+	}
+	if hijacked, ok := e.w.(*Hijacked); ok {
+		hijacked.finish()
 	}
 }
 

@@ -33,13 +33,25 @@ func connect(t *testing.T, to ledgertest.Pipes) (net.Conn, *bufio.Reader) {
 	}
 }
 
-// servePipes serves alice's notices over pipes.
-func servePipes(t *testing.T, hub *stream.Hub, server *http.Server) ledgertest.Pipes {
+// bothWays runs a test with streams that their handlers serve, and with those that take over their
+// connections.
+func bothWays(t *testing.T, test func(t *testing.T, hub *stream.Hub, store *memoryStore, who stream.Listener)) {
+	t.Helper()
+	for way, hijacked := range map[string]func(*stream.Hijacked){"served by the handler": nil, "hijacked": func(*stream.Hijacked) {}} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+				test(t, hub, store, stream.Listener{ParentAccount: agency, UserID: alice, Hijacked: hijacked})
+			})
+		})
+	}
+}
+
+// servePipes serves notices over pipes.
+func servePipes(t *testing.T, hub *stream.Hub, who stream.Listener, server *http.Server) ledgertest.Pipes {
 	t.Helper()
 	listener := make(ledgertest.Pipes)
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = hub.ServeNotices(w, r, stream.Listener{ParentAccount: agency, UserID: alice})
-	})
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = hub.ServeNotices(w, r, who) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -65,8 +77,8 @@ func nextLine(t *testing.T, lines *bufio.Reader) string {
 // A listener that stops reading delays no other and is disconnected.
 func TestStalledStreamIsDroppedAndDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
-		listener := servePipes(t, hub, &http.Server{ReadHeaderTimeout: time.Minute})
+	bothWays(t, func(t *testing.T, hub *stream.Hub, store *memoryStore, who stream.Listener) {
+		listener := servePipes(t, hub, who, &http.Server{ReadHeaderTimeout: time.Minute})
 		stalled, rest := connect(t, listener)
 		quick, lines := connect(t, listener)
 		heard := make(chan string, 100)
@@ -112,9 +124,9 @@ func TestStreamIsKeptAlive(t *testing.T) {
 
 func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+	bothWays(t, func(t *testing.T, hub *stream.Hub, store *memoryStore, who stream.Listener) {
 		server := &http.Server{ReadTimeout: time.Second, WriteTimeout: time.Second}
-		clients := servePipes(t, hub, server)
+		clients := servePipes(t, hub, who, server)
 		conn, lines := connect(t, clients)
 		for range 3 {
 			require.Equal(t, ": keep-alive", nextLine(t, lines))
@@ -123,5 +135,7 @@ func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 		require.Equal(t, "event: client_access_removed", nextLine(t, lines))
 		require.Equal(t, "id: "+id(1), nextLine(t, lines))
 		require.NoError(t, conn.Close())
+		synctest.Wait()
+		require.Zero(t, hub.NoticeListeners(), "a client that disconnects is noticed at once")
 	})
 }
