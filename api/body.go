@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -43,8 +45,9 @@ func unreadable(err error, message string) error {
 }
 
 // body decodes the body of a request. A type of bodies may read the request, or the raw members,
-// itself. Others are structs, whose fields have the names of members: unknown members, which would
-// have no effect, are errors, and absent ones set nothing.
+// itself. Others are structs, whose fields have the names of members: absent ones set nothing, and
+// null is absent for a pointer. Unknown members, which would have no effect, are errors unless the
+// body is open.
 func (d *decoder) body(w http.ResponseWriter, op Operation, body reflect.Value) error {
 	if whole, ok := reflect.TypeAssert[interface{ read(*http.Request) error }](body.Addr()); ok {
 		return whole.read(d.r)
@@ -63,35 +66,95 @@ func (d *decoder) body(w http.ResponseWriter, op Operation, body reflect.Value) 
 		whole.decodeMembers(members, &d.bad)
 		return nil
 	}
-	fields := map[string]any{}
-	for field, value := range body.Fields() {
-		if !field.IsExported() {
+	d.members(members, op.BodyOpen, body)
+	return nil
+}
+
+// members decodes the members of a body.
+func (d *decoder) members(members map[string]json.RawMessage, open bool, body reflect.Value) {
+	fields := map[string]reflect.Value{}
+	for _, field := range reflect.VisibleFields(body.Type()) {
+		if field.Anonymous || !field.IsExported() {
 			continue
 		}
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		value := body.FieldByIndex(field.Index)
 		if field.Tag.Get("default") == "true" {
 			value.SetBool(true)
 		}
-		fields[name] = value.Addr().Interface()
+		fields[memberName(field)] = value
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		switch field, known := fields[name]; {
-		case !known:
+		case known:
+			d.member(name, members[name], field)
+		case !open:
 			d.bad.Addf(clip(name), "is an unknown member: remove it")
-		case json.Unmarshal(wholeNumbers(members[name]), field) != nil:
-			form := "a number"
-			switch field.(type) {
-			case *string:
-				form = "a string"
-			case *bool:
-				form = "true or false"
-			case *[]domain.Platform:
-				form = "a list of numbers"
-			}
-			d.bad.Addf(name, "must be %s", form)
 		}
 	}
-	return nil
+}
+
+// memberName returns the name of a field in JSON.
+func memberName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
+}
+
+// member decodes a member of a body. Of a list of strings, each element that is no string is an error.
+func (d *decoder) member(name string, raw json.RawMessage, field reflect.Value) {
+	form := field.Type()
+	if form.Kind() == reflect.Pointer {
+		form = form.Elem()
+	}
+	isList := form == reflect.TypeFor[[]string]()
+	var elements []*json.RawMessage
+	if isList && json.Unmarshal(raw, &elements) == nil {
+		d.strings(name, elements, field)
+		return
+	}
+	if json.Unmarshal(wholeNumbers(raw), field.Addr().Interface()) == nil {
+		return
+	}
+	text := "a number"
+	switch form.Kind() { //nolint:exhaustive // the others are numbers
+	case reflect.String:
+		text = "a string"
+	case reflect.Bool:
+		text = "true or false"
+	case reflect.Slice:
+		text = "a list of numbers"
+	}
+	if isList {
+		text = "a list of strings"
+	}
+	d.bad.Addf(name, "must be %s", text)
+}
+
+func (d *decoder) strings(name string, elements []*json.RawMessage, field reflect.Value) {
+	if elements == nil { // null
+		return
+	}
+	values := make([]string, len(elements))
+	for i, element := range elements {
+		if element == nil || json.Unmarshal(*element, &values[i]) != nil {
+			d.bad.Addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+		}
+	}
+	if field.Kind() == reflect.Pointer {
+		field.Set(reflect.ValueOf(&values))
+	} else {
+		field.Set(reflect.ValueOf(values))
+	}
+}
+
+var wholeFraction = regexp.MustCompile(`([0-9])\.0+([],\s]|$)`)
+
+// wholeNumbers removes zero fractions from a number or a list of numbers: some languages write the
+// integer 2 as 2.0.
+func wholeNumbers(raw json.RawMessage) json.RawMessage {
+	if bytes.IndexByte(raw, '"') >= 0 {
+		return raw
+	}
+	return wholeFraction.ReplaceAll(raw, []byte("$1$2"))
 }
 
 func checkContentType(header http.Header) error {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"regexp"
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -117,7 +116,7 @@ type Change struct {
 	// The change is made only if the dashboard still has this ETag, weak (as compressing proxies make
 	// it) or not.
 	IfMatch Match      `header:"If-Match"`
-	Body    UpdateBody `body:"required"`
+	Body    UpdateBody `body:"open"`
 }
 
 func (c Change) change() domain.UpdateDashboard {
@@ -156,17 +155,6 @@ func (d dashboards) preview(ctx context.Context, c Caller, in Change) (shown his
 	return d.deps.NamedPreview(ctx, preview)
 }
 
-// decodeMembers reads the members of a PUT. As in the old system, null means absent.
-func (u *UpdateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
-	*u = UpdateBody{
-		AllowClientDashboard: member[bool](members, "allow_client_dashboard", "true or false", bad),
-		SubAccountIDs:        hexMember(members, "sub_account_ids", bad),
-		Users:                hexMember(members, "users", bad),
-		Scopes:               stringsMember(members, "scopes", bad),
-		Unlink:               member[bool](members, "unlink", "true or false", bad),
-	}
-}
-
 // check converts ids to lower case. The error lists every malformed value (400); the domain checks
 // whether ids are known (422).
 func (u *UpdateBody) check(d *decoder) {
@@ -177,51 +165,6 @@ func (u *UpdateBody) check(d *decoder) {
 			d.bad.Addf(e.Field, "%s", e.Detail)
 		}
 	}
-}
-
-func member[T any](members map[string]json.RawMessage, name, form string, bad *domain.FieldErrors) *T {
-	raw, present := members[name]
-	if !present {
-		return nil
-	}
-	var value *T
-	if err := json.Unmarshal(wholeNumbers(raw), &value); err != nil {
-		bad.Addf(name, "must be %s", form)
-		return nil
-	}
-	return value
-}
-
-var wholeFraction = regexp.MustCompile(`([0-9])\.0+([],\s]|$)`)
-
-// wholeNumbers removes zero fractions from a number or a list of numbers: some languages write the
-// integer 2 as 2.0.
-func wholeNumbers(raw json.RawMessage) json.RawMessage {
-	if bytes.IndexByte(raw, '"') >= 0 {
-		return raw
-	}
-	return wholeFraction.ReplaceAll(raw, []byte("$1$2"))
-}
-
-func stringsMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *[]string {
-	list := member[[]json.RawMessage](members, name, "a list of strings", bad)
-	if list == nil {
-		return nil
-	}
-	values := make([]string, len(*list))
-	for i, item := range *list {
-		var value *string
-		if err := json.Unmarshal(item, &value); err != nil || value == nil {
-			bad.Addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
-			continue
-		}
-		values[i] = *value
-	}
-	return &values
-}
-
-func hexMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *[]string {
-	return hexIDs(name, stringsMember(members, name, bad), bad)
 }
 
 func hexIDs(name string, given *[]string, bad *domain.FieldErrors) *[]string {
@@ -267,7 +210,7 @@ func sortedSet(list *[]string) *[]string {
 	return new(slices.Compact(set))
 }
 
-// UpdateBody is the body of a PUT. Every member is optional; null means absent.
+// UpdateBody is the body of a PUT. Every member is optional; as in the old system, null means absent.
 type UpdateBody struct {
 	// AllowClientDashboard opens (true) or closes (false) the linked dashboards to their clients.
 	AllowClientDashboard *bool `json:"allow_client_dashboard,omitempty" example:"true"`

@@ -142,14 +142,14 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 		"allow_client_dashboard":"yes","unlink":"no"}`)
 	require.Equal(t, http.StatusBadRequest, answer.Status)
 	f := answer.Failure(t)
-	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "users[1]", "scopes", "unlink"}, f.Fields())
+	require.Equal(t, []string{"allow_client_dashboard", "scopes", "sub_account_ids", "unlink", "users[2]", "users[3]", "users[1]"}, f.Fields())
 	for _, e := range f.Errors {
 		require.NotEmpty(t, e.Detail)
 	}
 	for body, want := range map[string][]string{
 		`{"users":["x"],"scopes":["A B"]}`:                {"users[0]", "scopes[0]"},
 		`{"scopes":["A B"]}`:                              {"scopes[0]"},
-		`{"scopes":[7,"posts","9"],"users":["x",null]}`:   {"users[1]", "users[0]", "scopes[0]", "scopes[2]"},
+		`{"scopes":[7,"posts","9"],"users":["x",null]}`:   {"scopes[0]", "users[1]", "users[0]", "scopes[2]"},
 		`{"sub_account_ids":["y"],"scopes":["posts",""]}`: {"sub_account_ids[0]", "scopes[1]"},
 	} {
 		answer := b.put(client1, body)

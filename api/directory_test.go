@@ -456,6 +456,7 @@ func TestStaffEditLocalDirectory(t *testing.T) {
 	brand(`{"colour":"#17587f","logo":"`+logoURI+`"}`, http.StatusOK, `{"colour":"#17587f","logo":true}`)
 	b.get("/api/logo", b.token(agency, "agency")).Says(t, http.StatusOK)
 	brand(`{"colour":"red","logo":"https://example.org/logo.png"}`, http.StatusBadRequest, `"field":"colour"`, `"field":"logo"`)
+	brand(`{"colour":7}`, http.StatusBadRequest, `"field":"colour"`, `"detail":"must be a string"`)
 	brand(`{"colour":""}`, http.StatusOK, `{"colour":null,"logo":true}`)
 	brand(`{"logo":""}`, http.StatusOK, `{"colour":null,"logo":false}`)
 	b.get("/api/logo", b.token(agency, "agency")).Says(t, http.StatusNotFound)

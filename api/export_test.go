@@ -104,7 +104,7 @@ var (
 func ParseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
 	var d decoder
 	in := Change{SubAccount: SubAccount{SubAccount: HexID(subAccount)}}
-	in.Body.decodeMembers(members, &d.bad)
+	d.members(members, true, reflect.ValueOf(&in.Body).Elem())
 	in.Body.check(&d)
 	return in.change(), d.bad.Err()
 }

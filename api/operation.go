@@ -39,6 +39,7 @@ type operation struct {
 	// BodyMedia is the media type of the body if it is not JSON.
 	BodyMedia    string
 	BodyOptional bool // whether the body may be absent
+	BodyOpen     bool // whether unknown members of the body are ignored
 	audit        bool // whether it is part of the audit trail
 }
 
@@ -175,7 +176,7 @@ func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, 
 	}
 	for _, field := range reflect.VisibleFields(op.Input) {
 		if body, ok := field.Tag.Lookup("body"); ok {
-			op.Body, op.bodyIndex, op.BodyOptional = field.Type, field.Index, body == "optional"
+			op.Body, op.bodyIndex, op.BodyOptional, op.BodyOpen = field.Type, field.Index, body == "optional", body == "open"
 			if op.Body == reflect.TypeFor[Lines]() {
 				op.BodyMedia = mediaNDJSON
 			}

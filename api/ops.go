@@ -210,16 +210,10 @@ type actionBody struct {
 }
 
 func (a *actionBody) check(d *decoder) {
-	a.reason = d.reason(a.Reason)
-}
-
-// reason returns the reason of an action, in the form of [domain.Reason.String].
-func (d *decoder) reason(text string) domain.Reason {
-	reason, err := domain.ParseReason(text)
-	if err != nil {
+	var err error
+	if a.reason, err = domain.ParseReason(a.Reason); err != nil {
 		d.refuse(err, "reason", "is not one of the reasons")
 	}
-	return reason
 }
 
 // acting returns the operation of an action on an object, with the reason in the body. Operators act

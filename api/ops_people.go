@@ -47,29 +47,29 @@ var (
 	// Removes a user's links to identity providers, and ends the user's sessions. The next sign-in with
 	// the user's verified email address links the user again.
 	_ = opsAt(http.MethodPost, "users/{userId}/sign-in/unlink", "postOpsSignInUnlink",
-		acting(userAction.name, withoutResult(OperatorService.UnlinkSignIn)))
+		acting(unlinked, withoutResult(OperatorService.UnlinkSignIn)))
 	// Returns everything that is stored about a user and the user's members, for that person. Only
 	// operators on the machine of the service are answered, over its socket; a token is refused with
 	// 403. The header Export-Summary has the number of rows of each section.
-	_ = opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser).refusing(domain.CodeConflict).sending(ofExports, mediaJSON))
+	_ = opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(exportPerson[UserID]).refusing(domain.CodeConflict).sending(ofExports, mediaJSON))
 	// Returns what an erasure of a user and the user's members would erase. Nothing is changed or
 	// recorded. The request first waits until the tables contain what is in the log; if that takes
 	// longer than wait, it is answered with 503.
-	_ = opsAt(http.MethodPost, patternUserErase+"/preview", "postOpsUserErasePreview", does(operators.previewUser))
+	_ = opsAt(http.MethodPost, patternUserErase+"/preview", "postOpsUserErasePreview", does(previewErasure[UserID]))
 	// Erases a user and the user's members from the directory. Histories keep their ids. The response
 	// follows when the tables show the erasure. A request can be repeated after any error: it erases
 	// what remains.
-	_ = opsAt(http.MethodPost, patternUserErase, "postOpsUserErase", does(operators.eraseUser))
+	_ = opsAt(http.MethodPost, patternUserErase, "postOpsUserErase", does(erase[UserID]))
 	// Returns what an erasure of a member and, if the member belongs to a user, of the user would erase.
 	// Nothing is changed or recorded.
-	_ = opsAt(http.MethodPost, patternMemberErase+"/preview", "postOpsMemberErasePreview", does(operators.previewMember))
+	_ = opsAt(http.MethodPost, patternMemberErase+"/preview", "postOpsMemberErasePreview", does(previewErasure[MemberID]))
 	// Erases a member and, if the member belongs to a user, the user from the directory. Histories keep
 	// their ids. A request can be repeated after any error: it erases what remains.
-	_ = opsAt(http.MethodPost, patternMemberErase, "postOpsMemberErase", does(operators.eraseMember))
+	_ = opsAt(http.MethodPost, patternMemberErase, "postOpsMemberErase", does(erase[MemberID]))
 	// Returns everything that is stored about a member and, if the member belongs to a user, about the
 	// user. Only operators on the machine of the service are answered, over its socket; a token is
 	// refused with 403. The header Export-Summary has the number of rows of each section.
-	_ = opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(operators.exportMember).refusing(domain.CodeConflict).sending(ofExports, mediaJSON))
+	_ = opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(exportPerson[MemberID]).refusing(domain.CodeConflict).sending(ofExports, mediaJSON))
 )
 
 type (
@@ -77,33 +77,11 @@ type (
 		Session string `param:"session" example:"V2K7QZ3MXJ4T5B6N8P9RASDFGH"` // The id of a session, from GET /api/ops/sessions.
 		Because
 	}
-	userAction struct {
-		UserID
-		Because
-	}
-	memberAction struct {
-		MemberID
-		Because
-	}
-	userErasurePreview struct {
-		UserID
+	// ofPerson is the input of an operation about a person: a user, or a member who may not be one.
+	ofPerson[P personID, B any] struct {
+		Person P
 
-		Body erasurePreviewBody `body:"required"`
-	}
-	memberErasurePreview struct {
-		MemberID
-
-		Body erasurePreviewBody `body:"required"`
-	}
-	userErasure struct {
-		UserID
-
-		Body erasureBody `body:"required"`
-	}
-	memberErasure struct {
-		MemberID
-
-		Body erasureBody `body:"required"`
+		Body B `body:"required"`
 	}
 	// MemberID is a member in the path.
 	MemberID struct {
@@ -122,64 +100,45 @@ type (
 	}
 	// erasureBody is the body of a request to erase a person.
 	erasureBody struct {
-		// Reason is CODE or CODE:TICKET, as for other actions.
-		Reason string `json:"reason" format:"reason" example:"customer_request:OPS-17"`
+		actionBody
+		erasurePreviewBody
+
 		// OrderedBy is who ordered the erasure: person, client, agency, platform or authority.
 		OrderedBy string `json:"ordered_by" example:"person"`
 		// Ground is the legal ground (GDPR article 17): not_needed, consent_withdrawn, objection, unlawful
 		// or legal_obligation.
 		Ground string `json:"ground" example:"consent_withdrawn"`
 		Due    string `json:"due" example:"2026-12-21"` // the deadline of the erasure, YYYY-MM-DD
-		// SocialAccounts are social accounts of the agency to erase with their figures, by their ids. Pages
-		// that are not listed stay with the client.
-		SocialAccounts []int64 `json:"social_accounts,omitempty"`
-		// Wait is how long to wait for tables that are behind the log, in minutes or seconds, at most 1h.
-		// The default is 1m.
-		Wait string `json:"wait,omitempty" example:"1m"`
 
 		order domain.ErasureOrder
-		wait  time.Duration
 	}
 	sessionsInput struct {
 		Page
 
 		User HexID `param:"user_id" example:"a11ce0000000000000000000" wrong:"is not a user id: use 24 hex digits"` // Limits the result to the sessions of the person with this id.
 	}
-	linkAction struct {
-		UserID
-
-		Body linkBody `body:"required"`
-	}
 	// linkBody is the body of a request of an operator for a sign-in link.
 	linkBody struct {
-		// Reason is CODE or CODE:TICKET, as for other actions.
-		Reason string `json:"reason" format:"reason" example:"maintenance:OPS-17"`
+		actionBody
+
 		// ValidFor is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The
 		// default is 24h.
 		ValidFor string `json:"valid_for,omitempty" format:"duration"`
 
-		reason   domain.Reason
 		validFor time.Duration
-	}
-	subjectAction struct {
-		UserID
-
-		Body subjectBody `body:"required"`
 	}
 	// subjectBody is the body of a request to link a user to a subject of the identity provider.
 	subjectBody struct {
-		// Reason is CODE or CODE:TICKET, as for other actions.
-		Reason string `json:"reason" format:"reason" example:"customer_request:OPS-17"`
+		actionBody
+
 		// Subject is the claim sub of the person's tokens. The log shows the subject of a refused
 		// sign-in.
 		Subject string `json:"subject" example:"5be86359-073c-434b-ad2d-a3932222dabe"`
-
-		reason domain.Reason
 	}
 )
 
 func (l *linkBody) check(d *decoder) {
-	l.reason = d.reason(l.Reason)
+	l.actionBody.check(d)
 	var err error
 	if l.validFor, err = SignInLinkDuration(l.ValidFor); err != nil {
 		d.bad.Addf("valid_for", "%s", err)
@@ -191,23 +150,21 @@ const (
 	maxErasureWait     = time.Hour
 )
 
-func (e *erasurePreviewBody) check(d *decoder) { e.wait = d.erasureWait(e.Wait) }
-
-func (d *decoder) erasureWait(text string) time.Duration {
-	if text == "" {
-		return defaultErasureWait
+func (e *erasurePreviewBody) check(d *decoder) {
+	if e.wait = defaultErasureWait; e.Wait == "" {
+		return
 	}
-	wait, err := time.ParseDuration(text)
-	if err != nil || wait <= 0 || wait > maxErasureWait {
+	var err error
+	if e.wait, err = time.ParseDuration(e.Wait); err != nil || e.wait <= 0 || e.wait > maxErasureWait {
 		d.bad.Addf("wait", "must be a positive duration of at most %s, such as 90s or 5m", maxErasureWait)
 	}
-	return wait
 }
 
 func (e *erasureBody) check(d *decoder) {
-	e.wait = d.erasureWait(e.Wait)
-	e.order = domain.ErasureOrder{By: e.OrderedBy, Ground: e.Ground, Due: e.Due, Reason: d.reason(e.Reason)}
-	if e.order.Reason == (domain.Reason{}) {
+	e.erasurePreviewBody.check(d)
+	e.actionBody.check(d)
+	e.order = domain.ErasureOrder{By: e.OrderedBy, Ground: e.Ground, Due: e.Due, Reason: e.reason}
+	if e.reason == (domain.Reason{}) {
 		return
 	}
 	if err := e.order.Validate(); err != nil {
@@ -219,7 +176,7 @@ func (e *erasureBody) check(d *decoder) {
 const maxSubject = 255
 
 func (s *subjectBody) check(d *decoder) {
-	s.reason = d.reason(s.Reason)
+	s.actionBody.check(d)
 	if s.Subject == "" || len(s.Subject) > maxSubject || strings.ContainsFunc(s.Subject, func(r rune) bool { return r < ' ' || r > '~' }) {
 		d.bad.Addf("subject", "must be 1 to %d printable ASCII characters: copy it from the log", maxSubject)
 	}
@@ -227,7 +184,18 @@ func (s *subjectBody) check(d *decoder) {
 
 func (s sessionAction) name() (string, domain.Reason) { return s.Session, s.Body.reason }
 
-func (u userAction) name() (string, domain.Reason) { return string(u.User), u.Body.reason }
+// personID is a person in the path.
+type personID interface {
+	person() (user string, member int64)
+}
+
+func (u UserID) person() (user string, member int64) { return string(u.User), 0 }
+
+func (m MemberID) person() (user string, member int64) { return "", int64(m.Member) }
+
+func unlinked(in ofPerson[UserID, actionBody]) (string, domain.Reason) {
+	return string(in.Person.User), in.Body.reason
+}
 
 var errOnlyOnMachine = domain.NewError(domain.CodeForbidden,
 	"With a token, an operator can neither sign in as other people nor read data of people. "+
@@ -247,17 +215,17 @@ func (o operators) sessions(ctx context.Context, _ Caller, in sessionsInput) (pa
 	return page, err
 }
 
-func (o operators) makeSignInLink(ctx context.Context, c Caller, in linkAction) (made SignInLink, err error) {
+func (o operators) makeSignInLink(ctx context.Context, c Caller, in ofPerson[UserID, linkBody]) (made SignInLink, err error) {
 	if err := c.requireLocal(); err != nil {
 		return made, err
 	}
-	return o.deps.Operators.SignInLink(ctx, c.in(RoleOperator), string(in.User), "", in.Body.validFor, in.Body.reason)
+	return o.deps.Operators.SignInLink(ctx, c.in(RoleOperator), string(in.Person.User), "", in.Body.validFor, in.Body.reason)
 }
 
-func (o operators) linkSignIn(ctx context.Context, c Caller, in subjectAction) (done, error) {
+func (o operators) linkSignIn(ctx context.Context, c Caller, in ofPerson[UserID, subjectBody]) (done, error) {
 	err := c.requireLocal()
 	if err == nil {
-		err = o.deps.Operators.LinkSignIn(ctx, c.in(RoleOperator), string(in.User), in.Body.Subject, in.Body.reason)
+		err = o.deps.Operators.LinkSignIn(ctx, c.in(RoleOperator), string(in.Person.User), in.Body.Subject, in.Body.reason)
 	}
 	return done{err == nil}, err
 }
@@ -271,39 +239,26 @@ type Erase struct {
 	Order          domain.ErasureOrder // zero for a preview
 }
 
-func (o operators) previewUser(ctx context.Context, _ Caller, in userErasurePreview) (operator.Erasure, error) {
-	return o.deps.Operators.PreviewErasure(ctx, Erase{User: string(in.User), SocialAccounts: in.Body.SocialAccounts, Wait: in.Body.wait})
+func previewErasure[P personID](o operators, ctx context.Context, _ Caller, in ofPerson[P, erasurePreviewBody]) (operator.Erasure, error) {
+	user, member := in.Person.person()
+	return o.deps.Operators.PreviewErasure(ctx, Erase{User: user, Member: member, SocialAccounts: in.Body.SocialAccounts, Wait: in.Body.wait})
 }
 
-func (o operators) previewMember(ctx context.Context, _ Caller, in memberErasurePreview) (operator.Erasure, error) {
-	return o.deps.Operators.PreviewErasure(ctx, Erase{Member: int64(in.Member), SocialAccounts: in.Body.SocialAccounts, Wait: in.Body.wait})
-}
-
-func (o operators) eraseUser(ctx context.Context, c Caller, in userErasure) (operator.Erasure, error) {
-	return o.deps.Operators.Erase(ctx, c.in(RoleOperator), Erase{string(in.User), 0, in.Body.SocialAccounts, in.Body.wait, in.Body.order})
-}
-
-func (o operators) eraseMember(ctx context.Context, c Caller, in memberErasure) (operator.Erasure, error) {
-	return o.deps.Operators.Erase(ctx, c.in(RoleOperator), Erase{"", int64(in.Member), in.Body.SocialAccounts, in.Body.wait, in.Body.order})
-}
-
-func (o operators) exportUser(ctx context.Context, c Caller, in userAction) (File, error) {
-	return o.exportPerson(ctx, c, string(in.User), 0, in.Body.reason)
-}
-
-func (o operators) exportMember(ctx context.Context, c Caller, in memberAction) (File, error) {
-	return o.exportPerson(ctx, c, "", int64(in.Member), in.Body.reason)
+func erase[P personID](o operators, ctx context.Context, c Caller, in ofPerson[P, erasureBody]) (operator.Erasure, error) {
+	user, member := in.Person.person()
+	return o.deps.Operators.Erase(ctx, c.in(RoleOperator), Erase{user, member, in.Body.SocialAccounts, in.Body.wait, in.Body.order})
 }
 
 // exportPerson sends all data of a person. It writes them to an unlinked file first, so that the
 // outcome is recorded before the first byte is sent.
-func (o operators) exportPerson(ctx context.Context, c Caller, user string, member int64, reason domain.Reason) (File, error) {
+func exportPerson[P personID](o operators, ctx context.Context, c Caller, in ofPerson[P, actionBody]) (File, error) {
 	if err := c.requireLocal(); err != nil {
 		return File{}, err
 	}
+	user, member := in.Person.person()
 	sections := ""
 	person, err := File{Type: contentJSON, Name: "person.json"}.spooled(func(out io.Writer) (err error) {
-		sections, err = o.deps.Operators.ExportPerson(ctx, c.in(RoleOperator), user, member, reason, out)
+		sections, err = o.deps.Operators.ExportPerson(ctx, c.in(RoleOperator), user, member, in.Body.reason, out)
 		return err
 	})
 	person.Summary = sections

@@ -141,7 +141,7 @@ func (s *schemas) format(member *openapi3.SchemaRef, name string) {
 // exampleOf returns an example of a request body: the members with the tag example.
 func exampleOf(body reflect.Type) json.RawMessage {
 	var members []string
-	for field := range body.Fields() {
+	for _, field := range reflect.VisibleFields(body) {
 		example, ok := field.Tag.Lookup("example")
 		if !ok {
 			continue

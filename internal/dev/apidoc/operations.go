@@ -75,15 +75,14 @@ func (s *schemas) addRefusals(responses *openapi3.Responses, op api.Operation) {
 	}
 }
 
-// body returns the description of a request body. Members that are unknown are refused, except on the
-// path of the old system, whose callers send some.
+// body returns the description of a request body.
 func (s *schemas) body(op api.Operation) *openapi3.RequestBodyRef {
 	media, name := &openapi3.MediaType{}, mediaJSON
 	if op.BodyMedia == "" {
 		s.taken = true
 		media.Schema, media.Example = s.of(op.Body), exampleOf(op.Body)
 		s.taken = false
-		if !strings.HasPrefix(op.Pattern, "/api/projects/dashboard/") {
+		if !op.BodyOpen {
 			s.resolved(media.Schema).AdditionalProperties.Has = new(false)
 		}
 	} else {
