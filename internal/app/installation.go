@@ -16,24 +16,17 @@ import (
 // claimLog makes sure that the log belongs to the installation of the database. The first start
 // claims the log. If two installations claim it at once, the order in the log decides.
 func (p *Parts) claimLog(ctx context.Context) error {
+	if err := p.checkOwner(ctx); err != nil || p.owned {
+		return err
+	}
 	own, err := p.openInstallation(ctx)
-	if err != nil {
-		return err
-	}
-	owner, seen, err := readOwner(ctx, p.Log, own)
-	if err == nil && owner == "" {
-		if err = appendClaim(ctx, p.Log, domain.InstallationClaimed{ID: own.ID}); err == nil {
-			owner, seen, err = readOwner(ctx, p.Log, own)
-		}
+	if err == nil {
+		err = appendClaim(ctx, p.Log, domain.InstallationClaimed{ID: own.ID})
 	}
 	if err != nil {
 		return err
 	}
-	if owner != own.ID {
-		return belongsTo(owner)
-	}
-	p.owned = true
-	return seen.Save(ctx, p.KeptPool)
+	return p.checkOwner(ctx)
 }
 
 func belongsTo(owner string) error {
