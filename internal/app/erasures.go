@@ -32,28 +32,17 @@ var ErrUnreadableErasure = errors.New("an erasure in the log cannot be decoded, 
 // cannot be decoded, so their list might lack someone, who would come back with a restored log. An
 // import without a database needs the list too.
 func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
-	var mu sync.Mutex // partitions are scanned concurrently
 	var unreadable error
-	handle := func(_ context.Context, run eventlog.Run) error {
-		for _, r := range run.Records {
-			if r.Header("ce_type") != (domain.PersonErased{}).EventType() {
-				continue // most records are audit reads
-			}
-			recorded, err := log.Decode(r)
-			erased, ok := recorded.Data.(domain.PersonErased)
-			mu.Lock()
-			switch {
-			case err == nil && ok:
-				lines = append(lines, erased.ErasedIDs(recorded.Key, recorded.Envelope.Time)...)
-			case err != nil:
-				unreadable = fmt.Errorf("%w: record %s: %w", ErrUnreadableErasure,
-					domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, err)
-			}
-			mu.Unlock()
+	erasures := domain.PersonErased{}.EventType() // most records are audit reads
+	err = scan(ctx, log, domain.TopicOperations, erasures, func(r domain.Recorded, err error) {
+		if err != nil {
+			unreadable = fmt.Errorf("%w: record %s: %w", ErrUnreadableErasure,
+				domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, err)
+		} else if erased, ok := r.Data.(domain.PersonErased); ok {
+			lines = append(lines, erased.ErasedIDs(r.Key, r.Envelope.Time)...)
 		}
-		return nil
-	}
-	if err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: handle}); err != nil {
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the recorded erasures: %w", err)
 	}
 	return lines, unreadable
@@ -62,16 +51,21 @@ func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, 
 // ScanTopic calls each with every record of a topic, one at a time. The records of a key are in
 // order. If a record cannot be decoded, each gets the error.
 func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(domain.Recorded, error)) error {
+	return scan(ctx, log, topic, "", each)
+}
+
+// scan is [ScanTopic] for the records of one event type, or of all types if it is "".
+func scan(ctx context.Context, log *eventlog.Log, topic, eventType string, each func(domain.Recorded, error)) error {
 	var mu sync.Mutex // partitions are scanned concurrently
-	return log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
-		for _, r := range run.Records {
+	return log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: eventlog.ByRecord(func(r eventlog.Record) error {
+		if eventType == "" || eventType == r.Header("ce_type") {
 			recorded, err := log.Decode(r)
 			mu.Lock()
+			defer mu.Unlock()
 			each(recorded, err)
-			mu.Unlock()
 		}
 		return nil
-	}})
+	})})
 }
 
 // awaitShown waits until the tables of the named projections contain all records that were in the log
