@@ -43,7 +43,10 @@ func OperatorsOf(pool *pgxpool.Pool, engines ...*projections.Engine) *Operators 
 }
 
 // ObserveTopics exports the result of the topic checks as a gauge.
-var ObserveTopics = observeTopics
+func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*topicsHealth, error) {
+	t := &topicsHealth{logger: logger}
+	return t, registry.Register(t.metric())
+}
 
 // ObserveCheckpoints counts the turns of the signer.
 var ObserveCheckpoints = observeCheckpoints

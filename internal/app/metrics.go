@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func observe(s *Service) (err error) {
+func observe(s *Service) error {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections for notices (Socket.IO and event streams).",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
@@ -31,30 +31,29 @@ func observe(s *Service) (err error) {
 	if s.versions != nil {
 		collectors = append(collectors, versionGauges{s})
 	}
-	for _, c := range collectors {
-		if err := s.registered.Register(c); err != nil {
-			return err
-		}
-	}
-	s.topicsHealth, err = observeTopics(s.registered, s.config.Logger)
-	return err
+	s.topicsHealth = &topicsHealth{logger: s.config.Logger}
+	return registerAll(s.registered, append(collectors, s.topicsHealth.metric()))
 }
 
+// topicsHealth is the result of the regular checks of the topics.
 type topicsHealth struct {
-	gauge  prometheus.Gauge
 	logger *slog.Logger
 
 	mu    sync.Mutex
 	found string // findings of the last check
 }
 
-func observeTopics(registry prometheus.Registerer, logger *slog.Logger) (*topicsHealth, error) {
-	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+func (t *topicsHealth) metric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_topics_unsafe",
 		Help: "1 while a topic has lost records, or has settings that could lose or split the log; 'ledgerboard log' shows " +
 			"what to do.",
+	}, func() float64 {
+		if t.Unsafe() {
+			return 1
+		}
+		return 0
 	})
-	return &topicsHealth{gauge: gauge, logger: logger}, registry.Register(gauge)
 }
 
 // Checked records the result of a check. If no broker could be reached, it keeps the previous
@@ -64,10 +63,8 @@ func (t *topicsHealth) Checked(err error) {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.gauge.Set(0)
 		t.found = ""
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
-		t.gauge.Set(1)
 		if t.found != err.Error() {
 			t.logger.Error("a topic has lost records, or its settings could lose or split the log", "error", err)
 		}
@@ -83,39 +80,33 @@ func (t *topicsHealth) Unsafe() bool {
 	return t.found != ""
 }
 
-// registrations remembers the registered collectors, so that Close can unregister them.
+// registrations registers metrics that [Parts.Close] unregisters.
 type registrations struct {
 	prometheus.Registerer
 
-	mu         sync.Mutex
-	collectors []prometheus.Collector
+	parts *Parts
 }
 
-func (r *registrations) Register(c prometheus.Collector) error {
-	if err := r.Registerer.Register(c); err != nil {
-		return err
+func (r registrations) Register(c prometheus.Collector) error {
+	err := r.Registerer.Register(c)
+	if err == nil {
+		r.parts.Add(func() error { r.Unregister(c); return nil })
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.collectors = append(r.collectors, c)
-	return nil
+	return err
 }
 
-func (r *registrations) MustRegister(collectors ...prometheus.Collector) {
+func (r registrations) MustRegister(collectors ...prometheus.Collector) {
+	if err := registerAll(r, collectors); err != nil {
+		panic(err)
+	}
+}
+
+func registerAll(registry prometheus.Registerer, collectors []prometheus.Collector) error {
 	for _, c := range collectors {
-		if err := r.Register(c); err != nil {
-			panic(err)
+		if err := registry.Register(c); err != nil {
+			return err
 		}
 	}
-}
-
-func (r *registrations) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.collectors {
-		r.Unregister(c)
-	}
-	r.collectors = nil
 	return nil
 }
 
@@ -214,34 +205,24 @@ func (v versionGauges) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-type poolMetrics struct {
-	pool                                   *pgxpool.Pool
-	used, idle, most, waits, waitedSeconds *prometheus.Desc
-}
-
-func newPoolMetrics(name string, pool *pgxpool.Pool) poolMetrics {
-	desc := func(metric, help string) *prometheus.Desc {
-		return prometheus.NewDesc("ledgerboard_database_pool_"+metric, help, nil, prometheus.Labels{"pool": name})
+// poolMetrics are the metrics of a pool of connections.
+func poolMetrics(name string, pool *pgxpool.Pool) []prometheus.Collector {
+	opts := func(metric, help string) prometheus.Opts {
+		return prometheus.Opts{Name: "ledgerboard_database_pool_" + metric, Help: help, ConstLabels: prometheus.Labels{"pool": name}}
 	}
-	return poolMetrics{
-		pool:          pool,
-		used:          desc("used_connections", "Number of connections in use."),
-		idle:          desc("idle_connections", "Number of connections that are open but not in use."),
-		most:          desc("max_connections", "Maximum number of connections in the pool."),
-		waits:         desc("waits_total", "Number of times that a caller waited for a connection."),
-		waitedSeconds: desc("wait_seconds_total", "Time that callers spent waiting for a connection."),
+	gauge := func(metric, help string, read func(*pgxpool.Stat) int32) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts(metric, help)), func() float64 { return float64(read(pool.Stat())) })
 	}
-}
-
-func (p poolMetrics) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(p, to) }
-
-func (p poolMetrics) Collect(to chan<- prometheus.Metric) {
-	stat := p.pool.Stat()
-	for desc, value := range map[*prometheus.Desc]int32{
-		p.used: stat.AcquiredConns(), p.idle: stat.IdleConns(), p.most: stat.MaxConns(),
-	} {
-		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value))
+	counter := func(metric, help string, read func(*pgxpool.Stat) float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts(opts(metric, help)), func() float64 { return read(pool.Stat()) })
 	}
-	to <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
-	to <- prometheus.MustNewConstMetric(p.waitedSeconds, prometheus.CounterValue, stat.EmptyAcquireWaitTime().Seconds())
+	return []prometheus.Collector{
+		gauge("used_connections", "Number of connections in use.", (*pgxpool.Stat).AcquiredConns),
+		gauge("idle_connections", "Number of connections that are open but not in use.", (*pgxpool.Stat).IdleConns),
+		gauge("max_connections", "Maximum number of connections in the pool.", (*pgxpool.Stat).MaxConns),
+		counter("waits_total", "Number of times that a caller waited for a connection.",
+			func(s *pgxpool.Stat) float64 { return float64(s.EmptyAcquireCount()) }),
+		counter("wait_seconds_total", "Time that callers spent waiting for a connection.",
+			func(s *pgxpool.Stat) float64 { return s.EmptyAcquireWaitTime().Seconds() }),
+	}
 }

@@ -28,7 +28,7 @@ type Parts struct {
 	KeptPool *pgxpool.Pool // for schema kept, which contains the data that the log must not contain; likewise
 
 	config     Config
-	registered *registrations
+	registered registrations
 	events     *domain.Registry
 	progress   *pg.Progress // connected by [Parts.Listen]
 	undo       []func() error
@@ -50,11 +50,8 @@ type Parts struct {
 // NewParts returns parts that are not open yet.
 func NewParts(c Config) *Parts {
 	c = c.withDefaults()
-	p := &Parts{
-		config: c, registered: &registrations{Registerer: c.Registerer},
-		events: domain.NewRegistry(), progress: pg.NewProgress(),
-	}
-	p.Add(p.registered.Close)
+	p := &Parts{config: c, events: domain.NewRegistry(), progress: pg.NewProgress()}
+	p.registered = registrations{c.Registerer, p}
 	return p
 }
 
@@ -257,7 +254,7 @@ func (p *Parts) openPool(
 		return nil, err
 	}
 	p.Add(func() error { pool.Close(); return nil })
-	return pool, p.registered.Register(newPoolMetrics(name, pool))
+	return pool, registerAll(p.registered, poolMetrics(name, pool))
 }
 
 // Secrets opens the store of encrypted tokens. It returns an error if the configured keys cannot
