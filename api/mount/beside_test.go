@@ -57,13 +57,15 @@ func runBeside(t *testing.T) running {
 	t.Helper()
 	r := running{databaseURL: pgtest.New(t).URL}
 	projector, err := app.Open(t.Context(), app.Config{
-		Storage: app.Storage{DatabaseURL: r.databaseURL}, Embedded: embedded.Directory{Path: t.TempDir()},
+		Storage: app.Storage{DatabaseURL: r.databaseURL}, Embedded: embedded.Directory{Path: t.TempDir()}, Roles: []string{app.RoleProjector},
 	})
 	require.NoError(t, err)
 	r.log = projector.Log
 	r.brokers = projector.Brokers()
 	t.Cleanup(func() { require.NoError(t, projector.Close()) })
-	ledgertest.Run(t, projector.Follow, projector.Fold)
+	for _, loop := range projector.Loops() {
+		ledgertest.Run(t, loop.Run)
+	}
 	require.NoError(t, projector.Log.AppendBulk(t.Context(), facts()))
 	return r
 }

@@ -14,9 +14,9 @@
 //     closes all in reverse order.
 //   - The package does not read the environment and does not print. Callers pass settings and
 //     report errors.
-//   - [Open] starts no background work. [Service.Follow], [Service.Stream], [Service.Fold] and
-//     [collect.Collector.Run] run until their context is done. [Parts.Close] closes everything that was
-//     opened, even after Open returned an error.
+//   - [Open] starts no background work. [Service.Loops], [Service.Stream] and [collect.Collector.Run]
+//     run until their context is done. [Parts.Close] closes everything that was opened, even after Open
+//     returned an error.
 //   - Every process monitors the read models, no matter which process fills them
 //     (internal/monitor).
 //   - Separate subjects have separate packages: who may sign in (internal/signin), and whether
@@ -35,7 +35,7 @@
 //     projections, readmodels and api return them.
 //   - During shutdown, streams end before requests. The order is: cancel the context of
 //     [Service.Stream], call [api.Server.Close], shut down the HTTP server, and cancel the context
-//     of [Service.Follow], which wakes commands that wait for a fold.
+//     of [Service.Loops], one of which wakes commands that wait for a fold.
 //   - [Parts.Close] unregisters the metrics, so that a main application can open, close and reopen
 //     the service with one registry.
 //   - [Open] opens the log before it changes the database, so that wrong settings are reported

@@ -113,10 +113,14 @@ func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 	k, first, second := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	// databases of tests are copies of one
 	column(t, second, `update lb_engine.identity set database_id = gen_random_uuid() returning database_id::text`)
-	s, err := app.Open(t.Context(), k.config(first, ""))
+	config := k.config(first, "")
+	config.Roles = []string{app.RoleProjector}
+	s, err := app.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	ledgertest.Run(t, s.Fold)
+	for _, loop := range s.Loops() {
+		ledgertest.Run(t, loop.Run)
+	}
 	claims := k.claims("")
 	require.Equal(t, []domain.InstallationClaimed{{ID: column(t, first, `select id::text from kept.installation`), Format: domain.LogFormat}}, claims)
 	followed := func() bool {

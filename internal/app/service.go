@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
@@ -120,9 +118,19 @@ func (s *Service) Loops() []Loop {
 	endless := func(run func(context.Context)) func(context.Context) error {
 		return func(ctx context.Context) error { run(ctx); return nil }
 	}
-	loops := []Loop{{"table progress monitor", s.Follow}}
+	loops := []Loop{
+		{"notifications of progress", endless(s.Listen)}, // they wake commands that wait for a fold
+		{"monitor of the tables", endless(s.Monitor.Run)},
+		{"checks of the topics", endless(func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topicsHealth.Checked) })},
+		{"database watcher", s.Watch},
+	}
 	if s.config.Has(RoleProjector) {
-		loops = append(loops, Loop{"projectors", s.Fold})
+		for _, engine := range s.engines {
+			loops = append(loops, Loop{"projector " + engine.Name(), engine.Run})
+		}
+		loops = append(loops, Loop{"daily comparison of the tables with the log", endless(func(ctx context.Context) {
+			projections.RunChecks(ctx, s.engine, s.engines, s.config.Logger)
+		})})
 	}
 	if s.config.Has(RoleFetcher) {
 		loops = append(loops, Loop{"cleanup of secrets", endless(s.TidySecrets)})
@@ -131,7 +139,7 @@ func (s *Service) Loops() []Loop {
 		loops = append(loops, Loop{"cleanup of sign-ins", endless(s.PurgeSignIns)},
 			Loop{"erasures requested by platforms", endless(s.EraseAsked)})
 	}
-	return append(loops, Loop{"database watcher", s.Watch})
+	return loops
 }
 
 // Signer returns the signer of checkpoints and its public key.
@@ -150,18 +158,4 @@ func (s *Service) Signer() (*proof.Signer, string, error) {
 		Source: s.Log, Append: s.Log.Append, Renew: s.config.signingKey,
 		Now: time.Now, Every: s.config.CheckpointEvery, Logger: s.config.Logger, Observe: observeCheckpoints(s.registered),
 	}), public, nil
-}
-
-// Fold does the work of the role projector until ctx is done: it folds the log into the tables, and
-// compares the tables with the log once a day.
-func (s *Service) Fold(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, engine := range s.engines {
-		group.Go(func() error { return engine.Run(ctx) })
-	}
-	group.Go(func() error {
-		projections.RunChecks(ctx, s.engine, s.engines, s.config.Logger)
-		return nil
-	})
-	return group.Wait()
 }

@@ -49,21 +49,6 @@ func (s *Service) openStreams() {
 	}
 }
 
-// Follow tracks the progress of the tables until ctx is done. It wakes commands that wait for a
-// fold, monitors the read models, and regularly checks whether the topics have safe settings. Every
-// process must run it.
-func (s *Service) Follow(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, loop := range []func(context.Context){
-		s.Listen,
-		s.Monitor.Run,
-		func(ctx context.Context) { s.Log.RunChecks(ctx, time.Minute, s.topicsHealth.Checked) },
-	} {
-		group.Go(func() error { loop(ctx); return nil })
-	}
-	return group.Wait()
-}
-
 // Stream feeds the streams of notices and figures until ctx is done. Then the streams end.
 func (s *Service) Stream(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
