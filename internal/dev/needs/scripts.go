@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -112,8 +113,8 @@ func Modules(t testing.TB, folder string) (home string) {
 }
 
 // Script runs a script of a folder until the end of the test, with the folder's packages and a
-// configuration as its last argument. It passes on each line of JSON that the script prints, and
-// returns the script's input, with which the script ends.
+// configuration as its last argument. It passes on each line of JSON that the script prints, prints
+// all other lines, and returns the script's input, with which the script ends.
 func Script[Line any](t testing.TB, folder, script string, config any, hear func(Line)) (input io.Writer) {
 	t.Helper()
 	home := Modules(t, folder)
@@ -133,6 +134,8 @@ func Script[Line any](t testing.TB, folder, script string, config any, hear func
 			var line Line
 			if json.Unmarshal(scanner.Bytes(), &line) == nil {
 				hear(line)
+			} else {
+				fmt.Fprintf(os.Stderr, "%s: %s\n", script, scanner.Bytes())
 			}
 		}
 	}()

@@ -12,12 +12,14 @@ from httpx_sse import connect_sse
 
 config = json.loads(sys.argv[-1])
 handling = threading.Lock()
+saying = threading.Lock()
 handled = set()
 last = ""
 
 
 def say(**line):
-    print(json.dumps(line), flush=True)
+    with saying:  # print writes the text and the end of its line separately
+        print(json.dumps(line), flush=True)
 
 
 def token():
