@@ -22,6 +22,10 @@ def say(**line):
         print(json.dumps(line), flush=True)
 
 
+def number(id):
+    return int(id.rsplit(".")[-1])
+
+
 def token():
     return httpx.get(config["tokens"]).text
 
@@ -54,7 +58,7 @@ def hear(event, payload, id):
             if id in handled:
                 return
             handled.add(id)
-            last = id
+            last = max(last or id, id, key=number)  # each event is handled in a thread of its own
         last = last or id
         say(kind="event", text=event, payload=payload, id=id)
 
