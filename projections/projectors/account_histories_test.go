@@ -2,6 +2,8 @@ package projectors_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -160,5 +163,49 @@ func TestAccountGainsWithLateReadingsAndOwnerChanges(t *testing.T) {
 			eachCut(h, func(batches [][]fold.Event) { check(batches, fmt.Sprint("cut into ", len(batches)), ledgertest.Fold) })
 			check([][]fold.Event{h}, "built", foldBulk)
 		})
+	}
+}
+
+// The days of late readings are deleted by key, regardless of the planner's statistics.
+func TestDaysOfLateReadingsAreDeletedByKey(t *testing.T) {
+	t.Parallel()
+	const pages, days = 200, 20
+	day := func(version string, n, hour int) (events []fold.Event) {
+		for page := range pages {
+			var history accountHistory
+			read := history.read("", "1a", 24*n+hour, followers(int64(n+1)))
+			read.SocialAccount = int64(page + 1)
+			events = append(events, ledgertest.Event(fmt.Sprintf("e-%d-%d-%s", page, n, version), *read))
+		}
+		return events
+	}
+	db := pgtest.New(t)
+	for _, table := range []string{"account_days", "account_quarters", "figure_owners"} {
+		_, err := db.Pool.Exec(t.Context(), "alter table "+table+" set (autovacuum_enabled = false)")
+		require.NoError(t, err)
+	}
+	for n := range days {
+		ledgertest.Fold(t, db, projectors.AccountInsights, day("stored", n, 12))
+	}
+	pool, statements := pgtest.Traced(t, db.Pool)
+	require.NoError(t, tables.Fold(t.Context(), pool, projectors.AccountInsights, day("late", days/2, 6)))
+	deletes := slices.DeleteFunc(statements.Take(), func(s pgtest.Statement) bool {
+		return !strings.Contains(s.SQL, "delete from account_days") && !strings.Contains(s.SQL, "delete from account_quarters")
+	})
+	require.Len(t, deletes, 2)
+	for _, known := range []string{"nothing", "all"} {
+		if known == "all" {
+			_, err := db.Pool.Exec(t.Context(), "analyze account_days, account_quarters, figure_owners")
+			require.NoError(t, err)
+		}
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			for _, statement := range deletes {
+				for _, node := range pgtest.Plan(t, db.Pool, mode, statement) {
+					rows := node.Number("Actual Loops") * max(1, node.Number("Actual Rows")+node.Number("Rows Removed by Join Filter"))
+					// The day of a late reading and the next one are written again.
+					require.LessOrEqual(t, rows, float64(2*pages*len(domain.AccountFigures())), "%s is known, %s: %v", known, mode, node)
+				}
+			}
+		}
 	}
 }

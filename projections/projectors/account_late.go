@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
@@ -176,17 +175,10 @@ func (s *storedChanges) write(into write.Sink) {
 			write.Arrays(s.demographics, func(r *accountReading) []any { return []any{r.series, r.at} })...)
 	}
 	if len(s.days) > 0 {
-		keys := append(keysOfDays(s.days), int16(domain.FigureOfWindow))
-		into.Exec(`
-			delete from account_days d using unnest($1::bigint[], $2::date[]) as k(series, day)
-			join figure_owners o on o.series = k.series
-			where d.owner = o.id and d.figure < $3 and d.window_name = '' and d.day = k.day`, keys...)
-		into.Exec(`
-			delete from account_quarters q using unnest($1::bigint[], $2::date[]) as k(series, day)
-			join figure_owners o on o.series = k.series
-			where q.owner = o.id and q.figure < $3 and q.window_name = ''
-			  and q.quarter >= k.day::timestamp at time zone 'UTC' and q.quarter < (k.day + 1)::timestamp at time zone 'UTC'`,
-			keys...)
+		keys := append(keysOfDays(s.days), len(figureColumns))
+		into.Exec(deleteFound("account_days", "d.day = k.day"), keys...)
+		into.Exec(deleteFound("account_quarters", `d.quarter >= k.day::timestamp at time zone 'UTC'
+				  and d.quarter < (k.day + 1)::timestamp at time zone 'UTC'`), keys...)
 	}
 	if len(s.shifts) > 0 {
 		into.Exec(`
@@ -236,4 +228,19 @@ func (s *storedDay) row() figureDay {
 		row.baseline = s.baselineAt.UTC()
 	}
 	return row
+}
+
+// deleteFound returns SQL that deletes the rows d of days of series, except those of the platform's
+// windows. They are found by key, one after the other: in tables without statistics, PostgreSQL would
+// join all rows of a day with all series.
+func deleteFound(table, ofDay string) string {
+	return `
+			delete from ` + table + ` where ctid = any(array(
+				select d.ctid from unnest($1::bigint[], $2::date[]) as k(series, day)
+				join figure_owners o on o.series = k.series
+				cross join generate_series(1, $3::integer) as f(figure)
+				cross join lateral (
+					select d.ctid from ` + table + ` d
+					where d.owner = o.id and d.figure = f.figure::smallint and d.window_name = '' and ` + ofDay + `
+					offset 0) d))`
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,8 @@ var server struct {
 	url      string
 	pooler   *pooler // nil: clients connect to the server
 	err      error
+
+	autovacuum bool
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -130,13 +133,13 @@ func serverURL(t testing.TB) string {
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: discard,
 			// Test data need not survive a crash of the machine. There are few shared buffers,
-			// because dropping a table searches all of them. Autovacuum is off, so that query plans
-			// do not depend on the duration of a test. Each test running in parallel has about ten
-			// connections.
+			// because dropping a table searches all of them. Unless a package asks for autovacuum, it is
+			// off, so that query plans do not depend on the duration of a test. Each test running in
+			// parallel has about ten connections.
 			Settings: map[string]string{
 				"fsync": "off", "full_page_writes": "off", "wal_compression": "off",
 				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB",
-				"autovacuum": "off", "max_connections": "1000", "wal_level": level,
+				"autovacuum": strconv.FormatBool(server.autovacuum), "max_connections": "1000", "wal_level": level,
 			},
 		})
 		if server.err == nil {
@@ -165,13 +168,19 @@ func checkVersion(databaseURL string) error {
 }
 
 // Main runs the tests of a package, stops the server that they started, and exits.
-func Main(m *testing.M) { os.Exit(Runner{m}.Run()) }
+func Main(m *testing.M) { os.Exit(Runner{Tests: m}.Run()) }
 
 // Runner is [Main] for a package whose TestMain passes its tests to another runner, such as goleak.
-type Runner struct{ Tests interface{ Run() int } }
+type Runner struct {
+	Tests interface{ Run() int }
+	// Autovacuum is for tests that write for many minutes: tables and statistics are kept as in
+	// production.
+	Autovacuum bool
+}
 
 // Run runs the tests, stops the server that they started and returns the exit code.
 func (r Runner) Run() int {
+	server.autovacuum = r.Autovacuum
 	code := r.Tests.Run()
 	if server.pooler != nil {
 		_ = server.pooler.stop() // its directory is temporary

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(pgtest.Runner{Tests: m, Autovacuum: true}.Run()) }
 
 // Variables of the environment.
 const (
