@@ -72,7 +72,7 @@ soak: ## fetch for ten hours of accelerated time, with simulated faults
 	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
 
 # WORLDS is the number of worlds. A failure prints a seed; LEDGERBOARD_WORLD_SEED repeats that world. CI runs
-# `make gains`, and twenty worlds of unkind platforms in `make test`.
+# 300 of `make gains`, and twenty worlds of unkind platforms in `make test`.
 gains: ## check the rules for gains with a thousand random worlds
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
 
