@@ -124,22 +124,6 @@ const (
 	Rolling    Kind = "rolling"    // the value of the platform's own window: shown as read, never subtracted or added
 )
 
-// Metric names in [Figure]; also the names of the read models' columns.
-const (
-	MetricFollowers   = "followers"
-	MetricEngagement  = "engagement"
-	MetricImpressions = "impressions"
-	MetricViews       = "views"
-	MetricReach       = "reach"
-	MetricPosts       = "posts"
-	MetricLikes       = "likes"
-	MetricComments    = "comments"
-	MetricShares      = "shares"
-	MetricClicks      = "clicks"
-	MetricSaves       = "saves"
-	MetricAvgWatch    = "avg_watch_ms"
-)
-
 // accountFigures lists the metrics that readings of accounts have columns for. The place of a metric
 // is stored, so new ones are appended.
 var accountFigures = []string{

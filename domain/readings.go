@@ -113,6 +113,22 @@ func isDay(day string) bool {
 	return err == nil
 }
 
+// Metric names in [Figure] and [Counts]; also the names of the read models' columns.
+const (
+	MetricFollowers   = "followers"
+	MetricEngagement  = "engagement"
+	MetricImpressions = "impressions"
+	MetricViews       = "views"
+	MetricReach       = "reach"
+	MetricPosts       = "posts"
+	MetricLikes       = "likes"
+	MetricComments    = "comments"
+	MetricShares      = "shares"
+	MetricClicks      = "clicks"
+	MetricSaves       = "saves"
+	MetricAvgWatch    = "avg_watch_ms"
+)
+
 // Counts holds the metrics of one reading of a post. A metric that the platform did not return is
 // nil. Saves and AvgWatch were added later, so old readings lack them.
 type Counts struct {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +78,19 @@ func listedIn(t *testing.T, text, heading string) (names []string) {
 		}
 	}
 	return names
+}
+
+// docs/moving-in.md lists the figures that a line may have.
+func TestMovingInGuideListsEveryFigure(t *testing.T) {
+	t.Parallel()
+	document := readFile(t, "../../docs/moving-in.md")
+	for kind, figures := range map[string][]string{"account_reading": domain.AccountFigures(), "post_reading": domain.PostMetrics()} {
+		_, row, _ := strings.Cut(document, "\n| `"+kind+"` |")
+		row, _, _ = strings.Cut(row, "\n")
+		_, listed, found := strings.Cut(row, "at least one of ")
+		require.True(t, found, kind)
+		require.ElementsMatch(t, figures, strings.FieldsFunc(listed, func(r rune) bool { return !unicode.IsLetter(r) && r != '_' }), kind)
+	}
 }
 
 // docs/connecting.md must match the program: scopes, calls per reading, names of settings.

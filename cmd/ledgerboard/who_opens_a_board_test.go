@@ -56,7 +56,7 @@ var boardCases = []boardCase{
 }
 
 // Every face of the service gives the same answer to the question who may open a board.
-func TestBoardAccessIsTheSameInAllInterfaces(t *testing.T) {
+func TestOpenAndClosedBoardsAreTheSameInAllInterfaces(t *testing.T) {
 	at, withdrawn := issuer.Start(t), newFile(t, "withdrawn", "")
 	at.Returns(atBoards + "/console/signin/callback")
 	settings := addressedSettings(newStorage(t))

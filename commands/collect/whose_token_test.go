@@ -244,12 +244,8 @@ func (f *fetchStage) figuresRead() (names []string) {
 		}
 	}
 	for _, read := range logged[domain.PostRead](f, domain.TopicMetrics) {
-		for name, value := range map[string]*int64{
-			domain.MetricLikes: read.Likes, domain.MetricComments: read.Comments, domain.MetricShares: read.Shares, domain.MetricViews: read.Views,
-			domain.MetricImpressions: read.Impressions, domain.MetricReach: read.Reach, domain.MetricClicks: read.Clicks,
-			domain.MetricSaves: read.Saves, domain.MetricAvgWatch: read.AvgWatch,
-		} {
-			add(domain.FiguresOfPosts, name, value)
+		for _, name := range domain.PostMetrics() {
+			add(domain.FiguresOfPosts, name, *domain.MetricOf(&read.Counts, name))
 		}
 	}
 	slices.Sort(names)
