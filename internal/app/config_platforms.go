@@ -9,18 +9,37 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// unkeyed returns the platforms without client credentials, with the names of the missing settings.
-// Simulated platforms need no credentials.
+// platformApp is our app on a platform, with the fields of its settings.
+type platformApp struct{ id, idField, secret, secretField string }
+
+func (p Platforms) apps() map[domain.Platform]platformApp {
+	return map[domain.Platform]platformApp{
+		domain.Facebook:  {p.FacebookAppID, "FacebookAppID", p.FacebookAppSecret, "FacebookAppSecret"},
+		domain.Instagram: {p.InstagramAppID, "InstagramAppID", p.InstagramAppSecret, "InstagramAppSecret"},
+		domain.LinkedIn:  {p.LinkedInClientID, "LinkedInClientID", p.LinkedInClientSecret, "LinkedInClientSecret"},
+		domain.TikTok:    {p.TikTokClientKey, "TikTokClientKey", p.TikTokClientSecret, "TikTokClientSecret"},
+	}
+}
+
+func (p Platforms) appIDs() map[domain.Platform]string {
+	ids := map[domain.Platform]string{}
+	for at, app := range p.apps() {
+		ids[at] = app.id
+	}
+	return ids
+}
+
+// unkeyed returns the platforms whose tokens cannot be renewed without client credentials, with the
+// names of the missing settings. Simulated platforms need no credentials.
 func (p Platforms) unkeyed() map[domain.Platform]string {
 	missing := map[domain.Platform]string{}
 	if p.PlatformsURL != "" {
 		return missing
 	}
-	if p.TikTokClientKey == "" {
-		missing[domain.TikTok] = "LEDGERBOARD_TIKTOK_CLIENT_KEY, LEDGERBOARD_TIKTOK_CLIENT_SECRET"
-	}
-	if p.LinkedInClientID == "" {
-		missing[domain.LinkedIn] = "LEDGERBOARD_LINKEDIN_CLIENT_ID, LEDGERBOARD_LINKEDIN_CLIENT_SECRET"
+	for at, app := range p.apps() {
+		if facts := at.Facts(); facts.RefreshTokens && app.id == "" {
+			missing[at] = facts.IDSetting + ", " + facts.SecretSetting
+		}
 	}
 	return missing
 }
@@ -33,18 +52,17 @@ func (p Platforms) every() map[string]time.Duration {
 }
 
 func (p Platforms) clients() platforms.Config {
-	endpoint := func(at domain.Platform, id, key string) platforms.Endpoint {
-		e := platforms.Endpoint{ClientID: id, ClientSecret: key}
+	apps := p.apps()
+	endpoint := func(at domain.Platform) platforms.Endpoint {
+		e := platforms.Endpoint{ClientID: apps[at].id, ClientSecret: apps[at].secret}
 		if p.PlatformsURL != "" {
 			e.BaseURL = strings.TrimSuffix(p.PlatformsURL, "/") + "/" + at.String()
 		}
 		return e
 	}
 	c := platforms.Config{
-		Facebook:  endpoint(domain.Facebook, p.FacebookAppID, p.FacebookAppSecret),
-		Instagram: endpoint(domain.Instagram, p.InstagramAppID, p.InstagramAppSecret),
-		LinkedIn:  endpoint(domain.LinkedIn, p.LinkedInClientID, p.LinkedInClientSecret),
-		TikTok:    endpoint(domain.TikTok, p.TikTokClientKey, p.TikTokClientSecret),
+		Facebook: endpoint(domain.Facebook), Instagram: endpoint(domain.Instagram),
+		LinkedIn: endpoint(domain.LinkedIn), TikTok: endpoint(domain.TikTok),
 	}
 	c.Facebook.ConfigID, c.Facebook.Scopes, c.Instagram.Scopes = p.FacebookConfigID, p.FacebookScopes, p.InstagramScopes
 	c.Facebook.Version, c.Instagram.Version, c.LinkedIn.Version = p.GraphVersion, p.GraphVersion, p.LinkedInVersion

@@ -7,7 +7,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -16,7 +15,6 @@ import (
 )
 
 func (s *Service) newConnect(now func() time.Time, clients *platforms.Set, secrets *vault.Secrets) *connect.Connect {
-	at := s.config.Platforms
 	config := connect.Config{
 		Directory: directory.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
 		Places: directory.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
@@ -24,11 +22,8 @@ func (s *Service) newConnect(now func() time.Time, clients *platforms.Set, secre
 		Moved:        s.directoryMoved,
 		WakeFetchers: s.wakeFetchers,
 		PublicURL:    s.config.PublicURL, ReturnOrigins: s.config.returnOrigins(),
-		Apps: map[domain.Platform]string{
-			domain.Facebook: at.FacebookAppID, domain.Instagram: at.InstagramAppID,
-			domain.LinkedIn: at.LinkedInClientID, domain.TikTok: at.TikTokClientKey,
-		},
-		Now: now, Logger: s.config.Logger,
+		Apps: s.config.appIDs(),
+		Now:  now, Logger: s.config.Logger,
 	}
 	if clients.ReceivesMetaRequests() {
 		config.Meta, config.Asked = clients.Signed, s.Asked

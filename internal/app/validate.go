@@ -226,19 +226,15 @@ func (c Config) checkPlatforms() (f Faults) {
 	f.Unlessf(c.AccountInsightsInterval >= 0, "%s is %s; use 0 or more", c.setting("AccountInsightsInterval"), c.AccountInsightsInterval)
 	f.Unlessf(c.PostInsightsInterval > 0, "%s is %s; use more than 0", c.setting("PostInsightsInterval"), c.PostInsightsInterval)
 	f.Unlessf(c.GrowthWindow > 0, "%s is %s; use more than 0", c.setting("GrowthWindow"), c.GrowthWindow)
-	for _, pair := range [][4]string{
-		{"LinkedInClientID", c.LinkedInClientID, "LinkedInClientSecret", c.LinkedInClientSecret},
-		{"TikTokClientKey", c.TikTokClientKey, "TikTokClientSecret", c.TikTokClientSecret},
-	} {
-		f.Unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: only one is set; renewing tokens requires both",
-			c.setting(pair[0]), c.setting(pair[2]))
-	}
-	for _, pair := range [][4]string{
-		{"FacebookAppID", c.FacebookAppID, "FacebookAppSecret", c.FacebookAppSecret},
-		{"InstagramAppID", c.InstagramAppID, "InstagramAppSecret", c.InstagramAppSecret},
-	} {
-		f.Unlessf(pair[1] == "" || pair[3] != "", "%s is set, but %s is not; signing in requires both",
-			c.setting(pair[0]), c.setting(pair[2]))
+	apps := c.apps()
+	for _, p := range domain.Platforms() {
+		app := apps[p]
+		id, secret := c.setting(app.idField), c.setting(app.secretField)
+		if p.Facts().RefreshTokens {
+			f.Unlessf((app.id == "") == (app.secret == ""), "%s and %s: only one is set; renewing tokens requires both", id, secret)
+		} else {
+			f.Unlessf(app.id == "" || app.secret != "", "%s is set, but %s is not; signing in requires both", id, secret)
+		}
 	}
 	f.AddTo(c.setting("GraphVersion"), platforms.CheckGraphVersion(c.GraphVersion))
 	f.AddTo(c.setting("LinkedInVersion"), platforms.CheckLinkedInVersion(c.LinkedInVersion))
