@@ -188,7 +188,7 @@ func requireGolden(t *testing.T, name, body string) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()),
-		"%s differs. If the change is intended, run: go test ./api -run GoldenAnswers -update", file)
+		"%s differs. If the change is intended, run: go test ./api -update", file)
 }
 
 // goldenQuestions serves the demo's data and returns the paths of the frozen responses by file

@@ -72,7 +72,7 @@ func (*dialogs) RevokeConsent(context.Context, platforms.Tokens) error { return 
 var chance = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|/connect/(start|link)/[A-Z2-7]{26}`)
 
 // The responses of connecting are frozen, except for random values.
-func TestConnectGoldenAnswers(t *testing.T) {
+func TestConnectResponsesMatchGoldenFiles(t *testing.T) {
 	t.Parallel()
 	log := setupTenants(t).facts
 	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)

@@ -2,10 +2,12 @@ package archtest_test
 
 import (
 	"go/ast"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,13 +38,15 @@ func TestArchitectureDocumentNamesExist(t *testing.T) {
 
 var (
 	namedTest = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)`")
+	runTest   = regexp.MustCompile(`go test [^\n]*-run ['"]?(?:\$\{1:-)?([A-Za-z][A-Za-z|]*)`)
 	namedFile = regexp.MustCompile("`([a-z.][a-zA-Z0-9_.-]*/[a-zA-Z0-9_./-]+\\.(?:go|sql|md|txt|yaml|html))`")
 )
 
-// Nothing else notices that a document for contributors names a test or file that was renamed.
+// Nothing else notices that a document for contributors names a test or file that was renamed: go test
+// succeeds if -run matches nothing.
 func TestDocumentsNameExistingTestsAndFiles(t *testing.T) {
 	t.Parallel()
-	tests, checked := map[string]bool{}, 0
+	tests, checked, run := map[string]bool{}, 0, [][]string{}
 	require.NoError(t, filepath.WalkDir(root(t), func(name string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") {
 			return err
@@ -51,11 +55,15 @@ func TestDocumentsNameExistingTestsAndFiles(t *testing.T) {
 		for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(string(text), -1) {
 			tests[match[1]] = true
 		}
+		run = append(run, runTest.FindAllStringSubmatch(string(text), -1)...)
 		return err
 	}))
-	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/threat-model.md", "docs/auditors.md"} {
+	for _, doc := range []string{
+		"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/threat-model.md", "docs/auditors.md", "Makefile", ".ci/run", ".ci/kafka",
+	} {
 		text, err := os.ReadFile(filepath.Join(root(t), doc))
 		require.NoError(t, err)
+		run = append(run, runTest.FindAllStringSubmatch(string(text), -1)...)
 		for _, match := range namedTest.FindAllStringSubmatch(string(text), -1) {
 			require.True(t, tests[match[1]], "%s names the test %s, which does not exist", doc, match[1])
 			checked++
@@ -66,6 +74,13 @@ func TestDocumentsNameExistingTestsAndFiles(t *testing.T) {
 		}
 	}
 	require.Greater(t, checked, 60)
+	require.Greater(t, len(run), 10)
+	for _, command := range run {
+		for name := range strings.SplitSeq(command[1], "|") {
+			matches := func(test string) bool { return strings.Contains(test, name) }
+			require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(tests)), matches), "%s: no test is named %s", command[0], name)
+		}
+	}
 }
 
 // declarations returns the functions and types of packages as folder.Name, and methods as folder.Type.name.
