@@ -2,7 +2,9 @@ package collect_test
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const tick = 30 * time.Second
@@ -225,6 +229,25 @@ func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, claim.Tasks, collect.ClaimSize)
 	require.Contains(t, claim.Accounts()[:2], added.ID)
+
+	// A claim costs as much as what it takes, not as what is due, regardless of the planner's statistics.
+	pool, statements := pgtest.Traced(t, s.log.DB.Pool)
+	others, err := directory.Connections{Pool: pool}.Claim(t.Context(), claim.FetchQueue, collect.ClaimSize, time.Hour, s.clock.Now())
+	require.NoError(t, err)
+	require.Len(t, others.Tasks, collect.ClaimSize)
+	claims := slices.DeleteFunc(statements.Take(), func(s pgtest.Statement) bool { return !strings.Contains(s.SQL, "skip locked") })
+	require.Len(t, claims, 1)
+	for _, known := range []string{"nothing", "all"} {
+		if known == "all" {
+			s.exec("analyze")
+		}
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			for _, node := range pgtest.Plan(t, s.log.DB.Pool, mode, claims[0]) {
+				require.LessOrEqual(t, node.Number("Actual Loops"), float64(3*collect.ClaimSize), "%s is known, %s: %v", known, mode, node)
+			}
+		}
+	}
+
 	require.NoError(t, workOn(t.Context(), s.collect, claim))
 	require.Len(t, s.readings(added), 1)
 	t.Logf("read after %s", time.Since(began))

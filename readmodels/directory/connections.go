@@ -25,6 +25,8 @@ const worthReading = connectionJoins + toRead
 const toRead = `
 	where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead
 
+const accountToRead = readJoins + toRead
+
 const connectionJoins = readJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
@@ -35,26 +37,36 @@ const readJoins = `
 // due selects, of the accounts with a row, those that are due and not claimed; $4 is when times are
 // attributed to a wrong clock. An account is due at its time, but after a failure or a refusal by a
 // quota not before its next attempt; or immediately if its token was replaced.
-const due = ` (greatest(f.due_at, f.not_before) <= $3 or f.due_at is null or f.updated_at > $4
-		     or k.updated_at > f.updated_at and k.updated_at <= $4)
-		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())`
+const (
+	due = ` (greatest(f.due_at, f.not_before) <= $3 or f.due_at is null or` + replaced + `) and` + unclaimed
+
+	replaced = ` (f.updated_at > $4 or k.updated_at > f.updated_at and k.updated_at <= $4)`
+
+	unclaimed = ` (f.claimed_until is null or f.claimed_until <= clock_timestamp())`
+)
 
 // claim claims the accounts without a row first, which were never read, and then those that are due:
-// never tried, or else the most overdue.
+// never tried, or else the most overdue. The accounts whose time has come are read in the order of an
+// index, each with its conditions, until there are enough; the others only if there are too few.
 const claim = `
 	with fresh as (
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
-		select $2, $1, s.id, $3, $3, now() + $6::interval` + readJoins + toRead + ` and not exists (
-			select from kept.fetch_state f where f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id)
-		order by s.id limit $5
+		select $2, $1, n.id, $3, $3, now() + $6::interval
+		from (
+			select s.id from tSAccounts s where s.p_id = $1 and s.connected
+			except -- hashed; an anti-join might look up each account
+			select f.social_account_id from kept.fetch_state f where f.kind = $2 and f.p_id = $1) n
+		cross join lateral (select` + accountToRead + ` and s.id = n.id offset 0) s
+		order by n.id limit $5
 		on conflict do nothing
 		returning social_account_id as id, claimed_until
 	), free as (
-		select f.social_account_id as id` + readJoins + `
-		join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id` + toRead + ` and` + due + `
-		order by f.read_at is null and f.failures = 0 desc, f.due_at, s.id
+		select id from (` + claimable + ` (f.not_before is null or f.not_before <= $3 or` + replaced + `)
+			offset 0) s where f.due_at <= $3` + inOrder + `) due
+		union all
+		select id from (` + claimable + replaced + `
+			offset 0) s where f.due_at > $3` + inOrder + `) early
 		limit greatest(0, $5 - (select count(*) from fresh))
-		for update of f skip locked
 	), claimed as (
 		update kept.fetch_state f set claimed_until = now() + $6::interval
 		from free where f.kind = $2 and f.p_id = $1 and f.social_account_id = free.id
@@ -64,6 +76,17 @@ const claim = `
 	join (select * from fresh union all select * from claimed) claims on claims.id = s.id
 	where s.p_id = $1
 	order by f.read_at is null and coalesce(f.failures, 0) = 0 desc, f.due_at nulls first, s.id`
+
+const claimable = `
+			select f.social_account_id as id from kept.fetch_state f
+			cross join lateral (
+				select` + accountToRead + ` and s.id = f.social_account_id and`
+
+// inOrder is the order of the index fetch_state_due.
+const inOrder = ` and f.p_id + 0 = $1 and f.kind = $2 and` + unclaimed + `
+			order by f.read_at is null and f.failures = 0 desc, f.due_at, f.social_account_id
+			limit greatest(0, $5 - (select count(*) from fresh))
+			for update of f skip locked`
 
 // Claim claims the next due accounts of a queue for the given time, at most limit, and returns what a
 // reading needs. It skips accounts that another process is claiming at the same moment.
