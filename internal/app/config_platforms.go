@@ -77,7 +77,7 @@ func (c Config) Fetch() (FetchConfig, error) {
 		return FetchConfig{}, err
 	}
 	config := FetchConfig{
-		Quota: collect.GateConfig{Limits: limits}, Platforms: c.clients(), Pictures: c.Pictures,
+		Quota: collect.GateConfig{Limits: limits}, Platforms: c.clients(), Pictures: c.Pictures, Now: time.Now,
 		Collect: collect.Config{
 			GrowthWindow: c.GrowthWindow, Unkeyed: c.unkeyed(),
 			AccountInterval: c.AccountInsightsInterval, PostInterval: c.PostInsightsInterval,

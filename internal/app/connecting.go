@@ -36,7 +36,6 @@ func (s *Service) openPlatforms(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Now = time.Now
 	network, err := s.openNetwork(ctx, c)
 	if err != nil {
 		return err
@@ -45,7 +44,9 @@ func (s *Service) openPlatforms(ctx context.Context) error {
 	if s.config.Has(RoleFetcher) {
 		fetch := c
 		fetch.Collect.Ready = s.fetchable
-		s.Fetcher = s.newFetcher(fetch, network)
+		if s.Fetcher, err = s.newFetcher(fetch, network); err != nil {
+			return err
+		}
 	}
 	connecting := s.newConnect(c.Now, network.clients, s.secrets)
 	if s.config.Connects() {

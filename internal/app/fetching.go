@@ -28,22 +28,12 @@ type FetchConfig struct {
 	// Pictures configures where pictures of posts may be loaded from.
 	Pictures pictures.Config
 
-	Now func() time.Time // nil: time.Now
-}
-
-// Fetcher reads the platforms.
-type Fetcher struct {
-	*collect.Collector
-
-	states vault.Fetching
+	Now func() time.Time
 }
 
 // NewFetcher returns a fetcher with platform clients and quotas of its own, which does nothing until
 // [collect.Collector.Run].
-func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
-	if c.Now == nil {
-		c.Now = time.Now
-	}
+func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*collect.Collector, error) {
 	if err := p.OpenLog(ctx); err != nil {
 		return nil, err
 	}
@@ -54,14 +44,14 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	return p.newFetcher(c, network), nil
+	return p.newFetcher(c, network)
 }
 
 // newFetcher returns a fetcher of open parts.
-func (p *Parts) newFetcher(c FetchConfig, network *network) *Fetcher {
+func (p *Parts) newFetcher(c FetchConfig, network *network) (*collect.Collector, error) {
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
-	f := &Fetcher{states: vault.Fetching{Pool: network.states}}
-	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: p.ReadPool}, f.states, p.secrets
+	states := vault.Fetching{Pool: network.states}
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: p.ReadPool}, states, p.secrets
 	c.Collect.Log, c.Collect.Operations = p.Log, p.Log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.config.Logger
 	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
@@ -73,8 +63,7 @@ func (p *Parts) newFetcher(c FetchConfig, network *network) *Fetcher {
 		taker: pictures.New(c.Pictures), now: c.Now, log: p.config.Logger,
 	}
 	c.Collect.Pictures = job.take
-	f.Collector = collect.New(c.Collect)
-	return f
+	return collect.New(c.Collect), p.registered.Register(readingAges(states.ReadingAges, p.config.Logger))
 }
 
 // network contains the platform clients and the quotas, which fetchers and sign-ins share.

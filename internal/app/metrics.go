@@ -25,9 +25,6 @@ func observe(s *Service) error {
 	collectors := []prometheus.Collector{
 		s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.config.Logger),
 	}
-	if s.Fetcher != nil {
-		collectors = append(collectors, readingAges(s.Fetcher.states.ReadingAges, s.config.Logger))
-	}
 	if s.versions != nil {
 		collectors = append(collectors, versionGauges{s})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
@@ -30,7 +31,7 @@ type Service struct {
 	Monitor    *monitor.Monitor
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
-	Fetcher    *Fetcher              // nil without the role fetcher
+	Fetcher    *collect.Collector    // nil without the role fetcher
 	Connect    *connect.Connect      // nil unless people connect accounts here
 	First      *commands.FirstAgency // creates the first agency in the console; nil: the console cannot create it
 

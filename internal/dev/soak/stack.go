@@ -57,7 +57,7 @@ type Stack struct {
 	cfg       Config
 	parts     *app.Parts
 	processes []*app.Parts // that fetch
-	fetchers  []*app.Fetcher
+	fetchers  []*collect.Collector
 	engines   []*projections.Engine
 }
 
@@ -147,7 +147,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 }
 
 // newFetcher puts a fetcher together that shares with others what the database holds, and nothing else.
-func (s *Stack) newFetcher(ctx context.Context, parts *app.Parts, base string) (*app.Fetcher, error) {
+func (s *Stack) newFetcher(ctx context.Context, parts *app.Parts, base string) (*collect.Collector, error) {
 	config := s.cfg.Collect
 	config.Every = s.cfg.Every
 	return parts.NewFetcher(ctx, app.FetchConfig{
