@@ -20,9 +20,6 @@ func (e evidence) configuredKeys() (note.Verifiers, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--key: %w", err)}
 	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	return proof.ParseVerifiers(keys...)
 }
 
@@ -74,7 +71,7 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 		return known, err
 	}
 	stored, err := app.StoredKeys(s.DataDir)
-	if err != nil || len(stored) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	known, err := proof.ParseVerifiers(stored...)

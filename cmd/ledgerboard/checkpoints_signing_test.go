@@ -41,9 +41,9 @@ func TestSignerOnlyProcess(t *testing.T) {
 
 	signing := a.settings(t, app.RoleSigner)
 	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
-	signer, err := signing.open(t.Context(), ledgertest.Quiet)
+	signer, err := signing.start(t.Context(), "127.0.0.1:0", ledgertest.Quiet)
 	require.NoError(t, err)
-	stop := ledgertest.Run(t, func(ctx context.Context) error { return signer.run(ctx, "127.0.0.1:0", nil) })
+	stop := ledgertest.Run(t, func(ctx context.Context) error { return signer.run(ctx, nil) })
 	prover := proof.NewProver(a.log, other.CheckpointVerifiers)
 	require.Eventually(t, func() bool {
 		list, err := prover.Checkpoints(t.Context())

@@ -72,11 +72,7 @@ func (d *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err := d.validate(d.Addr); err != nil {
 		return err
 	}
-	if d.front, err = d.openFront(ctx, d.Addr, logger); err != nil {
-		return err
-	}
-	defer d.front.close()
-	p, err := d.open(ctx, logger)
+	p, err := d.start(ctx, d.Addr, logger)
 	if err != nil {
 		return err
 	}
@@ -91,7 +87,7 @@ func (d *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return p.run(ctx, d.Addr, func(ctx context.Context, base string) error {
+	return p.run(ctx, func(ctx context.Context, base string) error {
 		// MayCommand fails if the log and the tables in the data directory do not belong together.
 		if err := p.Monitor.MayCommand(); err != nil {
 			return fmt.Errorf("%w Details are in %s in the data directory. Remove the directory to start over",

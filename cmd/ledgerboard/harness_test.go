@@ -113,9 +113,9 @@ func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *proce
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	a, err := s.open(ctx, logger)
+	a, err := s.start(ctx, "127.0.0.1:0", logger)
 	require.NoError(t, err)
-	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
+	err = a.run(ctx, func(_ context.Context, base string) error {
 		defer stop()
 		a.awaitCommands(t)
 		use(a, base)

@@ -142,15 +142,12 @@ func rebuildAll(t *testing.T, at storage) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	settings := eraseSettings(at)
-	var err error
-	settings.front, err = settings.openFront(ctx, "127.0.0.1:0", ledgertest.Quiet)
-	require.NoError(t, err)
-	a, err := settings.open(ctx, ledgertest.Quiet)
+	a, err := settings.start(ctx, "127.0.0.1:0", ledgertest.Quiet)
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- a.run(ctx, "", nil) }()
+	go func() { ended <- a.run(ctx, nil) }()
 	require.Eventually(t, func() bool {
-		answer := get(baseURL(settings.front.main.Addr())+"/readyz", "")
+		answer := get(baseURL(a.front.main.Addr())+"/readyz", "")
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)
 		return strings.Contains(answer.Body, `"`+string(operator.HealthOtherLog)+`"`)
 	}, patience, 10*time.Millisecond)

@@ -47,6 +47,18 @@ func newMetricsRegistry() *prometheus.Registry {
 	return registry
 }
 
+// start listens and opens the parts of a process. The caller must call Close.
+func (s settings) start(ctx context.Context, addr string, logger *slog.Logger) (p *process, err error) {
+	if s.front, err = s.openFront(ctx, addr, logger); err != nil {
+		return nil, err
+	}
+	logger.Info("starting", "version", thisBuild().Version, "address", s.front.main.Addr().String())
+	if p, err = s.open(ctx, logger); err != nil {
+		s.front.close()
+	}
+	return p, err
+}
+
 // open opens the parts of a process but starts nothing. The caller must call Close.
 func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
 	p := &process{
@@ -69,6 +81,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 }
 
 func (p *process) Close() error {
+	p.front.close()
 	p.stop.start()
 	p.stop.track(closing, 1)
 	return p.stop.wait(func() error {
@@ -83,14 +96,7 @@ func (p *process) Close() error {
 // flow: /readyz reports shutdown, fetching stops, requests are completed, and the rest of the log
 // is folded. Ready, if not nil, is called once all read models are live; if it returns an error,
 // the process stops.
-func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
-	if p.front == nil {
-		var err error
-		if p.front, err = p.openFront(ctx, addr, p.logger); err != nil {
-			return err
-		}
-	}
-	defer p.front.close()
+func (p *process) run(ctx context.Context, ready func(ctx context.Context, baseURL string) error) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
@@ -190,17 +196,12 @@ func (s serveCommand) Run(ctx context.Context, std streams, parser *kong.Kong) (
 	if err := s.validate(s.Addr); err != nil {
 		return err
 	}
-	if s.front, err = s.openFront(ctx, s.Addr, logger); err != nil {
-		return err
-	}
-	defer s.front.close()
-	logger.Info("starting", "version", thisBuild().Version, "address", s.front.main.Addr().String())
-	p, err := s.open(ctx, logger)
+	p, err := s.start(ctx, s.Addr, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	return p.run(ctx, s.Addr, nil)
+	return p.run(ctx, nil)
 }
 
 func (s serveCommand) serveMock(ctx context.Context, std streams) (err error) {

@@ -40,8 +40,7 @@ type settings struct {
 	logging
 	AdminAddr string `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a separate listener for /metrics, /healthz, /readyz and /debug/pprof. By default, the main listener serves them, except pprof."`
 
-	// front listens while the process starts; nil: the process listens when it is open.
-	front *front
+	front *front // set by [settings.start]
 
 	// StopWithin limits the duration of a shutdown; stop_grace_period in compose.yaml must be
 	// longer than the default. Only tests set it.

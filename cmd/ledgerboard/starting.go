@@ -106,6 +106,9 @@ func (d *door) run() error {
 func (f *front) waitFor(reason string) { f.waits.Store(&reason) }
 
 func (f *front) close() {
+	if f == nil {
+		return
+	}
 	for _, d := range []*door{f.main, f.admin, f.local} {
 		if d != nil {
 			_ = d.server.Close()

@@ -97,7 +97,7 @@ func TestWaitingStartNamesLockHolder(t *testing.T) {
 	require.NoError(t, result.err)
 	require.Contains(t, log.String(), "waiting for a lock")
 	ctx, stop := context.WithCancel(t.Context())
-	require.NoError(t, result.p.run(ctx, "", func(context.Context, string) error {
+	require.NoError(t, result.p.run(ctx, func(context.Context, string) error {
 		defer stop()
 		get(admin+"/readyz", "").Says(t, http.StatusOK)
 		get(admin+"/metrics", "").Says(t, http.StatusOK)

@@ -48,9 +48,6 @@ func (c Config) CheckpointVerifiers() (note.Verifiers, error) {
 		}
 		keys = append(keys, stored...)
 	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	return proof.ParseVerifiers(keys...)
 }
 

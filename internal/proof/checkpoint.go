@@ -262,7 +262,8 @@ func ReadKeys(keysOrFiles []string) ([]string, error) {
 	return keys, nil
 }
 
-// ParseVerifiers parses public keys: the current one and those of earlier checkpoints.
+// ParseVerifiers parses public keys: the current one and those of earlier checkpoints. Without keys,
+// it returns nil.
 func ParseVerifiers(public ...string) (note.Verifiers, error) {
 	var list []note.Verifier
 	texts := map[uint32]string{}
@@ -276,6 +277,9 @@ func ParseVerifiers(public ...string) (note.Verifiers, error) {
 				shown(key))
 		}
 		list, texts[v.KeyHash()] = append(list, v), key
+	}
+	if len(list) == 0 {
+		return nil, nil //nolint:nilnil // absent
 	}
 	return publicKeys{note.VerifierList(list...), texts}, nil
 }
