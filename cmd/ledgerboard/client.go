@@ -60,47 +60,42 @@ func (r *remote) client() (client, error) {
 	return client{http: http.DefaultClient, base: base, header: http.Header{"Authorization": {"Bearer " + token}}}, nil
 }
 
-// service is the running service on which a command acts: by default a process on this machine with
-// the same data directory.
+// service are the flags for the running service on which a command acts.
 type service struct {
 	remote
 	DataDir string `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Data directory of a service that runs on this machine. Its processes with the role api listen there for commands."`
 	As      string `placeholder:"NAME" help:"Your name, which is recorded as claimed and not proved. With --url, the token names you."`
 }
 
-// asked contains the settings of a command that asks a running service, or does without one.
-type asked struct {
-	remote
-	installation
-	As string `placeholder:"NAME" help:"Your name, which is recorded as claimed and not proved. With --url, the token names you."`
-}
+func (s *service) client(ctx context.Context) (client, error) { return s.connect(ctx, s.DataDir, s.As) }
 
-func (a asked) service() *service { return &service{remote: a.remote, DataDir: a.DataDir, As: a.As} }
-
-func (s *service) client(ctx context.Context) (client, error) {
-	if s.URL != "" {
-		if s.As != "" {
+// connect returns a client of the service at --url or, by default, of a process on this machine with
+// the data directory. It claims to be as; "": no name is claimed.
+func (r *remote) connect(ctx context.Context, dataDir, as string) (client, error) {
+	if r.URL != "" {
+		if as != "" {
 			return client{}, usageError{errors.New("--as and --url: the token names you")}
 		}
-		return s.remote.client()
+		return r.client()
 	}
-	found, err := s.find(ctx)
+	find := func(ctx context.Context) (*http.Client, error) { return findService(ctx, dataDir) }
+	found, err := find(ctx)
 	header := http.Header{}
-	if s.As != "" {
-		header.Set(api.HeaderClaimedName, s.As)
+	if as != "" {
+		header.Set(api.HeaderClaimedName, as)
 	}
-	return client{found, &url.URL{Scheme: "http", Host: "ledgerboard"}, header, s.find}, err
+	return client{found, &url.URL{Scheme: "http", Host: "ledgerboard"}, header, find}, err
 }
 
-func (s *service) find(ctx context.Context) (*http.Client, error) {
-	name, err := socket.Find(ctx, socketDir(s.DataDir), "/api/")
+func findService(ctx context.Context, dataDir string) (*http.Client, error) {
+	name, err := socket.Find(ctx, socketDir(dataDir), "/api/")
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, usageError{fmt.Errorf("the service of %s belongs to another system user: "+
-			"run the command as that user, or set --url and a token", s.DataDir)}
+			"run the command as that user, or set --url and a token", dataDir)}
 	case errors.Is(err, socket.ErrNone):
 		return nil, usageError{fmt.Errorf("no service responds in the data directory %s: start it with 'ledgerboard serve', "+
-			"or set --data-dir to the data directory of a running service, or --url to its address", s.DataDir)}
+			"or set --data-dir to the data directory of a running service, or --url to its address", dataDir)}
 	case err != nil:
 		return nil, fmt.Errorf("look for a service: %w", err)
 	}
@@ -112,6 +107,16 @@ const maxTries = 5
 
 // open sends a request and returns a successful response, whose body the caller closes.
 func (c client) open(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	response, err := c.do(ctx, method, path, query, body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, refusal(response)
+	}
+	return response, err
+}
+
+// do sends a request and returns a response of any status, whose body the caller closes.
+func (c client) do(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
 	var content []byte
 	header := c.header.Clone()
 	if body != nil {
@@ -123,7 +128,7 @@ func (c client) open(ctx context.Context, method, path string, query url.Values,
 	}
 	target := c.base.JoinPath(path)
 	target.RawQuery = query.Encode()
-	do := func() (*http.Response, error) {
+	send := func() (*http.Response, error) {
 		request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(content))
 		if err != nil {
 			return nil, err
@@ -131,12 +136,12 @@ func (c client) open(ctx context.Context, method, path string, query url.Values,
 		request.Header = header
 		return c.http.Do(request)
 	}
-	response, err := do()
+	response, err := send()
 	// If the process has just stopped, another one answers. An action is sent again only if it was not
 	// sent.
 	for tries := 0; err != nil && tries < maxTries && c.again != nil && ctx.Err() == nil && (method == http.MethodGet || notSent(err)); tries++ {
 		if c.http, err = c.again(ctx); err == nil {
-			response, err = do()
+			response, err = send()
 		}
 	}
 	switch {
@@ -145,10 +150,6 @@ func (c client) open(ctx context.Context, method, path string, query url.Values,
 	case err != nil:
 		return nil, fmt.Errorf("send request to %s: %w", c.base.Host, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		defer response.Body.Close()
-		return nil, refusal(response)
-	}
 	return response, nil
 }
 
@@ -156,20 +157,6 @@ func (c client) open(ctx context.Context, method, path string, query url.Values,
 func notSent(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
 	return ok && failed.Op == "dial"
-}
-
-// read returns a response of any status.
-func (c client) read(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.JoinPath(path).String(), http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	return io.ReadAll(io.LimitReader(response.Body, 1<<20))
 }
 
 func (c client) download(ctx context.Context, path string, query url.Values, out io.Writer) (http.Header, error) {
@@ -202,10 +189,7 @@ func send[T any](ctx context.Context, c client, method, path string, query url.V
 		response.Body.Close()
 		switch stopped := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET); {
 		case stopped && method == http.MethodGet && c.again != nil && tries < maxTries:
-			if c.http, err = c.again(ctx); err != nil {
-				return answer, err
-			}
-			continue
+			continue // another process answers if this one is gone
 		case err == nil && answer.Data == nil:
 			err = errors.New("data is missing")
 		}

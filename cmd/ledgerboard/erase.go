@@ -20,7 +20,9 @@ import (
 // eraseCommand erases a person from the directory (GDPR). Histories keep the person's id and can
 // still be verified.
 type eraseCommand struct {
-	asked
+	remote
+	installation
+	As string `placeholder:"NAME" help:"Your name, which is recorded as claimed and not proved. With --url, the token names you."`
 	actionFlags
 	orderFlags
 	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
@@ -39,7 +41,7 @@ func (e eraseCommand) Run(ctx context.Context, std streams) error {
 	case e.From != "":
 		return e.repeat(ctx, std)
 	}
-	at, err := e.service().client(ctx)
+	at, err := e.connect(ctx, e.DataDir, e.As)
 	if err != nil {
 		return err
 	}

@@ -87,8 +87,8 @@ func TestErasedDataIsRemovedEverywhere(t *testing.T) {
 
 func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
-	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{asked: asked{installation: installation{from, quiet}}, List: true}))
-	require.Contains(t, mustRun(t, eraseCommand{asked: asked{installation: installation{in, quiet}}, From: list, actionFlags: someReason}), "Repeated ")
+	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{installation: installation{from, quiet}, List: true}))
+	require.Contains(t, mustRun(t, eraseCommand{installation: installation{in, quiet}, From: list, actionFlags: someReason}), "Repeated ")
 }
 
 // compactStopped compacts the log of a stopped broker. It keeps the last batch of a partition, so

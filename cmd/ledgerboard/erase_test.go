@@ -51,7 +51,7 @@ func someOrder() orderFlags {
 // eraseErna erases the person and a page whose texts name the person.
 func eraseErna(at storage) eraseCommand {
 	return eraseCommand{
-		asked: asked{installation: installation{at, quiet}}, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
+		installation: installation{at, quiet}, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request:DPO-7"}, orderFlags: someOrder(),
 	}
 }

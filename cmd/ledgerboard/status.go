@@ -77,7 +77,7 @@ func (s statusCommand) health(ctx context.Context, std streams) (health operator
 	if s.Addr != "" {
 		return s.readiness(ctx, s.Addr)
 	}
-	at, err := (&service{remote: s.remote, DataDir: s.DataDir}).client(ctx)
+	at, err := s.connect(ctx, s.DataDir, "")
 	if err == nil {
 		return fetch[operator.Health](ctx, at, "/api/ops/health")
 	}
@@ -97,13 +97,14 @@ func (s statusCommand) readiness(ctx context.Context, addr string) (health opera
 	if err != nil {
 		return health, usageError{fmt.Errorf("--addr: %w", err)}
 	}
-	body, err := client{http: http.DefaultClient, base: target}.read(ctx, "/readyz")
+	response, err := client{http: http.DefaultClient, base: target}.do(ctx, http.MethodGet, "/readyz", nil, nil)
 	if err != nil {
 		return health, fmt.Errorf("%w at %s or in the data directory %s: start it with 'ledgerboard serve', or set --addr, "+
 			"--data-dir or --url; --direct asks no service (%w)", errNoAnswer, addr, s.DataDir, err)
 	}
+	defer response.Body.Close()
 	// Another service's response says nothing about this one.
-	if err = json.Unmarshal(body, &health); err == nil && health.Status == "" {
+	if err = json.NewDecoder(response.Body).Decode(&health); err == nil && health.Status == "" {
 		err = errors.New("status is missing")
 	}
 	if err != nil {
