@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -83,17 +82,11 @@ func (b backupCommand) check(ctx context.Context, std streams) error {
 	for _, fault := range found.Faults {
 		report.Findings = append(report.Findings, fault.Error())
 	}
-	if b.JSON {
-		if err := json.NewEncoder(std.Out).Encode(report); err != nil {
-			return err
-		}
-	} else {
-		report.print(std.Out)
+	err = show(std.Out, b.JSON, report, func() { report.print(std.Out) })
+	if err == nil && !report.Whole {
+		err = errBackupFindings
 	}
-	if !report.Whole {
-		return errBackupFindings
-	}
-	return nil
+	return err
 }
 
 func (c checkReport) print(out io.Writer) {

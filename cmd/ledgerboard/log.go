@@ -60,6 +60,15 @@ func say(out io.Writer, asJSON bool, value any, format string, args ...any) erro
 	return err
 }
 
+// show prints a JSON object, or does what prints it for people.
+func show(out io.Writer, asJSON bool, value any, print func()) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(value)
+	}
+	print()
+	return nil
+}
+
 // printList prints a JSON array or a table; tabs separate the cells of head and lines.
 func printList[T any](out io.Writer, asJSON bool, list []T, head string, line func(T) string) error {
 	if asJSON {

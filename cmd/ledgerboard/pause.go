@@ -25,7 +25,7 @@ func (p pauseCommand) Run(ctx context.Context, std streams) error {
 		return usageError{errors.New("name the read models, platforms or connections to pause, or use --list")}
 	}
 	if !p.List {
-		return pauseAction{p.actionFlags, "pause", true}.each(ctx, std, p.service, p.Names)
+		return serviceAction{p.service, p.actionFlags}.setPaused(ctx, std, p.Names, true)
 	}
 	at, err := p.client(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (p pauseCommand) Run(ctx context.Context, std streams) error {
 	}
 	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
 	for _, pause := range pauses {
-		fmt.Fprintf(std.Out, "%s %s: %s\n", pause.Kind, pause.Name, pauseInWords(pause.Since, pause.Actor, pause.Reason.String()))
+		fmt.Fprintf(std.Out, "%s %s: %s\n", pause.Kind, pause.Name, pauseInWords(pause))
 	}
 	if err == nil && len(pauses) == 0 {
 		fmt.Fprintln(std.Out, "nothing is paused")
@@ -41,8 +41,8 @@ func (p pauseCommand) Run(ctx context.Context, std streams) error {
 	return err
 }
 
-func pauseInWords(since time.Time, actor, reason string) string {
-	return fmt.Sprintf("paused since %s, by %s, %s", since.UTC().Format(time.RFC3339), plain(actor), plain(reason))
+func pauseInWords(p domain.Pause) string {
+	return fmt.Sprintf("paused since %s, by %s, %s", p.Since.UTC().Format(time.RFC3339), plain(p.Actor), plain(p.Reason.String()))
 }
 
 type resumeCommand struct {
@@ -52,14 +52,7 @@ type resumeCommand struct {
 }
 
 func (r resumeCommand) Run(ctx context.Context, std streams) error {
-	return pauseAction{r.actionFlags, "resume", false}.each(ctx, std, r.service, r.Names)
-}
-
-type pauseAction struct {
-	actionFlags
-
-	verb   string
-	paused bool // the requested state
+	return serviceAction{r.service, r.actionFlags}.setPaused(ctx, std, r.Names, false)
 }
 
 func nameOf(p domain.Pause) string {
@@ -69,14 +62,14 @@ func nameOf(p domain.Pause) string {
 	return p.Name
 }
 
-// each pauses or resumes the named targets. It checks all names before it asks for confirmation,
+// setPaused pauses or resumes the named targets. It checks all names before it asks for confirmation,
 // and skips targets that are already in the requested state.
-func (p pauseAction) each(ctx context.Context, std streams, to service, names []string) error {
+func (s serviceAction) setPaused(ctx context.Context, std streams, names []string, paused bool) error {
 	all, err := allPausable(names)
 	if err != nil {
 		return err
 	}
-	at, err := to.client(ctx)
+	at, err := s.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,7 +80,7 @@ func (p pauseAction) each(ctx context.Context, std streams, to service, names []
 			}
 		}
 	}
-	remaining, err := p.remaining(ctx, std, at, all)
+	remaining, err := notYet(ctx, std, at, all, paused)
 	if err == nil && len(remaining) < len(all) {
 		fmt.Fprintln(std.Out, "Nothing was changed or recorded for these.")
 	}
@@ -98,27 +91,29 @@ func (p pauseAction) each(ctx context.Context, std streams, to service, names []
 	for _, target := range remaining {
 		words = append(words, nameOf(target))
 	}
-	reason, err := p.confirm(std, p.verb+" "+strings.Join(words, ", "))
+	verb := "resume"
+	if paused {
+		verb = "pause"
+	}
+	reason, err := s.confirm(std, verb+" "+strings.Join(words, ", "))
 	if err != nil {
 		return err
 	}
 	for _, target := range remaining {
-		if _, err := act[done](ctx, at, fmt.Sprintf("/api/ops/%ss/%s/%s", target.Kind, target.Name, p.verb), reason); err != nil {
+		if _, err := act[done](ctx, at, fmt.Sprintf("/api/ops/%ss/%s/%s", target.Kind, target.Name, verb), reason); err != nil {
 			return err
 		}
-		if !p.paused {
+		if !paused {
 			fmt.Fprintf(std.Out, "%s resumed\n", nameOf(target))
-		} else if _, err := p.remaining(ctx, std, at, []domain.Pause{target}); err != nil {
+		} else if _, err := notYet(ctx, std, at, []domain.Pause{target}, paused); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// remaining returns the targets to change, and prints the state of the others.
-func (p pauseAction) remaining(
-	ctx context.Context, std streams, at client, all []domain.Pause,
-) (remaining []domain.Pause, err error) {
+// notYet returns the targets that are not in the requested state, and prints the state of the others.
+func notYet(ctx context.Context, std streams, at client, all []domain.Pause, paused bool) (remaining []domain.Pause, err error) {
 	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
 	if err != nil {
 		return nil, err
@@ -128,12 +123,10 @@ func (p pauseAction) remaining(
 			return pause.Kind == target.Kind && pause.Name == target.Name
 		})
 		switch {
-		case (i >= 0) != p.paused:
+		case (i >= 0) != paused:
 			remaining = append(remaining, target)
-		case p.paused:
-			found := pauses[i]
-			fmt.Fprintf(std.Out, "%s: %s\n",
-				nameOf(target), pauseInWords(found.Since, found.Actor, found.Reason.String()))
+		case paused:
+			fmt.Fprintf(std.Out, "%s: %s\n", nameOf(target), pauseInWords(pauses[i]))
 		default:
 			fmt.Fprintf(std.Out, "%s was not paused\n", nameOf(target))
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -51,15 +50,13 @@ func (r rotateCommand) Run(ctx context.Context, std streams) error {
 
 func (r rotateCommand) rotate(ctx context.Context, std streams, secrets *vault.Secrets, key string) error {
 	done, err := secrets.Rotate(ctx)
-	if r.JSON {
-		err = errors.Join(err, json.NewEncoder(std.Out).Encode(done))
-	} else {
+	err = errors.Join(err, show(std.Out, r.JSON, done, func() {
 		fmt.Fprintf(std.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n",
 			done.Resealed, key, done.Remaining)
 		for _, ref := range done.Unreadable {
 			fmt.Fprintf(std.Out, "  no key decrypts %s\n", ref)
 		}
-	}
+	}))
 	if err == nil && done.Remaining > 0 {
 		err = fmt.Errorf("%d secrets remain under other keys: "+
 			"run the command again once the new key is first in every process; "+

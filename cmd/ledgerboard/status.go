@@ -42,11 +42,7 @@ func (s statusCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if s.JSON {
-		err = json.NewEncoder(std.Out).Encode(health)
-	} else {
-		printHealth(std.Out, health, s.All)
-	}
+	err = show(std.Out, s.JSON, health, func() { printHealth(std.Out, health, s.All) })
 	switch {
 	case err != nil:
 		return err
@@ -151,7 +147,7 @@ func printHealth(out io.Writer, h operator.Health, all bool) {
 	}
 	for _, p := range h.Pauses {
 		if p.Kind != domain.PauseProjection { // a reason says so
-			fmt.Fprintf(out, "%s is not read: %s\n", nameOf(p), pauseInWords(p.Since, p.Actor, p.Reason.String()))
+			fmt.Fprintf(out, "%s is not read: %s\n", nameOf(p), pauseInWords(p))
 		}
 	}
 }

@@ -79,17 +79,11 @@ func (v verifyCommand) log(ctx context.Context, std streams) (err error) {
 	if cfg.Parent != "" && report.OK() && report.Agencies == 0 {
 		return fmt.Errorf("the log contains no record of agency %s: nothing was verified; check --parent", cfg.Parent)
 	}
-	if v.JSON {
-		if err := json.NewEncoder(std.Out).Encode(report); err != nil {
-			return err
-		}
-	} else {
-		printReport(std.Out, report, time.Since(started))
+	err = show(std.Out, v.JSON, report, func() { printReport(std.Out, report, time.Since(started)) })
+	if err == nil && !report.OK() {
+		err = errFindings
 	}
-	if !report.OK() {
-		return errFindings
-	}
-	return nil
+	return err
 }
 
 func (v verifyCommand) readLog(
@@ -148,16 +142,14 @@ func (v verifyCommand) bundle(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if v.JSON {
-		err = json.NewEncoder(std.Out).Encode(report)
-	} else {
+	err = show(std.Out, v.JSON, report, func() {
 		for _, f := range report.Findings {
 			fmt.Fprintln(std.Out, plain(f.String()))
 		}
 		if report.OK() {
 			fmt.Fprintf(std.Out, "%s\nThe bundle is signed with the key %s.\n", report.Proven(), report.PublicKey)
 		}
-	}
+	})
 	if err == nil && !report.OK() {
 		err = errBundleFindings
 	}
