@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -81,23 +80,18 @@ func (p prepareCommand) prepare(
 	ctx context.Context, std streams, parts *app.Parts, ops *app.Operators, name string, reason domain.Reason,
 ) error {
 	b := build{streams: std, json: p.JSON, outcome: "is ready for readers of this version"}
-	all, err := ops.Generations(ctx)
-	if err != nil {
+	prepared, err := ops.Prepared(ctx, name)
+	switch {
+	case err != nil:
+	case prepared.Generation.ID == "":
+		prepared, err = ops.PrepareGeneration(ctx, operatorCaller(), name, reason)
+	case !prepared.Already:
+		fmt.Fprintf(std.Err, "continuing the build of %s\n", prepared.Generation.ID)
+	}
+	if err != nil || prepared.Already { // a process of this version started in the meantime
 		return err
 	}
-	i := slices.IndexFunc(all, func(g operator.Generation) bool {
-		return g.Projection == name && g.Version == thisBuild().Projections[name] && g.Unfinished()
-	})
-	if i >= 0 {
-		b.g = all[i]
-		fmt.Fprintf(std.Err, "continuing the build of %s\n", b.g.ID)
-	} else {
-		prepared, err := ops.PrepareGeneration(ctx, operatorCaller(), name, reason)
-		if err != nil || prepared.Already { // a process of this version started in the meantime
-			return err
-		}
-		b.g = prepared.Generation
-	}
+	b.g = prepared.Generation
 	pauses, err := ops.Pauses(ctx)
 	if err != nil {
 		return err

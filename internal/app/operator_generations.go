@@ -74,8 +74,8 @@ func projectorNamed(name string) (fold.Projector, bool) {
 	return all[i], true
 }
 
-// Prepared finds the live generation for this program's version. If it exists, Already is true.
-// While a process is building it, the error has code [domain.CodeConflict].
+// Prepared finds the generation for this program's version. If it is live, Already is true; otherwise, it is
+// one whose build has stopped. While a process is building it, the error has code [domain.CodeConflict].
 func (o *Operators) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	projector, known := projectorNamed(projection)
 	if !known {
@@ -93,6 +93,8 @@ func (o *Operators) Prepared(ctx context.Context, projection string) (p operator
 		case g.Unfinished() && g.Folded:
 			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %o. "+
 				"'ledgerboard status' shows its progress.", g.Generation, projection, g.Version)
+		case g.Unfinished():
+			p.Generation = g
 		}
 	}
 	return p, err
