@@ -35,7 +35,7 @@
 //     projections, readmodels and api return them.
 //   - During shutdown, streams end before requests. The order is: cancel the context of
 //     [Service.Stream], call [api.Server.Close], shut down the HTTP server, and cancel the context
-//     of [Service.Loops], one of which wakes commands that wait for a fold.
+//     of [Service.Loops]: one loop wakes commands that wait for a fold.
 //   - [Parts.Close] unregisters the metrics, so that a main application can open, close and reopen
 //     the service with one registry.
 //   - [Open] opens the log before it changes the database, so that wrong settings are reported
