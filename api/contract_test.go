@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -24,8 +24,17 @@ import (
 
 // contract checks every response in this package's tests against the API document.
 type contract struct {
+	*described
+
 	server *api.Server
-	doc    *openapi3.T
+}
+
+// described is a document. Each of its schemas is compiled once.
+type described struct {
+	doc *openapi3.T
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
 }
 
 // contracts are the loaded documents, by the routes that they describe and by who answers.
@@ -38,7 +47,7 @@ type contractKey struct {
 
 func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 	t.Helper()
-	loaded, _ := contracts.LoadOrStore(contractKey{fmt.Sprint(server.Routes()), fakes}, sync.OnceValues(func() (*openapi3.T, error) {
+	loaded, _ := contracts.LoadOrStore(contractKey{fmt.Sprint(server.Routes()), fakes}, sync.OnceValues(func() (*described, error) {
 		raw, err := server.Document()
 		if err != nil {
 			return nil, err
@@ -53,11 +62,43 @@ func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 		if err != nil {
 			return nil, err
 		}
-		return openapi3.NewLoader().LoadFromData(held)
+		doc, err := openapi3.NewLoader().LoadFromData(held)
+		if err != nil {
+			return nil, err
+		}
+		d := &described{doc: doc, compiler: jsonschema.NewCompiler()}
+		d.compiler.AssertFormat()
+		return d, d.compiler.AddResource(documentURL, tree)
 	}))
-	doc, err := loaded.(func() (*openapi3.T, error))()
+	d, err := loaded.(func() (*described, error))()
 	require.NoError(t, err)
-	return contract{server, doc}
+	return contract{d, server}
+}
+
+const documentURL = "https://boards.example/openapi.json"
+
+// matches returns why JSON is not what the schema at a place of the document describes. The schemas of
+// OpenAPI 3.1 are JSON Schema 2020-12.
+func (d *described) matches(place string, raw []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	schema, err := d.compiler.Compile(documentURL + "#" + place)
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return schema.Validate(value)
+}
+
+// component is the place of a schema that has a name.
+func component(name string) string { return "/components/schemas/" + name }
+
+// escaped is a name in a place, which stands in a URL.
+func escaped(name string) string {
+	return url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 }
 
 // usualRefusals are the statuses that the document defines for all operations with roles.
@@ -140,25 +181,32 @@ func (c contract) check(t *testing.T, r *http.Request, a ledgertest.Answer) {
 	if a.Status == http.StatusSwitchingProtocols {
 		return
 	}
-	response := operation.Responses.Status(a.Status)
+	response, status := operation.Responses.Status(a.Status), strconv.Itoa(a.Status)
 	if response == nil && slices.Contains(usualRefusals, a.Status) {
-		response = operation.Responses.Default()
+		response, status = operation.Responses.Default(), "default"
 	}
 	require.NotNil(t, response, "the document does not say that %s %s may answer %d: %s", r.Method, pattern, a.Status, a.Body)
+	for name, header := range response.Value.Headers {
+		if value := a.Header.Get(name); value != "" && header.Value.Schema.Value.Type.Is("integer") {
+			_, err := strconv.Atoi(value)
+			require.NoError(t, err, "%s of %s %s", name, r.Method, pattern)
+		}
+	}
 	media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if media == "" {
 		require.Empty(t, a.Body)
 		return
 	}
-	require.NotNil(t, response.Value.Content.Get(media), "the document does not say that %s %s may answer %d with %s", r.Method, pattern, a.Status, media)
-	err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{
-			Request: r, Route: &routers.Route{Spec: c.doc, Path: pattern, PathItem: item, Method: r.Method, Operation: operation},
-		},
-		Status: a.Status, Header: a.Header, Body: io.NopCloser(strings.NewReader(a.Body)),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: !strings.HasSuffix(media, "json") || media == "application/x-ndjson"},
-	})
-	require.NoError(t, err, "%s %s answered %d with what the document does not describe: %.2000s", r.Method, pattern, a.Status, a.Body)
+	require.NotNil(t, response.Value.Content[media], "the document does not say that %s %s may answer %d with %s", r.Method, pattern, a.Status, media)
+	if r.Method == http.MethodHead || !strings.HasSuffix(media, "json") || media == "application/x-ndjson" {
+		return
+	}
+	place := "/paths/" + escaped(documented(pattern)) + "/" + strings.ToLower(r.Method) + "/responses/" + status
+	if shared, is := strings.CutPrefix(response.Ref, "#"); is {
+		place = shared
+	}
+	require.NoError(t, c.matches(place+"/content/"+escaped(media)+"/schema", []byte(a.Body)),
+		"%s %s answered %d with what the document does not describe: %.2000s", r.Method, pattern, a.Status, a.Body)
 }
 
 // checkError checks the response of an unknown route against the error shape.
@@ -172,7 +220,5 @@ func (c contract) checkError(t *testing.T, r *http.Request, a ledgertest.Answer)
 	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/problem+json") {
 		name = "ProblemBody"
 	}
-	var body any
-	require.NoError(t, json.NewDecoder(bytes.NewReader([]byte(a.Body))).Decode(&body))
-	require.NoError(t, c.doc.Components.Schemas[name].Value.VisitJSON(body, openapi3.EnableJSONSchema2020()))
+	require.NoError(t, c.matches(component(name), []byte(a.Body)))
 }
