@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,13 +18,7 @@ import (
 // Under each router and its middleware, an answer is compressed at most once, and the first event of
 // a stream arrives although the client accepts gzip.
 func testHosts(t *testing.T, r running) {
-	program := filepath.Join(t.TempDir(), "hosts")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	build.Dir = filepath.Join("testdata", "hosts")
-	build.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=readonly -buildvcs=false", "GOWORK=off")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s\nAfter a change of go.mod: cd api/mount/testdata/hosts; go mod tidy -e", out)
-	process := exec.Command(program)
+	process := exec.Command(built(t, "hosts"))
 	process.Env = append(ledgertest.Environ(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
 	hosts, err := ledgertest.Start(process)

@@ -2,10 +2,12 @@ package mount_test
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,19 +25,33 @@ type mainApp struct {
 	*ledgertest.Child
 }
 
+// built builds the program of a module in testdata. The workspace lets it use the packages that are
+// compiled for the tests: as a dependency, this module would be compiled once more. It does not notice
+// a go.mod that lacks something; .ci/tidy does.
+func built(t *testing.T, module string, environment ...string) (program string) {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
+	dir, version := filepath.Join(root, "api", "mount", "testdata", module), regexp.MustCompile(`(?m)^go .*$`).Find(mod)
+	workspace, program := filepath.Join(t.TempDir(), "go.work"), filepath.Join(t.TempDir(), module)
+	require.NoError(t, os.WriteFile(workspace, fmt.Appendf(nil, "%s\nuse %q\nuse %q\n", version, root, dir), 0o600))
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, ".")
+	build.Dir, build.Env = dir, append(append(os.Environ(), "GOWORK="+workspace), environment...)
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return program
+}
+
 func startMainApp(t *testing.T, r running) *mainApp {
 	t.Helper()
 	m := &mainApp{t: t}
-	program := filepath.Join(t.TempDir(), "mainapp")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	build.Dir = filepath.Join("testdata", "mainapp")
-	build.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s\nAfter a change of go.mod: cd %[2]s; go mod tidy -e", out, "api/mount/testdata/mainapp")
-	process := exec.Command(program)
+	process := exec.Command(built(t, "mainapp", "GOPROXY=off"))
 	address := ledgertest.FreeAddress(t)
 	process.Env = append(ledgertest.Environ(), "MAINAPP_ADDR="+address,
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
+	var err error
 	m.Child, err = ledgertest.Start(process)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.Process.Kill(); <-m.Ended })

@@ -49,7 +49,8 @@ func TestMountedHandlerWorksNextToService(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)
 	for name, test := range map[string]func(*testing.T, running){
-		"by another module": testAnotherModule, "by each router": testHosts, "connecting": testConnecting, "console": testConsole, "proofs": testProofs, "again": testMountAgain,
+		"by another module": testAnotherModule, "by each router": testHosts, "connecting": testConnecting, "console": testConsole,
+		"proofs": testProofs, "again": testMountAgain, "ended access": testEndedAccess,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -183,9 +184,7 @@ func bySession(r *http.Request) (api.Principal, error) {
 
 // A session whose user has lost access is refused. TestEndedAccessIsRefusedEverywhere (api) tests
 // all entry points.
-func TestMountedEndedAccessIsRefused(t *testing.T) {
-	t.Parallel()
-	r := runBeside(t)
+func testEndedAccess(t *testing.T, r running) {
 	config := r.config(api.AuthenticatorFunc(bySession))
 	handlers := map[string]http.Handler{"known": open(t, config).Handler()}
 	config.Users = mount.UsersUnknownAllowed
