@@ -30,7 +30,7 @@ const connectAt = "https://boards.example"
 // connectDesk returns the real use cases for connecting, with stub platforms.
 func connectDesk(t *testing.T, log *ledgertest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
-	pool := ledgertest.OpenVault(t, log.DB.URL)
+	pool := log.Vault()
 	secrets := ledgertest.Secrets(t, pool, ledgertest.Key)
 	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
 	require.NoError(t, err)
@@ -149,7 +149,10 @@ func TestMetaDeauthorizeAndDeletionCallbacks(t *testing.T) {
 		require.Equal(t, http.StatusRequestEntityTooLarge, call(path, "signed_request="+strings.Repeat("x", 200<<10)).Status)
 	}
 	require.NotContains(t, b.logged(), "APPSECRET")
-	without := &visitor{b: setupTenants(t, func(d *api.Deps) { d.Connect.Meta = nil })}
+	without := &visitor{b: setup(t, func(d *api.Deps) {
+		d.Connect = connectDesk(t, b.facts, time.Now)
+		d.Connect.Meta = nil
+	})}
 	require.Equal(t, nothing.Status, without.visit("/connect/meta/delete/x", nil).Status)
 	require.Contains(t, without.visit("/connect/meta/delete/x", nil).Body, "A code has 32 characters")
 }

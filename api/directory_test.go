@@ -156,7 +156,7 @@ func TestImportRefusesInvisibleAndBidiNames(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "EUR", entity["data"].(map[string]any)["currency"])
 
-	local := setupTenants(t)
+	local := setup(t, func(d *api.Deps) { d.Directory = directoryDeps(b.facts, true) })
 	for _, path := range []string{"/api/accounts", "/api/users"} {
 		for _, name := range []string{"\u200b", "Mara\u202egnp", "a\u2028b"} {
 			a := local.ask(http.MethodPost, path, `{"name":"`+name+`","email":"office@mill.example.com"}`, "Authorization: Bearer "+local.token(agency, "agency"))
@@ -469,10 +469,10 @@ func TestStaffEditLocalDirectory(t *testing.T) {
 	require.Equal(t, []int{1, 2}, []int{fed.Taken, fed.Refused}, fed.Body)
 	require.Contains(t, fed.Lines[0].Reason, "LEDGERBOARD_DIRECTORY=local")
 
-	told := setupFed(t)
-	before := len(told.facts.Records(domain.TopicDirectory))
+	told := setup(t, func(d *api.Deps) { d.Directory = directoryDeps(b.facts, false) })
+	before := len(b.facts.Records(domain.TopicDirectory))
 	for _, path := range []string{"/api/accounts", "/api/users"} {
 		told.ask(http.MethodPost, path, `{"name":"Mill","email":"office@mill.example.com"}`, "Authorization: Bearer "+told.agencyToken()).Says(t, http.StatusConflict) // a main application tells both
 	}
-	require.Len(t, told.facts.Records(domain.TopicDirectory), before)
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 }

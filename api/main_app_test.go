@@ -40,7 +40,7 @@ var onePage = holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Off
 
 func secretsOf(t *testing.T, log *ledgertest.Log) *vault.Secrets {
 	t.Helper()
-	return ledgertest.Secrets(t, ledgertest.OpenVault(t, log.DB.URL), ledgertest.Key)
+	return ledgertest.Secrets(t, log.Vault(), ledgertest.Key)
 }
 
 // mainAppDeps are the real use cases over a log's tables; the platforms are a test's.

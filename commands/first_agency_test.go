@@ -93,7 +93,7 @@ func TestConcurrentAddsCreateOneUserOrAgency(t *testing.T) {
 	log := ledgertest.New(t)
 	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true})
-	pool := ledgertest.OpenVault(t, log.DB.URL)
+	pool := log.Vault()
 	tables := unaware{directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}, &sync.WaitGroup{}}
 	local := commands.LocalDirectory{
 		Log: log, Tables: tables, Local: true, Now: time.Now,

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -34,8 +35,11 @@ type Log struct {
 	counts     map[string]int32
 	projectors []fold.Projector
 	records    []eventlog.Record
+	types      []string // of the records
 	failing    error
 	put        atomic.Int64 // entities; each is sent later than the one before
+
+	vault func() *pgxpool.Pool
 }
 
 // New returns an empty log over a new database whose projections are live.
@@ -48,6 +52,7 @@ func New(tb testing.TB) *Log {
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
 	}
+	l.vault = sync.OnceValue(func() *pgxpool.Pool { return OpenVault(tb, l.DB.URL) })
 	l.projectors = projectors.All()
 	for _, p := range l.projectors {
 		Exec(tb, l.DB.Pool, `
@@ -56,6 +61,9 @@ func New(tb testing.TB) *Log {
 	}
 	return l
 }
+
+// Vault is the schema of the database that a rebuild keeps, as the service opens it.
+func (l *Log) Vault() *pgxpool.Pool { return l.vault() }
 
 // Fail makes every Append from now on return err; nil ends that.
 func (l *Log) Fail(err error) {
@@ -74,6 +82,13 @@ func (l *Log) Records(topic string) (records []eventlog.Record) {
 		}
 	}
 	return records
+}
+
+// Types returns the types of the events that were appended to all topics so far, in order.
+func (l *Log) Types() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clip(l.types)
 }
 
 // Partitions is the partition count of a topic.
@@ -111,7 +126,7 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 		return errs
 	}
 	for _, event := range batch {
-		l.records = append(l.records, event.Raw)
+		l.records, l.types = append(l.records, event.Raw), append(l.types, event.Envelope.Type)
 	}
 	return errs
 }
@@ -163,11 +178,13 @@ func (l *Log) Claim(t require.TestingT, queue domain.FetchQueue, socialAccount i
 	return claim
 }
 
-// Put records entities of the directory.
+// Put records entities of the directory, which are folded at once.
 func (l *Log) Put(t require.TestingT, entities ...domain.DirectoryEntity) {
-	for _, entity := range entities {
-		require.NoError(t, l.Append(context.Background(), commands.EntityDraft(entity, time.UnixMicro(l.put.Add(1)))))
+	drafts := make([]domain.Draft, len(entities))
+	for i, entity := range entities {
+		drafts[i] = commands.EntityDraft(entity, time.UnixMicro(l.put.Add(1)))
 	}
+	require.NoError(t, errors.Join(l.AppendBatch(context.Background(), drafts)...))
 }
 
 // Dashboards are the real commands over this log, at the given clock.

@@ -148,7 +148,7 @@ func Current(t testing.TB, names ...string) *monitor.Monitor {
 // SignIns is what an agency may do about the sign-ins of its people, who are in a log's tables.
 func (l *Log) SignIns(t testing.TB) *signin.Agency {
 	t.Helper()
-	kept := signin.NewSessions(OpenVault(t, l.DB.URL), nil)
+	kept := signin.NewSessions(l.Vault(), nil)
 	kept.People = signin.People{Directory: directory.People{Pool: l.DB.ReadOnly}, Monitor: Current(t, domain.TopicDirectory, domain.TopicOperations)}
 	return &signin.Agency{Kept: kept, People: kept.People, PublicURL: "https://boards.example"}
 }
