@@ -44,16 +44,19 @@ func newMovingStage(t *testing.T, accounts int) *movingStage {
 	t.Helper()
 	s := &movingStage{Log: ledgertest.New(t), before: func(int) {}}
 	s.facts = domain.ImportFacts{ParentAccount: movedAgency, Accounts: map[string]bool{}, UserAccounts: map[string]string{movedUser: movedAgency}, Now: time.Now()}
-	s.Put(t, domain.DirectoryAccount{ID: movedAgency, Name: "Agency", Active: true}, domain.DirectoryUser{ID: movedUser, AccountID: movedAgency, Active: true})
+	entities := []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: movedAgency, Name: "Agency", Active: true}, domain.DirectoryUser{ID: movedUser, AccountID: movedAgency, Active: true},
+	}
 	for n := range accounts {
 		id, first := movedAccount(n), n-n%2
 		s.facts.Accounts[id] = true
-		s.Put(t, domain.DirectoryAccount{ID: id, ParentAccount: movedAgency, Name: "Client", Active: true})
+		entities = append(entities, domain.DirectoryAccount{ID: id, ParentAccount: movedAgency, Name: "Client", Active: true})
 		s.documents = append(s.documents, domain.ImportedDashboard{
 			DocumentID: fmt.Sprintf("e%023d", n), SubAccountID: id, SubAccountIDs: []string{movedAccount(first), movedAccount(first + 1)},
 			Users: []string{movedUser}, CreatedAt: time.Unix(1e9, 0).UTC(), UpdatedAt: time.Unix(1e9+int64(n), 0).UTC(),
 		})
 	}
+	s.Put(t, entities...)
 	return s
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -307,25 +308,18 @@ func TestCommandsAreNotAcknowledgedByStaleTables(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
 	d := s.process()
-	update := func(u func() (domain.Dashboard, error)) domain.Dashboard {
-		dashboard, err := u()
-		require.NoError(t, err)
-		return dashboard
+	change := func(user, k string) domain.Dashboard {
+		t.Helper()
+		return update(t, d, put(north, users(user), key(k))).Dashboard
 	}
-	change := func(user, k string) func() (domain.Dashboard, error) {
-		return func() (domain.Dashboard, error) {
-			r, err := d.Update(t.Context(), put(north, users(user), key(k)))
-			return r.Dashboard, err
-		}
-	}
-	update(change(nina, "first"))
+	change(nina, "first")
 	s.exec("create schema kept_copy")
 	for _, table := range tablesOfDashboards() {
 		s.exec("create table kept_copy." + table + " as table " + table)
 	}
-	update(change(sam, "second"))
+	change(sam, "second")
 	appended := s.appended()
-	require.Equal(t, []string{sam}, update(change(sam, "third")).Users, "nothing to change, on tables that hold all")
+	require.Equal(t, []string{sam}, change(sam, "third").Users, "nothing to change, on tables that hold all")
 	require.Equal(t, appended, s.appended())
 
 	s.stop()
@@ -334,16 +328,20 @@ func TestCommandsAreNotAcknowledgedByStaleTables(t *testing.T) {
 		sql += "delete from " + table + "; insert into " + table + " select * from kept_copy." + table + ";"
 	}
 	s.exec(sql + "commit")
-	for name, again := range map[string]func() (domain.Dashboard, error){
-		"nothing to change": change(nina, "fourth"),
-		"a repeated key":    change(nina, "first"),
-		"a refusal":         change("d90000000000000000000000", "fifth"),
+	var waiting sync.WaitGroup // each waits for the tables, and in a process of its own not for the others
+	for name, u := range map[string]commands.UpdateDashboard{
+		"nothing to change": put(north, users(nina), key("fourth")),
+		"a repeated key":    put(north, users(nina), key("first")),
+		"a refusal":         put(north, users("d90000000000000000000000"), key("fifth")),
 	} {
-		_, err := again()
-		e := asError(t, err)
-		require.Equal(t, domain.CodeUnavailable, e.Code, "%s: %s", name, e.Message)
-		require.Contains(t, e.Message, "is behind the log. Nothing was changed", name)
+		process := s.process()
+		waiting.Go(func() {
+			_, err := process.Update(context.Background(), u)
+			assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "%s: %v", name, err)
+			assert.ErrorContains(t, err, "is behind the log. Nothing was changed", name)
+		})
 	}
+	waiting.Wait()
 	require.Equal(t, appended, s.appended())
 
 	s.stop = s.follow(s.engine)
