@@ -197,19 +197,6 @@ func TestPausedConnectionIsNotReadUntilResumed(t *testing.T) {
 	require.Len(t, s.readings(paused), 1)
 }
 
-// A new connection comes before the accounts that are overdue.
-func TestNewConnectionIsReadBeforeOverdueAccounts(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	old := s.connect(domain.TikTok, 0)
-	s.round(domain.FetchAccounts, domain.TikTok)
-	s.clock.Advance(3 * time.Hour)
-	added := s.connect(domain.TikTok, 0)
-	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
-	require.Equal(t, []int64{added.ID, old.ID}, s.claim(s.collect, domain.FetchAccounts, domain.TikTok).Accounts())
-	require.Positive(t, s.lag(), "of the overdue one")
-}
-
 // A new page is read at once although 20,000 are overdue and its quota has room.
 func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 	t.Parallel()
@@ -251,9 +238,4 @@ func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 	require.NoError(t, workOn(t.Context(), s.collect, claim))
 	require.Len(t, s.readings(added), 1)
 	t.Logf("read after %s", time.Since(began))
-}
-
-func (f *fetchStage) lag() int {
-	f.t.Helper()
-	return f.metric("lag_seconds", "")
 }
