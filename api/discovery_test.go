@@ -366,6 +366,9 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 			if declared.Name == "role" { // the whole text
 				find, not = []string{"Ärzte", "ärzte", "A\u0308RZTE"}, []string{"Ärzt", "arzte"}
 			}
+			if tried[declared.Name] > 1 { // a form of each kind shows that the same comparison is used
+				find, not = []string{"a\u0308RZTE", "STRASSE", "οδυσσ", "ISTANBUL", "CAFE\u0301 100%_"}, []string{"arzte", "100%%"}
+			}
 			for _, form := range find {
 				answer := b.get(addressOf(op, declared.Name, form), b.tokenOf(roleFor(op))).Says(t, http.StatusOK)
 				require.Contains(t, answer.Body, "İstanbul", "%s?%s=%s finds nothing", op.Pattern, declared.Name, form)
