@@ -45,8 +45,8 @@ func mac(header, claims string, key []byte) string {
 
 func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// trappedClaims are claims that are refused though the right key signed them: RFC 8725 (by section), RFC 7519, and
-// what has gone wrong elsewhere. TestRefusedTokensSayWhy has the plain faults.
+// trappedClaims are claims that are refused though the right key signed them: RFC 8725 (by section),
+// RFC 7519, and what has gone wrong elsewhere. TestRefusedTokensSayWhy has the plain faults.
 func trappedClaims(t testing.TB) map[string]string {
 	t.Helper()
 	now := jwtNow.Unix()
