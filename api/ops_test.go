@@ -177,91 +177,73 @@ func operating(t *testing.T) (*bundle, *fakeOperators) {
 	return setup(t, func(d *api.Deps) { d.Operators = operators }), operators
 }
 
-// What an operator does reaches the service with who and why.
+// What an operator does reaches the service with who and why; an erasure needs an order, and its preview
+// does not. The token of an operator, which can be used anywhere, gives no access to data of people. Bad
+// input changes nothing and says what was wrong.
 func TestOperatorActionsCarryActorAndReason(t *testing.T) {
 	t.Parallel()
-	for path, want := range map[string]string{
-		"/api/ops/projections/post_insights/rebuild":   "rebuild post_insights",
-		"/api/ops/projections/post_insights/prepare":   "prepare post_insights",
-		"/api/ops/projections/dashboards/pause":        "pause projection dashboards",
-		"/api/ops/platforms/linkedin/resume":           "resume platform linkedin",
-		"/api/ops/connections/31/pause":                "pause connection 31",
-		"/api/ops/connections/31/read":                 "read 31",
-		"/api/ops/connections/4503599627370497/resume": "resume connection 4503599627370497",
-		"/api/ops/generations/x.g1/cancel":             "cancel x.g1",
-		"/api/ops/dead-letters/dashboards-3-12/retry":  "retry dashboards-3-12",
-		"/api/ops/dead-letters/dashboards-3-12/skip":   "skip dashboards-3-12",
-		"/api/ops/dead-letters/dashboards-3-12/show":   "show dashboards-3-12",
-		"/api/ops/sessions/V2K7QZ3M/end":               "end session V2K7QZ3M",
-		"/api/ops/users/" + alice + "/sign-in/unlink":  "unlink " + alice,
+	const (
+		why    = `{"reason":"incident:OPS-1"}`
+		order  = `{"reason":"incident:OPS-1","ordered_by":"person","ground":"objection","due":"2026-12-21","social_accounts":[703],"wait":"90s"}`
+		remote = "on the machine of the service"
+		ok, no = http.StatusOK, http.StatusForbidden
+		bad    = http.StatusBadRequest
+	)
+	rebuild, person := "projections/post_insights/rebuild", "users/"+alice
+	for _, c := range []struct {
+		path, body string
+		status     int
+		act, says  string
+	}{
+		{rebuild, why, ok, "rebuild post_insights", ""},
+		{"projections/post_insights/prepare", why, ok, "prepare post_insights", ""},
+		{"projections/dashboards/pause", why, ok, "pause projection dashboards", ""},
+		{"platforms/linkedin/resume", why, ok, "resume platform linkedin", ""},
+		{"connections/31/pause", why, ok, "pause connection 31", ""},
+		{"connections/31/read", why, ok, "read 31", ""},
+		{"connections/4503599627370497/resume", why, ok, "resume connection 4503599627370497", ""},
+		{"generations/x.g1/cancel", why, ok, "cancel x.g1", ""},
+		{"dead-letters/dashboards-3-12/retry", why, ok, "retry dashboards-3-12", ""},
+		{"dead-letters/dashboards-3-12/skip", why, ok, "skip dashboards-3-12", ""},
+		{"dead-letters/dashboards-3-12/show", why, ok, "show dashboards-3-12", ""},
+		{"sessions/V2K7QZ3M/end", why, ok, "end session V2K7QZ3M", ""},
+		{person + "/sign-in/unlink", why, ok, "unlink " + alice, ""},
+
+		{person + "/erase/preview", `{"social_accounts":[703]}`, ok, "preview erasure " + alice + " 0 [703] 1m0s", ""},
+		{"members/7/erase/preview", `{}`, ok, "preview erasure  7 [] 1m0s", ""},
+		{person + "/erase", order, ok, "erase " + alice + " 0 [703] 1m30s objection", ""},
+		{"members/7/erase", order, ok, "erase  7 [703] 1m30s objection", ""},
+		{"members/7/erase", why, bad, "", ""},
+		{"members/7/erase", strings.Replace(order, "2026-12-21", "soon", 1), bad, "", ""},
+		{"members/7/erase", strings.Replace(order, "90s", "2h", 1), bad, "", ""},
+
+		{person + "/sign-in-link", why, no, "", remote},
+		{person + "/sign-in/link", `{"reason":"test","subject":"s-7"}`, no, "", remote},
+		{person + "/export", why, no, "", remote},
+		{"members/7/export", why, no, "", remote},
+
+		{rebuild, `{}`, bad, "", "maintenance"},
+		{rebuild, `{"reason":"because"}`, bad, "", "maintenance"},
+		{rebuild, `{"reason":"other"}`, bad, "", "ticket"},
+		{rebuild, `{"reason":"test","till":"2026-01-01"}`, bad, "", "till"},
+		{rebuild, ``, bad, "", "empty"},
 	} {
 		b, operators := operating(t)
-		b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator")).Says(t, http.StatusOK)
-		require.Equal(t, []string{want}, operators.acts)
+		answer := b.ask(http.MethodPost, "/api/ops/"+c.path, c.body, "Authorization: Bearer "+b.token(agency, "operator"), "Content-Type: application/json")
+		answer.Says(t, c.status, c.says)
+		if c.status != http.StatusOK {
+			require.Empty(t, operators.acts, "%s %s", c.path, c.body)
+			require.Equal(t, c.status == bad && c.body != "", len(answer.Failure(t).Errors) > 0, "%s %s", c.path, c.body)
+			continue
+		}
+		require.Equal(t, []string{c.act}, operators.acts)
+		if strings.HasPrefix(c.act, "preview ") {
+			continue // nothing is done
+		}
 		require.Equal(t, domain.Reason{Code: "incident", Ticket: "OPS-1"}, operators.reason)
 		require.Equal(t, "operator", operators.caller.Role)
 		require.NotEmpty(t, operators.caller.UserID)
 		require.Empty(t, operators.caller.ParentAccount, "an operator acts for no agency")
-	}
-}
-
-// An erasure needs an order; a preview does not, and changes nothing.
-func TestErasureRequiresOrderButPreviewDoesNot(t *testing.T) {
-	t.Parallel()
-	const order = `{"reason":"incident:OPS-1","ordered_by":"person","ground":"objection","due":"2026-12-21","social_accounts":[703],"wait":"90s"}`
-	for _, c := range []struct {
-		path, body string
-		status     int
-		want       []string
-	}{
-		{"users/" + alice + "/erase/preview", `{"social_accounts":[703]}`, http.StatusOK, []string{"preview erasure " + alice + " 0 [703] 1m0s"}},
-		{"members/7/erase/preview", `{}`, http.StatusOK, []string{"preview erasure  7 [] 1m0s"}},
-		{"users/" + alice + "/erase", order, http.StatusOK, []string{"erase " + alice + " 0 [703] 1m30s objection"}},
-		{"members/7/erase", order, http.StatusOK, []string{"erase  7 [703] 1m30s objection"}},
-		{"members/7/erase", `{"reason":"incident:OPS-1"}`, http.StatusBadRequest, nil},
-		{"members/7/erase", strings.Replace(order, "2026-12-21", "soon", 1), http.StatusBadRequest, nil},
-		{"members/7/erase", strings.Replace(order, "90s", "2h", 1), http.StatusBadRequest, nil},
-	} {
-		b, operators := operating(t)
-		b.ask(http.MethodPost, "/api/ops/"+c.path, c.body, "Authorization: Bearer "+b.token(agency, "operator")).Says(t, c.status)
-		require.Equal(t, c.want, operators.acts, "%s %s", c.path, c.body)
-	}
-}
-
-// The token of an operator, which can be used anywhere, gives no access to data of people.
-func TestOperatorTokenCannotReadPersonalData(t *testing.T) {
-	t.Parallel()
-	for path, more := range map[string]string{
-		"users/" + alice + "/sign-in-link": "", "users/" + alice + "/sign-in/link": `,"subject":"s-7"`,
-		"users/" + alice + "/export": "", "members/7/export": "",
-	} {
-		b, operators := operating(t)
-		answer := b.ask(http.MethodPost, "/api/ops/"+path, `{"reason":"test"`+more+`}`, "Authorization: Bearer "+b.token(agency, "operator"))
-		require.Equal(t, http.StatusForbidden, answer.Status, path)
-		require.Contains(t, answer.Body, "on the machine of the service")
-		require.Empty(t, operators.acts, path)
-	}
-}
-
-// Bad input changes nothing and says what was wrong.
-func TestInvalidOperatorRequestChangesNothing(t *testing.T) {
-	t.Parallel()
-	const rebuild = "/api/ops/projections/post_insights/rebuild"
-	for body, hint := range map[string]string{
-		`{}`:                                    "maintenance",
-		`{"reason":"because"}`:                  "maintenance",
-		`{"reason":"other"}`:                    "ticket",
-		`{"reason":"test","till":"2026-01-01"}`: "till",
-		``:                                      "empty",
-	} {
-		b, operators := operating(t)
-		answer := b.ask(http.MethodPost, rebuild, body, "Authorization: Bearer "+b.token(agency, "operator"), "Content-Type: application/json")
-		require.Equal(t, http.StatusBadRequest, answer.Status, "%s: %s", body, answer.Body)
-		require.Contains(t, answer.Body, hint, body)
-		require.Empty(t, operators.acts, body)
-		if body != "" {
-			require.NotEmpty(t, answer.Failure(t).Errors, body)
-		}
 	}
 }
 
