@@ -8,14 +8,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// readingBurst is the minimum burst of an account's or app's budget with a slow window, if the
-// quota permits. A smaller burst would not allow all calls of a reading, which are made one after
-// another.
+// readingBurst is the minimum burst of a budget whose calls a step takes in advance, or half of a smaller
+// quota. A smaller burst would not have all calls of a reading.
 const readingBurst = 10
-
-// slowWindow is the minimum length of a slow window: a budget takes longer to grow by one call than
-// a reading can wait.
-const slowWindow = 12 * time.Hour
 
 // unlimited is the burst of an unlimited budget.
 const unlimited = math.MaxInt32
@@ -36,8 +31,8 @@ const mostKept = 10
 func newBudget(l domain.Quota, share float64, call platforms.Call, kind domain.CallKind) domain.Budget {
 	calls := float64(l.Calls)
 	burst := max(1, math.Round(calls*(1-share)/2))
-	if l.Scope != domain.QuotaPerOperation && l.Window >= slowWindow {
-		burst = max(burst, min(readingBurst, math.Floor(calls/5)))
+	if l.Scope != domain.QuotaPerOperation && l.Window >= stepWindow {
+		burst = max(burst, min(readingBurst, math.Floor(calls/2)))
 	}
 	b := domain.Budget{
 		Quota: l, Name: budgetName(l.Platform, l.Scope, call.Op, call.Account), Burst: burst,

@@ -36,8 +36,8 @@
 // # Arithmetic
 //
 // A budget for Q calls in a window W grows by the rate r = share × Q/W up to a burst B, half of the
-// calls that the share leaves unused; for daily quotas, B is at least ten calls if the quota
-// permits, because a reading makes its calls one after another. Calls that take at most J to arrive
+// calls that the share leaves unused. If W is at least an hour, B is at least ten calls or half of a
+// smaller quota, because a step takes the calls of a reading at once. Calls that take at most J to arrive
 // are in one window only if they were drawn within W + J: at most B + r(W + J). The largest J for
 // which this is within Q is the slack: with the default share of 0.9, 3.3 s for 600 calls per minute
 // and more than an hour for daily quotas. Calls of quotas with a short window are therefore taken

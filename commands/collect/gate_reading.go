@@ -41,20 +41,18 @@ func (g *Gate) Reading(ctx context.Context, kind domain.CallKind) (context.Conte
 func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.CallKind) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kind, r.inStep = kind, false
-	r.planned = call.Requests
-	calls := call.Requests - r.taken
-	if calls <= 0 {
-		r.inStep = true
-		return nil
-	}
+	r.kind, r.inStep, r.planned = kind, false, call.Requests
 	from := r.gate.budgets(call, kind)
 	if call.Requests > 1 {
 		from = slices.DeleteFunc(from, perCall)
 	}
-	limited := false
+	calls, limited := call.Requests, false
 	for _, b := range from {
 		calls, limited = min(calls, int(b.Burst)), limited || b.Rate > 0
+	}
+	if calls -= r.taken; calls <= 0 {
+		r.inStep = true
+		return nil
 	}
 	unlimited := !slices.ContainsFunc(r.gate.cfg.Limits, func(q domain.Quota) bool { return q.Platform == call.Platform })
 	if !limited && !unlimited { // only single calls are counted

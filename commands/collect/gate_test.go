@@ -306,8 +306,8 @@ func TestBatchRequestsCountAsCalls(t *testing.T) {
 func TestRefusedCallTakesNoBudget(t *testing.T) {
 	t.Parallel()
 	g := newGates(t).gate(limits(
-		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerApp, Calls: 200, Window: time.Hour},    // a burst of 10
-		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 40, Window: time.Hour}, // a burst of 2
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerApp, Calls: 200, Window: time.Hour},   // a burst of 10
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 4, Window: time.Hour}, // a burst of 2
 	))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the clock does not advance: a caller that waits does so until this timeout
 	defer cancel()

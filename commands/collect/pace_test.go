@@ -217,6 +217,28 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 	}
 }
 
+// A quota whose bucket holds one reading, or less, is used: where it has all calls, the reading is whole.
+func TestSmallestQuotasAreUsed(t *testing.T) {
+	t.Parallel()
+	for quota, whole := range map[string]bool{
+		"linkedin:account:10/24h": false, "linkedin:account:20/24h": true, "linkedin:app:20/24h": true, "linkedin:app:100/1h": true,
+	} {
+		t.Run(quota, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			s.collect = s.processWithin(ledgertest.Limits(t, quota))
+			profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+			for range 3 * 24 {
+				s.round(domain.FetchAccounts, domain.LinkedIn)
+				s.clock.Advance(time.Hour)
+			}
+			require.GreaterOrEqual(t, len(s.readings(profile)), 3)
+			lacking := s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`)
+			require.Equal(t, whole, lacking == 0, "%d of %d", lacking, len(s.readings(profile)))
+		})
+	}
+}
+
 // Where an app's quota does not hold the calls of all readings of a claim, those that begin are
 // whole.
 func TestReadingsAreCompleteWithinShortQuota(t *testing.T) {
