@@ -13,7 +13,7 @@ import (
 type TokenStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// PutOver stores a secret if old is still stored; nil: if none is. Otherwise, the error has
-	// [domain.CodeConflict].
+	// [domain.CodeConflict], or is [domain.ErrSecretRenewing] while a process renews the stored one.
 	PutOver(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 

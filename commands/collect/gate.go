@@ -149,7 +149,7 @@ func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading)
 		case refusal == nil:
 			reading.unuse(max(0, used-taken))
 			return taken, nil
-		case !waits || refusal.Held || waited+refusal.Wait > patience, g.sleep(ctx, refusal.Wait) != nil:
+		case !waits || refusal.Held || waited+refusal.Wait > patience, pause(ctx, g.real(refusal.Wait)) != nil:
 			reading.unuse(used)
 			reading.refuse(refusal)
 			g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
@@ -186,17 +186,6 @@ func (g *Gate) take(ctx context.Context, t domain.BudgetTake) (calls int, refusa
 	return taken.Calls, refusal, nil
 }
 
-func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(time.Duration(float64(d) / g.cfg.Speed))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // longestWake limits how much longer than necessary readers wait for a shared budget, so that it
 // then has the calls of more than one reading.
 const longestWake = 15 * time.Second
@@ -227,9 +216,10 @@ func (r *Refusal) ofQuota() error {
 
 // Wake returns the real time until readers of a platform should look again after a refusal by a
 // shared budget.
-func (g *Gate) Wake(r *Refusal) time.Duration {
-	return time.Duration(float64(max(r.Wait, r.wake)) / g.cfg.Speed)
-}
+func (g *Gate) Wake(r *Refusal) time.Duration { return g.real(max(r.Wait, r.wake)) }
+
+// real returns the real time that a time of the gate's clock takes.
+func (g *Gate) real(d time.Duration) time.Duration { return time.Duration(float64(d) / g.cfg.Speed) }
 
 type gateMetrics struct {
 	refused, held *prometheus.CounterVec

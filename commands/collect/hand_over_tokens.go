@@ -33,11 +33,8 @@ type HandOverTokens struct {
 }
 
 type handedOverStore interface {
-	Get(ctx context.Context, ref string) ([]byte, error)
+	commands.TokenStore
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
-	// PutOver replaces old, or stores the first secret if old is nil. Errors are those of
-	// [secretStore].
-	PutOver(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
 // NewTokens are the tokens of a sign-in, as returned by the platform.
@@ -227,7 +224,7 @@ func (h HandOverTokens) store(
 		if !errors.Is(err, domain.ErrSecretRenewing) {
 			break
 		}
-		if err := beforeNextLook(ctx); err != nil {
+		if err := pause(ctx, lookForEnd); err != nil {
 			return fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, err)
 		}
 	}

@@ -97,16 +97,16 @@ func (t *tokens) claim(
 		case !errors.Is(err, domain.ErrSecretRenewing) && domain.CodeOf(err) != domain.CodeConflict:
 			return failed, nil, domain.RenewalClaim{}, fmt.Errorf("claim a token renewal: %w", err)
 		}
-		if err := beforeNextLook(ctx); err != nil {
+		if err := pause(ctx, lookForEnd); err != nil {
 			return failed, nil, domain.RenewalClaim{}, fmt.Errorf("wait for token renewal: %w", err)
 		}
 	}
 }
 
-// beforeNextLook waits until it is time to look again whether a renewal has ended.
-func beforeNextLook(ctx context.Context) error {
+// pause waits for a time. It returns an error if ctx is done before.
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(lookForEnd):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
