@@ -268,14 +268,14 @@ func TestDefaultLinkedInQuotaIsDevelopmentQuota(t *testing.T) {
 // A client key without its secret is an error. If both are missing, reading accounts of the
 // platform fails.
 func TestClientKeysComeInPairs(t *testing.T) {
-	unkeyed := fetching(t).Collect.Unkeyed
-	require.Len(t, unkeyed, 2)
-	require.Contains(t, unkeyed[domain.TikTok], "LEDGERBOARD_TIKTOK_CLIENT_KEY")
-	require.Len(t, fetching(t, "--tiktok-client-key=key").Collect.Unkeyed, 1)
+	notRenewable := fetching(t).Collect.NotRenewable
+	require.Len(t, notRenewable, 2)
+	require.Contains(t, notRenewable[domain.TikTok], "LEDGERBOARD_TIKTOK_CLIENT_KEY")
+	require.Len(t, fetching(t, "--tiktok-client-key=key").Collect.NotRenewable, 1)
 	require.Contains(t, wrongSettings(t, func(*settings) {}, "--tiktok-client-key=key"), "LEDGERBOARD_TIKTOK_CLIENT_SECRET")
 	keys := []string{"--tiktok-client-key=key", "--tiktok-client-secret=secret", "--platforms-url=http://localhost:1"}
 	require.Empty(t, wrongSettings(t, func(*settings) {}, keys...))
-	require.Empty(t, fetching(t, keys...).Collect.Unkeyed)
+	require.Empty(t, fetching(t, keys...).Collect.NotRenewable)
 	keys = append(keys, "--facebook-app-id=1", "--instagram-app-id=2")
 	wrong := wrongSettings(t, func(*settings) {}, keys...)
 	require.Contains(t, wrong, "LEDGERBOARD_FACEBOOK_APP_SECRET is not")

@@ -79,9 +79,9 @@ type Config struct {
 	AccountInterval time.Duration // between two readings of an account, if the quota permits
 	PostInterval    time.Duration // between two readings of an account's posts; default [DefaultPostInterval]
 	Backfill        time.Duration // length of the history to read; 0 for none
-	// Unkeyed holds the platforms whose tokens cannot be renewed because our client key is missing,
+	// NotRenewable holds the platforms whose tokens cannot be renewed because our client key is missing,
 	// with the setting to set.
-	Unkeyed map[domain.Platform]string
+	NotRenewable map[domain.Platform]string
 
 	Registerer prometheus.Registerer // nil if metrics are not exported
 }

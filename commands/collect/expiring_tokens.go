@@ -69,7 +69,7 @@ func (t *tokens) lookAhead(ctx context.Context, platform domain.Platform, now ti
 		return err
 	}
 	t.metrics.signIns.WithLabelValues(platform.String()).Set(float64(due))
-	if set := t.Unkeyed[platform]; set != "" && accounts > 0 {
+	if set := t.NotRenewable[platform]; set != "" && accounts > 0 {
 		if _, logged := t.keyWarned.LoadOrStore(platform, true); !logged {
 			t.Logger.ErrorContext(ctx, "tokens cannot be renewed: the client key is missing",
 				"platform", platform.String(), "accounts", accounts, "set", set)

@@ -398,7 +398,7 @@ func TestMissingClientKeyIsLogged(t *testing.T) {
 	var lines bytes.Buffer
 	s := newFetchStage(t, func(c *collect.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		c.Unkeyed = map[domain.Platform]string{domain.TikTok: "LEDGERBOARD_TIKTOK_CLIENT_KEY"}
+		c.NotRenewable = map[domain.Platform]string{domain.TikTok: "LEDGERBOARD_TIKTOK_CLIENT_KEY"}
 	})
 	s.round(domain.FetchTokens, domain.TikTok)
 	require.Empty(t, lines.String(), "there is no account of TikTok's")

@@ -17,7 +17,7 @@ func (c *Collector) ReadOne(ctx context.Context, claim domain.FetchClaim) error 
 		return err
 	}
 	ctx, f, err := round.begin(ctx, claim.Tasks[0])
-	err = round.one(ctx, f, err)
+	err = round.readOne(ctx, f, err)
 	if flushed := round.flush(ctx); err == nil {
 		err = flushed
 	}

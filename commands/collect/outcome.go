@@ -12,9 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// judge returns the result of a reading to store, including the time when the connection is due
+// resultOf returns the result of a reading to store, including the time when the connection is due
 // again.
-func (c *Collector) judge(
+func (c *Collector) resultOf(
 	ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error,
 ) domain.FetchResult {
 	result, now := outcome.FetchResult, c.clock()

@@ -50,7 +50,7 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) (wait tim
 		reading, f, err := round.begin(ctx, task) // one after the other, so that the most overdue get the calls
 		readers.Go(func() {
 			defer func() { <-slots }()
-			_ = round.one(reading, f, err) // recorded with the connection
+			_ = round.readOne(reading, f, err) // recorded with the connection
 		})
 	}
 	readers.Wait()
@@ -116,9 +116,9 @@ func (r *round) heed(f *fetch) {
 	}
 }
 
-// one reads one connection, unless its first step was refused. The error says why the connection was
+// readOne reads one connection, unless its first step was refused. The error says why the connection was
 // not read.
-func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
+func (r *round) readOne(ctx context.Context, f *fetch, refused error) (err error) {
 	task, startedAt := f.FetchTask, f.startedAt
 	ctx, span := tracing.Start(ctx, "read "+r.claim.Kind+" "+r.claim.Platform.String(),
 		trace.WithAttributes(attribute.Int64("ledgerboard.social_account", task.SocialAccount)))
@@ -138,10 +138,10 @@ func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
 	if dead(err) {
 		err = r.tokens.endOf(limited, f, err)
 	}
-	if err = r.settle(storing, f, later(startedAt, f.reloadedAt), err); err == nil && f.reading.Calls() > 0 {
-		err = r.works(storing, task)
+	if err = r.recordDeadToken(storing, f, later(startedAt, f.reloadedAt), err); err == nil && f.reading.Calls() > 0 {
+		err = r.recordRecovery(storing, task)
 	}
-	stored := r.judge(storing, f, startedAt, result, err)
+	stored := r.resultOf(storing, f, startedAt, result, err)
 	failure := "ok"
 	if stored.Reason != nil {
 		failure = string(stored.Reason.Code)

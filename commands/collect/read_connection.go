@@ -130,11 +130,11 @@ func countedBy(account domain.ConnectedAccount) string {
 var errNoToken = domain.NewError(domain.CodeNotFound,
 	"There is no token for this connection. A person must sign in again.")
 
-// settle records that a person must sign in again if the error says so. triedAt is when the tokens
+// recordDeadToken records that a person must sign in again if the error says so. triedAt is when the tokens
 // that were tried last were read, and becomes the time of the state: tokens that were stored later
 // have not been tried. If the token of a new sign-in is dead too, the state is recorded again;
 // otherwise the token would be tried forever.
-func (r *round) settle(ctx context.Context, f *fetch, triedAt time.Time, err error) error {
+func (r *round) recordDeadToken(ctx context.Context, f *fetch, triedAt time.Time, err error) error {
 	task := f.FetchTask
 	if !dead(err) || task.StateCode != "" && !task.SignedInAgain() {
 		return err
@@ -151,9 +151,9 @@ func (r *round) settle(ctx context.Context, f *fetch, triedAt time.Time, err err
 	return errors.Join(err, r.changeState(ctx, task, change))
 }
 
-// works records that a connection works again after the platform has responded to a call with its
+// recordRecovery records that a connection works again after the platform has responded to a call with its
 // token. A token check proves nothing, and neither does a round without calls.
-func (r *round) works(ctx context.Context, task domain.FetchTask) error {
+func (r *round) recordRecovery(ctx context.Context, task domain.FetchTask) error {
 	if task.StateCode == "" || r.claim.Kind == domain.FetchTokens {
 		return nil
 	}

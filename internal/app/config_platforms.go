@@ -29,9 +29,9 @@ func (p Platforms) appIDs() map[domain.Platform]string {
 	return ids
 }
 
-// unkeyed returns the platforms whose tokens cannot be renewed without client credentials, with the
+// notRenewable returns the platforms whose tokens cannot be renewed without client credentials, with the
 // names of the missing settings. Simulated platforms need no credentials.
-func (p Platforms) unkeyed() map[domain.Platform]string {
+func (p Platforms) notRenewable() map[domain.Platform]string {
 	missing := map[domain.Platform]string{}
 	if p.PlatformsURL != "" {
 		return missing
@@ -79,7 +79,7 @@ func (c Config) Fetch() (FetchConfig, error) {
 	config := FetchConfig{
 		Quota: collect.GateConfig{Limits: limits}, Platforms: c.clients(), Pictures: c.Pictures, Now: time.Now,
 		Collect: collect.Config{
-			GrowthWindow: c.GrowthWindow, Unkeyed: c.unkeyed(),
+			GrowthWindow: c.GrowthWindow, NotRenewable: c.notRenewable(),
 			AccountInterval: c.AccountInsightsInterval, PostInterval: c.PostInsightsInterval,
 			Schedule: collect.Schedule{Every: c.every(), DrainTimeout: c.DrainTimeout},
 		},
