@@ -243,9 +243,7 @@ const (
 var metaRefusals = []domain.Code{domain.CodeInvalid, domain.CodeTooLarge, domain.CodeUnavailable}
 
 // metaGroup has Meta's callbacks. They need the secret of a Meta app.
-var metaGroup = newGroup(tagConnecting, func(d Deps) bool {
-	return d.Connect != nil && (connect.MetaCalls{Connect: d.Connect}).Configured()
-})
+var metaGroup = newGroup(tagConnecting, func(d Deps) bool { return d.Connect != nil && d.Connect.Meta != nil })
 
 var (
 	// Receives Meta's callback when a person removes the app. This operation is for Meta only: the form

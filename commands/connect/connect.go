@@ -176,11 +176,7 @@ func (c *Config) mayAsk(ctx context.Context, r domain.ConnectRequester, still Ac
 	if err := still(ctx, r); err != nil || r.Role != roleClient {
 		return err
 	}
-	return c.clientMay(ctx, r.ParentAccount, r.AccountID, r.UserID)
-}
-
-func (c *Config) clientMay(ctx context.Context, parent, account, user string) error {
-	may, err := c.Directory.ClientMayConnect(ctx, parent, account, user)
+	may, err := c.Directory.ClientMayConnect(ctx, r.ParentAccount, r.AccountID, r.UserID)
 	if err == nil && !may {
 		err = ErrClientMayNot
 	}

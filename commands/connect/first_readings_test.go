@@ -136,15 +136,16 @@ func TestDeclinedScopesNameMissingFigures(t *testing.T) {
 		"of pages and profiles: clicks, demographics, engagement, impressions, likes, reach, views",
 		"of posts: average watch time, clicks, impressions, reach, views", // and not their likes
 	}, view.Choice.StayEmpty)
-	// A figure that several platforms lack is listed once.
+	// Pages of several platforms have their platforms named.
 	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", AccessToken: "PAGETOKEN1001", MayRead: true}
 	s.dialog.consent.Offered = append(s.dialog.consent.Offered, linked)
 	s.dialog.consent.Declined = append(s.dialog.consent.Declined, "pages_read_user_content", "instagram_manage_insights")
 	_, view = s.signIn(facebook(north))
 	require.Equal(t, []string{
-		"of pages and profiles: demographics, engagement, impressions, likes, reach, views", "of posts: average watch time, impressions, reach, views",
-		"Facebook, of pages and profiles: clicks", "Facebook, of posts: clicks, comments, likes",
-		"Instagram, of pages and profiles: comments, shares", "Instagram, of posts: saves, shares",
+		"Facebook, of pages and profiles: clicks, demographics, engagement, impressions, likes, reach, views",
+		"Facebook, of posts: average watch time, clicks, comments, impressions, likes, reach, views",
+		"Instagram, of pages and profiles: comments, demographics, engagement, impressions, likes, reach, shares, views",
+		"Instagram, of posts: average watch time, impressions, reach, saves, shares, views",
 	}, view.Choice.StayEmpty)
 }
 

@@ -10,12 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// MetaCalls handles Meta's requests about people who signed in.
+// MetaCalls handles Meta's requests about people who signed in. [Config].Meta must be set.
 type MetaCalls struct{ *Connect }
-
-// Configured reports whether the secret of a Meta app is configured, so that Meta's calls can be
-// verified.
-func (m MetaCalls) Configured() bool { return m.Meta != nil }
 
 // Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
 // person's grant, ends sign-ins that wait for a choice, and makes the grant wait for a sign-in in all

@@ -234,38 +234,24 @@ func namesOf(pages []domain.ConnectedPage, a domain.ConnectAttempt, byAgency boo
 	return names
 }
 
-// stayEmpty lists the figures of the offered pages that need a declined scope: first those that all
-// offered platforms lack, then those that only one platform lacks, with its name.
-func stayEmpty(w waiting) []string {
+// stayEmpty lists the figures of the offered pages that need a declined scope, with their platform if
+// there are pages of several.
+func stayEmpty(w waiting) (says []string) {
 	declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
 	lacking := map[domain.Platform][]domain.UngrantedFigure{}
 	for _, o := range w.Offered {
 		needs := o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin)
 		lacking[o.Platform] = append(lacking[o.Platform], domain.Ungranted(needs, declined)...)
 	}
-	var everywhere []domain.UngrantedFigure
-	var only []string
 	for _, p := range domain.Platforms() {
-		var here []domain.UngrantedFigure
-		for _, u := range lacking[p] {
-			isIt := func(other domain.UngrantedFigure) bool { return other.Of == u.Of && other.Figure == u.Figure }
-			lacks := 0
-			for _, figures := range lacking {
-				if slices.ContainsFunc(figures, isIt) {
-					lacks++
-				}
+		for _, group := range StayEmpty(lacking[p]) {
+			if len(lacking) > 1 {
+				group = p.Title() + ", " + group
 			}
-			if lacks == len(lacking) {
-				everywhere = append(everywhere, u)
-			} else {
-				here = append(here, u)
-			}
-		}
-		for _, group := range StayEmpty(here) {
-			only = append(only, p.Title()+", "+group)
+			says = append(says, group)
 		}
 	}
-	return append(StayEmpty(everywhere), only...)
+	return says
 }
 
 // StayEmpty lists figures for people, separately for accounts and posts, because the same figure

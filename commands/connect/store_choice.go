@@ -202,15 +202,12 @@ func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency st
 }
 
 func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
-	notified := map[domain.Platform]bool{}
-	for _, page := range outcome.Connected {
-		if notified[page.PID] {
+	for _, p := range domain.Platforms() {
+		if !slices.ContainsFunc(outcome.Connected, func(page domain.ConnectedNow) bool { return page.PID == p }) {
 			continue
 		}
-		notified[page.PID] = true
-		if err := c.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: page.PID}); err != nil {
-			c.Logger.WarnContext(ctx, "first reading delayed until the next round",
-				"platform", page.PID.String(), "error", err)
+		if err := c.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}); err != nil {
+			c.Logger.WarnContext(ctx, "first reading delayed until the next round", "platform", p.String(), "error", err)
 		}
 	}
 }
