@@ -42,8 +42,8 @@ type PresentDashboard struct {
 
 // ImportNote is a repair or a refusal.
 type ImportNote struct {
-	SubAccountID string `json:"sub_account_id"`
-	Field        string `json:"field,omitempty"` // sub_account_ids, users, main_poc, scopes; "" for the whole document
+	SubAccountID string `json:"sub_account_id,omitempty"` // absent from a refusal that is not of a dashboard
+	Field        string `json:"field,omitempty"`          // sub_account_ids, users, main_poc, scopes; "" for the whole document
 	// ID is the id or scope that the note is about; for a refusal, the document's id.
 	ID     string `json:"id,omitempty"`
 	Reason string `json:"reason"`

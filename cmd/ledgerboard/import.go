@@ -70,7 +70,7 @@ func (i importCommand) Run(ctx context.Context, std streams) error {
 		importCommand: i, out: std, now: time.Now(), registry: domain.NewRegistry(),
 		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 		readings: map[uuid.UUID]importedReading{}, first: map[string]firstLine{},
-		report: newImportReport(i.DryRun, []importRefusal{}),
+		report: newImportReport(i.DryRun, []importNote{}),
 	}
 	work.use = commands.Import{
 		ID: uuid.Must(uuid.NewV7()).String(), World: commands.NewImportWorld(), GrowthWindow: i.GrowthWindow,

@@ -175,13 +175,13 @@ func (i *importRun) reportDashboards(parent string, plan domain.ImportPlan) {
 	}
 	r.Unchanged.Dashboards += plan.Unchanged
 	for _, note := range plan.Refused {
-		i.refuse(i.documents[parent+note.SubAccountID+note.ID], fmt.Errorf("account %s %s", note.SubAccountID, note.Reason))
+		r.Refused = append(r.Refused, importNote{i.documents[parent+note.SubAccountID+note.ID], note})
 	}
 	for _, note := range plan.Repairs {
-		r.Repairs = append(r.Repairs, importRepair{i.documents[parent+note.SubAccountID], note})
+		r.Repairs = append(r.Repairs, importNote{i.documents[parent+note.SubAccountID], note})
 	}
 	for _, note := range plan.Kept {
-		r.Kept = append(r.Kept, importRepair{i.documents[parent+note.SubAccountID], note})
+		r.Kept = append(r.Kept, importNote{i.documents[parent+note.SubAccountID], note})
 	}
 }
 

@@ -20,28 +20,23 @@ type importReport struct {
 	Repeated  int                 `json:"repeated"` // lines that repeat another line of the files
 	// TokensKept counts connections that kept their stored tokens, TokensAbsent those without a
 	// token in the import, and TokensReplaced the imported tokens that replaced stored ones.
-	TokensKept     int            `json:"tokens_kept"`
-	TokensAbsent   int            `json:"tokens_absent"`
-	TokensReplaced int            `json:"tokens_replaced"`
-	Repairs        []importRepair `json:"repairs"`
+	TokensKept     int          `json:"tokens_kept"`
+	TokensAbsent   int          `json:"tokens_absent"`
+	TokensReplaced int          `json:"tokens_replaced"`
+	Repairs        []importNote `json:"repairs"`
 	// dashboards that were changed in ledgerboard and are not replaced
-	Kept    []importRepair  `json:"kept"`
-	Refused []importRefusal `json:"refused"`
+	Kept    []importNote `json:"kept"`
+	Refused []importNote `json:"refused"`
 }
 
 // newImportReport returns the report of an import that has imported nothing yet.
-func newImportReport(dryRun bool, refused []importRefusal) importReport {
-	return importReport{DryRun: dryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: refused}
+func newImportReport(dryRun bool, refused []importNote) importReport {
+	return importReport{DryRun: dryRun, Repairs: []importNote{}, Kept: []importNote{}, Refused: refused}
 }
 
-type importRepair struct {
+type importNote struct {
 	place
 	domain.ImportNote
-}
-
-type importRefusal struct {
-	place
-	Reason string `json:"reason"`
 }
 
 type place struct {
@@ -56,7 +51,7 @@ func (i *importRun) place(file, number int) place {
 }
 
 func (i *importRun) refuse(at place, reason error) {
-	i.report.Refused = append(i.report.Refused, importRefusal{at, reason.Error()})
+	i.report.Refused = append(i.report.Refused, importNote{at, domain.ImportNote{Reason: reason.Error()}})
 }
 
 // counters returns the counters of a line that is not of a dashboard.
@@ -80,20 +75,21 @@ func (i *importReport) counters(line any) (imported, unchanged *int) {
 
 func (p place) String() string { return fmt.Sprintf("%s line %d", p.File, p.Line) }
 
-func (i importRefusal) String() string { return i.place.String() + ": " + i.Reason }
-
-func (i importRepair) String() string {
-	text := fmt.Sprintf("%s: account %s", i.place, i.SubAccountID)
-	if i.Field != "" {
-		text += fmt.Sprintf(": %s %s", i.Field, i.ID)
+func (i importNote) String() string {
+	switch {
+	case i.SubAccountID == "":
+		return fmt.Sprintf("%s: %s", i.place, i.Reason)
+	case i.Field == "":
+		return fmt.Sprintf("%s: account %s %s", i.place, i.SubAccountID, i.Reason)
+	default:
+		return fmt.Sprintf("%s: account %s: %s %s %s", i.place, i.SubAccountID, i.Field, i.ID, i.Reason)
 	}
-	return text + " " + i.Reason
 }
 
 // maxListed is the number of lines that are printed; --json lists all.
 const maxListed = 50
 
-func formatList[T fmt.Stringer](list []T) string {
+func formatList(list []importNote) string {
 	var text strings.Builder
 	for _, row := range list[:min(len(list), maxListed)] {
 		text.WriteString("\n  " + row.String())
@@ -105,7 +101,7 @@ func formatList[T fmt.Stringer](list []T) string {
 }
 
 func (i *importReport) print(c importCommand, std streams) error {
-	slices.SortStableFunc(i.Refused, func(a, b importRefusal) int {
+	slices.SortStableFunc(i.Refused, func(a, b importNote) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.Line, b.Line))
 	})
 	if c.JSON {
@@ -148,7 +144,7 @@ func (i *importReport) print(c importCommand, std streams) error {
 	}
 	for _, repairs := range []struct {
 		title string
-		list  []importRepair
+		list  []importNote
 	}{{"Repaired (only removals; no one gains access):", i.Repairs}, {"Left unchanged:", i.Kept}} {
 		if len(repairs.list) > 0 {
 			fmt.Fprintln(std.Out, repairs.title+formatList(repairs.list))

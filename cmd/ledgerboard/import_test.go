@@ -201,7 +201,7 @@ func TestWithdrawnImportDoesNotCount(t *testing.T) {
 	})
 }
 
-func lines(repairs []importRepair) (out []string) {
+func lines(repairs []importNote) (out []string) {
 	for _, r := range repairs {
 		r.File = filepath.Base(r.File)
 		out = append(out, r.String())
