@@ -115,7 +115,9 @@ func canonicalEntity(entity domain.DirectoryEntity) (domain.DirectoryEntity, err
 		case *time.Time:
 			*value = stored(*value)
 		case **time.Time:
-			*value = storedAt(*value)
+			if *value != nil {
+				*value = new(stored(**value))
+			}
 		case *[]string:
 			*value = append([]string{}, *value...)
 		case *string:
@@ -181,14 +183,6 @@ func canonicalText(field reflect.StructField, text *string) (err error) {
 
 // stored returns a time with the resolution of the tables.
 func stored(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
-
-func storedAt(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	kept := stored(*at)
-	return &kept
-}
 
 // keepRefs keeps the reference of a connection's tokens if the main application sends none. A
 // connection always has a reference, so that its tokens can be stored.

@@ -15,7 +15,7 @@ import (
 type ImportWorld struct {
 	states    map[string]importState            // of entities and texts, by key
 	entities  map[string]domain.DirectoryEntity // of the kinds that lines refer to, by key
-	index     *importIndex                      // nil if it must be rebuilt
+	index     *importIndex                      // nil until a post or reading needs it
 	published map[string]time.Time              // posts in the files, by [domain.PostID]
 }
 
@@ -60,29 +60,18 @@ func (i *ImportWorld) Put(key string, data domain.Data, at time.Time) (changed b
 	return !exists || before.Erased || before.digest != next.digest
 }
 
-// refer lets lines refer to the entity of a key. Most lines are texts of posts, which must not cost a
-// new index.
+// refer lets lines refer to the entity of a key. A text of a post must not cost a new index.
 func (i *ImportWorld) refer(key string, data domain.Data) {
-	before, known := i.entities[key]
-	if known {
-		delete(i.entities, key)
-	}
+	before := len(i.entities)
+	delete(i.entities, key)
 	switch e := data.(type) {
 	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
 		domain.DirectoryConnection, domain.DirectorySubscription:
 		i.entities[key], _ = e.(domain.DirectoryEntity)
-	}
-	if isIndexed(before) || isIndexed(i.entities[key]) {
 		i.index = nil
 	}
-}
-
-func isIndexed(e domain.DirectoryEntity) bool {
-	switch e.(type) {
-	case domain.DirectoryAccount, domain.DirectorySubscription:
-		return true
-	default:
-		return false
+	if len(i.entities) < before {
+		i.index = nil
 	}
 }
 
