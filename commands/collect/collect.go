@@ -125,8 +125,7 @@ type fetched struct {
 type metrics struct {
 	connections, posts *prometheus.CounterVec
 	due, lag, signIns  *prometheus.GaugeVec
-	switchedOff        *prometheus.GaugeVec
-	versionRefused     *prometheus.GaugeVec
+	outages            *prometheus.GaugeVec
 	claims             *prometheus.CounterVec
 	duration           *prometheus.HistogramVec
 }
@@ -158,11 +157,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "ledgerboard_fetch_claim_duration_seconds", Help: "Time that it took to read the connections of a claim.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, []string{"kind", "platform"}),
-		switchedOff: gauge("ledgerboard_fetch_app_switched_off",
-			"1 while the platform has switched off one of our apps, as of the last reading. No account of the app is "+
-				"read; only the operator can help, at the platform.", "app"),
-		versionRefused: gauge("ledgerboard_fetch_version_refused",
-			"1 while the platform refuses the version of its API with which an app is read, as of the last reading. No "+
-				"account of the app is read.", "app"),
+		outages: gauge("ledgerboard_fetch_app_refused",
+			"1 while the platform does not answer one of our apps, as of the last reading, by reason: app_blocked (it has "+
+				"switched off the app) or version (of its API). No account of the app is read; only the operator can help.",
+			"app", "reason"),
 	}
 }

@@ -49,7 +49,7 @@ func TestDisabledAppIsReportedOnceToOperator(t *testing.T) {
 	}
 	require.LessOrEqual(t, off.calls, 2*pages+24, "not 720 a day")
 	require.GreaterOrEqual(t, off.calls, 20, "once an hour; the first round may end early")
-	require.Equal(t, 1, s.metric("app_switched_off", ""))
+	require.Equal(t, 1, s.metric("app_refused", "app_blocked"))
 	for _, page := range all {
 		require.Empty(t, s.changes(page), "no person is asked to sign in")
 		st := s.state(domain.FetchAccounts, page)
@@ -68,7 +68,7 @@ func TestDisabledAppIsReportedOnceToOperator(t *testing.T) {
 		require.NotEmpty(t, s.readings(page))
 		require.Empty(t, s.state(domain.FetchAccounts, page).Reason)
 	}
-	require.Zero(t, s.metric("app_switched_off", ""))
+	require.Zero(t, s.metric("app_refused", "app_blocked"))
 }
 
 // The end of a version of an API is one statement for the operator too, and nothing that a person can
@@ -95,8 +95,8 @@ func TestExpiredAPIVersionIsReportedOnceToOperator(t *testing.T) {
 	}
 	require.LessOrEqual(t, calls, 4*pages+24, "not 480 a day")
 	require.GreaterOrEqual(t, calls, 20, "once an hour; the first round may end early")
-	require.Equal(t, 1, s.metric("version_refused", ""), "also if no reading has ever succeeded")
-	require.Zero(t, s.metric("app_switched_off", ""))
+	require.Equal(t, 1, s.metric("app_refused", "version"), "also if no reading has ever succeeded")
+	require.Zero(t, s.metric("app_refused", "app_blocked"))
 	for _, page := range all {
 		require.Empty(t, s.changes(page), "no person is asked to sign in")
 		require.Equal(t, domain.StatusVersion, s.state(domain.FetchAccounts, page).Reason.Code)
@@ -111,7 +111,7 @@ func TestExpiredAPIVersionIsReportedOnceToOperator(t *testing.T) {
 		require.NotEmpty(t, s.readings(page))
 		require.Empty(t, s.state(domain.FetchAccounts, page).Reason)
 	}
-	require.Zero(t, s.metric("version_refused", ""))
+	require.Zero(t, s.metric("app_refused", "version"))
 }
 
 // What only certain people can do is said to them: each reader learns what that reader can do, also

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -88,14 +86,12 @@ func (p *parts) unlessSwitchedOff(
 }
 
 func (p *parts) showOutage(a app, code domain.StatusCode) {
-	for of, gauge := range map[domain.StatusCode]*prometheus.GaugeVec{
-		domain.StatusAppBlocked: p.metrics.switchedOff, domain.StatusVersion: p.metrics.versionRefused,
-	} {
+	for _, reason := range []domain.StatusCode{domain.StatusAppBlocked, domain.StatusVersion} {
 		value := 0.0
-		if of == code {
+		if reason == code {
 			value = 1
 		}
-		gauge.WithLabelValues(a.String()).Set(value)
+		p.metrics.outages.WithLabelValues(a.String(), string(reason)).Set(value)
 	}
 }
 
