@@ -35,13 +35,13 @@
 //
 // # Arithmetic
 //
-// A budget for Q calls in a window W grows by the rate r = share × Q/W up to a burst B, half of the
-// calls that the share leaves unused. If W is at least an hour, B is at least ten calls or half of a
-// smaller quota, because a step takes the calls of a reading at once. Calls that take at most J to arrive
-// are in one window only if they were drawn within W + J: at most B + r(W + J). The largest J for
-// which this is within Q is the slack: with the default share of 0.9, 3.3 s for 600 calls per minute
-// and more than an hour for daily quotas. Calls of quotas with a short window are therefore taken
-// one by one, because a step may take minutes. Budgets grow by the store's clock.
+// A budget for Q calls in a window W grows by the rate r = share × Q/W up to a burst B, half of the calls
+// that the share leaves unused. If W is at least an hour, B is at least ten calls or half of a smaller
+// quota, because a step takes the calls of a reading at once. Calls that take at most J to arrive are in
+// one window only if they were drawn within W + J: at most B + r(W + J). The largest J for which this is
+// within Q is the slack: with the default share of 0.9, 3.3 s for 600 calls per minute and more than an
+// hour for daily quotas. Calls of quotas with a short window are therefore taken one by one, because a
+// step may take minutes. Budgets grow by the store's clock.
 //
 // # Non-obvious
 //
@@ -58,8 +58,4 @@
 //   - Claims of a process that was killed expire within 5 minutes. A stopping process lets readings
 //     finish for a time, then cancels and releases them. A renewal is not canceled: the platform may
 //     already have rotated the refresh token.
-//   - A process marks a change of a connection's state before it appends the record. The mark
-//     expires unless the process confirms the append, because the process may have died.
-//   - The breaker of a platform counts failures of the platform or the network, but not further
-//     failures of the account that failed last: a post can fail forever.
 package collect

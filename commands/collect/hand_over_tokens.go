@@ -136,13 +136,12 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	if err := given.check(h.Now(), before.Platform); err != nil {
 		return HandedOver{}, err
 	}
-	for range handOverTries - 1 {
+	for tries := 1; ; tries++ {
 		done, err := h.handOver(ctx, before, given)
-		if !errors.Is(err, errReplaced) {
+		if !errors.Is(err, errReplaced) || tries == handOverTries {
 			return done, err
 		}
 	}
-	return h.handOver(ctx, before, given)
 }
 
 // handOverTries limits how often tokens are compared with the stored ones, which another process may
