@@ -20,7 +20,7 @@ type importCommand struct {
 	actionFlags
 	Files        []string      `arg:"" optional:"" type:"existingfile" sep:"none" help:"JSON Lines files; - is standard input. docs/moving-in.md describes the lines."`
 	Withdraw     string        `placeholder:"ID" help:"Instead of importing, withdraw the posts and readings of an import: they do not count any more. Asks for confirmation and a reason."`
-	GrowthWindow time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age of a post until which its growth is counted."`
+	GrowthWindow time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Count a post's growth until it reaches this age."`
 	SecretsKey   string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt tokens; required if there are any. Tokens are stored nowhere else."`
 	SkipRefused  bool          `help:"Import the valid lines even if other lines are refused. By default, a refused line stops the import."`
 	DryRun       bool          `help:"Read and check everything and print the same report, but append nothing."`

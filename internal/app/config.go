@@ -151,7 +151,7 @@ type Checkpoints struct {
 type Platforms struct {
 	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"Interval between two readings of an account, if the quota permits."`
 	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"Interval between two readings of an account's posts, if the quota permits."`
-	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age of a post until which its growth is counted."`
+	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Count a post's growth until it reaches this age."`
 	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (for an app in development; an approved app has more), tiktok:operation:600/1m. PLATFORM:none means no limit."`
 	PlatformsURL            string        `env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms. Not for demo and serve --mock, which simulate them."`
 	GraphVersion            string        `env:"LEDGERBOARD_GRAPH_VERSION" default:"${graph_version}" help:"Version of the Graph API for Facebook and Instagram."`
