@@ -45,63 +45,78 @@ func TestAuditReadIsRecordedWithItsParameters(t *testing.T) {
 		"/api/audit/history" + filters:     {filtered, domain.AuditHistory, recorded},
 		"/api/audit/history?actor=Nina&user=Park": {
 			history.Query{Actor: "Nina", User: "Park", Limit: 50},
-			domain.AuditHistory, domain.AuditFilter{ByName: true, Order: "desc", Limit: 50},
+			domain.AuditHistory,
+			domain.AuditFilter{ByName: true, Order: "desc", Limit: 50},
 		},
 		"/api/audit/history?actor=system:import&q=Nina": {
 			history.Query{Actor: "system:import", Named: "Nina", Limit: 50},
-			domain.AuditHistory, domain.AuditFilter{Actor: "system:import", ByName: true, Order: "desc", Limit: 50},
+			domain.AuditHistory,
+			domain.AuditFilter{Actor: "system:import", ByName: true, Order: "desc", Limit: 50},
 		},
 		"/api/audit/history?from=2026-02-01&to=2026-02-01&tz=Europe/Berlin": { // a day of the caller's zone
 			history.Query{From: at(to.Add(-time.Hour)), To: at(to.Add(23 * time.Hour)), Limit: 50},
-			domain.AuditHistory, domain.AuditFilter{From: "2026-01-31T23:00:00Z", To: "2026-02-01T23:00:00Z", Order: "desc", Limit: 50},
+			domain.AuditHistory,
+			domain.AuditFilter{From: "2026-01-31T23:00:00Z", To: "2026-02-01T23:00:00Z", Order: "desc", Limit: 50},
 		},
 		auditedPath + "/state": {
 			history.Query{Dashboard: client1},
-			domain.AuditState, domain.AuditFilter{},
+			domain.AuditState,
+			domain.AuditFilter{},
 		},
 		auditedPath + "/state?version=12": {
 			history.Query{Dashboard: client1, At: history.Moment{Version: 12}},
-			domain.AuditState, domain.AuditFilter{At: "v12"},
+			domain.AuditState,
+			domain.AuditFilter{At: "v12"},
 		},
 		auditedPath + "/state?at=2026-01-31": {
 			history.Query{Dashboard: client1, At: at(endOfJanuary)},
-			domain.AuditState, domain.AuditFilter{At: "2026-01-31T23:59:59.999999Z"},
+			domain.AuditState,
+			domain.AuditFilter{At: "2026-01-31T23:59:59.999999Z"},
 		},
 		auditedPath + "/diff?from=2026-01-01&to=2026-07-15": { // today: the view contains nothing later than now
 			history.Query{Dashboard: client1, From: at(from.Add(-time.Microsecond)), To: at(endOfToday)},
-			domain.AuditDiff, domain.AuditFilter{From: "2025-12-31T23:59:59.999999Z", To: "2026-07-15T12:00:00Z"},
+			domain.AuditDiff,
+			domain.AuditFilter{From: "2025-12-31T23:59:59.999999Z", To: "2026-07-15T12:00:00Z"},
 		},
 		auditedPath + "/diff?from=2026-01-01&to=2026-01-31": {
 			history.Query{Dashboard: client1, From: at(from.Add(-time.Microsecond)), To: at(endOfJanuary)},
-			domain.AuditDiff, domain.AuditFilter{From: "2025-12-31T23:59:59.999999Z", To: "2026-01-31T23:59:59.999999Z"},
+			domain.AuditDiff,
+			domain.AuditFilter{From: "2025-12-31T23:59:59.999999Z", To: "2026-01-31T23:59:59.999999Z"},
 		},
 		auditedPath + "/diff?from=3&to=v1700000000": {
 			history.Query{Dashboard: client1, From: history.Moment{Version: 3}, To: history.Moment{Version: 1_700_000_000}},
-			domain.AuditDiff, domain.AuditFilter{From: "v3", To: "v1700000000"},
+			domain.AuditDiff,
+			domain.AuditFilter{From: "v3", To: "v1700000000"},
 		},
 		auditedPath + "/diff?from=v0": {
 			history.Query{Dashboard: client1, From: at(time.Unix(0, 0).UTC())},
-			domain.AuditDiff, domain.AuditFilter{From: "1970-01-01T00:00:00Z"},
+			domain.AuditDiff,
+			domain.AuditFilter{From: "1970-01-01T00:00:00Z"},
 		},
 		"/api/audit/diff?from=v3&to=2026-01-31&limit=7&cursor=x": {
 			history.Query{From: history.Moment{Version: 3}, To: at(endOfJanuary), Limit: 7, Cursor: "x"},
-			domain.AuditDiff, domain.AuditFilter{From: "v3", To: "2026-01-31T23:59:59.999999Z", Limit: 7, Cursor: "x"},
+			domain.AuditDiff,
+			domain.AuditFilter{From: "v3", To: "2026-01-31T23:59:59.999999Z", Limit: 7, Cursor: "x"},
 		},
 		auditedPath + "/access?user_id=" + alice + "&at=1767225600": {
 			history.Query{Dashboard: client1, User: alice, At: at(from)},
-			domain.AuditAccess, domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"},
+			domain.AuditAccess,
+			domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"},
 		},
 		"/api/audit/access": {
 			history.Query{Limit: 50},
-			domain.AuditAccess, domain.AuditFilter{Limit: 50},
+			domain.AuditAccess,
+			domain.AuditFilter{Limit: 50},
 		},
 		"/api/audit/access?at=v12&by=user&limit=7&cursor=x": {
 			history.Query{At: history.Moment{Version: 12}, ByUser: true, Limit: 7, Cursor: "x"},
-			domain.AuditAccess, domain.AuditFilter{At: "v12", Order: "user", Limit: 7, Cursor: "x"},
+			domain.AuditAccess,
+			domain.AuditFilter{At: "v12", Order: "user", Limit: 7, Cursor: "x"},
 		},
 		"/api/audit/access?dashboard=" + client1 + "&user_id=" + alice + "&from=2026-01-01&to=2026-01-31&by=dashboard": {
 			history.Query{Dashboard: client1, User: alice, From: at(from), To: at(to), Limit: 50},
-			domain.AuditAccess, domain.AuditFilter{User: alice, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z", Limit: 50},
+			domain.AuditAccess,
+			domain.AuditFilter{User: alice, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z", Limit: 50},
 		},
 	} {
 		b, f := setupAudit(t)
