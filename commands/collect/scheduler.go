@@ -26,7 +26,7 @@ const (
 	claimSize     = 64
 	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
 	lookTimeout   = 30 * time.Second // for a measurement of the backlog, and for a claim
-	lookEvery     = 10 * time.Second // minimum time between two measurements of the backlog
+	lookEvery     = 30 * time.Second // between two measurements of the backlog: they read all that is due
 	picturesEvery = 5 * time.Minute
 	// appendMargin is how long before its claim expires the work ends, because a response of a platform
 	// is appended even if the work was canceled. An erasure waits for claims, so that no text of the
