@@ -28,7 +28,7 @@ type mainApp struct {
 // built builds the program of a module in testdata. The workspace lets it use the packages that are
 // compiled for the tests: as a dependency, this module would be compiled once more. It does not notice
 // a go.mod that lacks something; .ci/tidy does.
-func built(t *testing.T, module string, environment ...string) (program string) {
+func built(t *testing.T, module string) (program string) {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func built(t *testing.T, module string, environment ...string) (program string) 
 	workspace, program := filepath.Join(t.TempDir(), "go.work"), filepath.Join(t.TempDir(), module)
 	require.NoError(t, os.WriteFile(workspace, fmt.Appendf(nil, "%s\nuse %q\nuse %q\n", version, root, dir), 0o600))
 	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, ".")
-	build.Dir, build.Env = dir, append(append(os.Environ(), "GOWORK="+workspace), environment...)
+	build.Dir, build.Env = dir, append(os.Environ(), "GOWORK="+workspace)
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return program
@@ -47,7 +47,7 @@ func built(t *testing.T, module string, environment ...string) (program string) 
 func startMainApp(t *testing.T, r running) *mainApp {
 	t.Helper()
 	m := &mainApp{t: t}
-	process := exec.Command(built(t, "mainapp", "GOPROXY=off"))
+	process := exec.Command(built(t, "mainapp"))
 	address := ledgertest.FreeAddress(t)
 	process.Env = append(ledgertest.Environ(), "MAINAPP_ADDR="+address,
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)

@@ -24,7 +24,7 @@ const (
 	// claimSize is the maximum number of connections per claim: a claim is read quickly, so that new
 	// connections do not wait for it.
 	claimSize     = 64
-	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
+	maxWorkers    = 4                // claims per kind and platform that a process reads at once; one more when woken
 	lookTimeout   = 30 * time.Second // for a measurement of the backlog, and for a claim
 	lookEvery     = 30 * time.Second // between two measurements of the backlog: they read all that is due
 	picturesEvery = 5 * time.Minute
@@ -173,16 +173,18 @@ type loop struct {
 // have finished.
 func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	every := s.Every[queue.Kind]
-	l := &loop{scheduler: s, queue: queue, ended: make(chan time.Duration, maxWorkers), size: claimSize, more: true}
+	l := &loop{scheduler: s, queue: queue, ended: make(chan time.Duration, maxWorkers+1), size: claimSize, more: true}
 	defer l.readers.Wait()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	woken := s.Woken(queue) // before the claims: accounts may become due during them
+	workers := maxWorkers
 	for {
 		l.look(ctx)
-		for l.more && l.running < maxWorkers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
+		for l.more && l.running < workers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
 			l.more = l.next(ctx, working)
 		}
+		workers = maxWorkers
 		resumes := time.NewTimer(time.Until(l.resumes))
 		if l.resumes.IsZero() {
 			resumes.Stop()
@@ -194,6 +196,7 @@ func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 		case <-woken:
 			woken = s.Woken(queue)
 			l.more, l.resumes = true, time.Time{} // what was added may use calls that others must leave
+			workers++                             // and does not wait for the claims that are read
 		case <-resumes.C:
 			l.more, l.resumes = true, time.Time{}
 		case wait := <-l.ended:
