@@ -99,8 +99,12 @@ func (s statusCommand) readiness(ctx context.Context, addr string) (health opera
 			"--data-dir or --url; --direct asks no service (%w)", errNoAnswer, addr, s.DataDir, err)
 	}
 	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil {
+		err = json.Unmarshal(body, &health)
+	}
 	// Another service's response says nothing about this one.
-	if err = json.NewDecoder(response.Body).Decode(&health); err == nil && health.Status == "" {
+	if err == nil && health.Status == "" {
 		err = errors.New("status is missing")
 	}
 	if err != nil {
