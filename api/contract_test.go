@@ -96,7 +96,7 @@ func (d *described) matches(place string, raw []byte) error {
 // component is the place of a schema that has a name.
 func component(name string) string { return "/components/schemas/" + name }
 
-// escaped is a name in a place, which stands in a URL.
+// escaped is a name as a part of a place, which is a part of a URL.
 func escaped(name string) string {
 	return url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 }

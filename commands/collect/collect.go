@@ -53,7 +53,8 @@ type fetchStates interface {
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
 	// First reports whether the caller should record a change of a connection's state. It returns
 	// true to only one of several processes. shown is the time of the state in the tables; nil if
-	// they have none.
+	// they have none. The mark that it sets expires unless Recorded confirms the append, because the
+	// process may die before it.
 	First(ctx context.Context, connection, page int64, works bool, shown *time.Time) (bool, error)
 	// Recorded confirms that the log has the change with the given time. Without a confirmation,
 	// the change may be recorded again some minutes later.
