@@ -257,16 +257,23 @@ func keysOfDays(days []accountDay) []any {
 	return write.Arrays(days, func(d accountDay) []any { return []any{d.series, dayAt(d.day)} })
 }
 
-func (a *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
-	rows, _ := tx.Query(ctx, `
-		select distinct k.series, k.day, n.day
+// ofDays are the owners o and numbers f of the figures of days k, which have the parameters
+// [figuresOfDays]. To these, statements join rows by key, one by one: without statistics, PostgreSQL
+// would join all rows of a day with all series.
+const ofDays = `
 		from unnest($1::bigint[], $2::date[]) as k(series, day)
 		join figure_owners o on o.series = k.series
-		cross join generate_series(1, $3::integer) as f(figure)
+		cross join generate_series(1, $3::integer) as f(figure)`
+
+func figuresOfDays(days []accountDay) []any { return append(keysOfDays(days), len(figureColumns)) }
+
+func (a *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+	rows, _ := tx.Query(ctx, `
+		select distinct k.series, k.day, n.day`+ofDays+`
 		cross join lateral (
 			select d.day from account_days d
 			where d.owner = o.id and d.figure = f.figure::smallint and d.window_name = '' and d.day > k.day
-			order by d.day limit 1) n`, append(keysOfDays(days), len(figureColumns))...)
+			order by d.day limit 1) n`, figuresOfDays(days)...)
 	var series int64
 	var day, next time.Time
 	_, err := pgx.ForEachRow(rows, []any{&series, &day, &next}, func() error {
@@ -283,14 +290,11 @@ func (a *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accoun
 // loadDays loads, for each owner and figure, the row of each day and the row before it.
 func (a *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
 	rows, _ := tx.Query(ctx, `
-		select k.series, k.day, `+storedDayColumns+`
-		from unnest($1::bigint[], $2::date[]) as k(series, day)
-		join figure_owners o on o.series = k.series
-		cross join generate_series(1, $3::integer) as f(figure)
+		select k.series, k.day, `+storedDayColumns+ofDays+`
 		cross join lateral (
 			select * from account_days d
 			where d.owner = o.id and d.figure = f.figure::smallint and d.window_name = '' and d.day <= k.day
-			order by d.day desc limit 2) d`, append(keysOfDays(days), len(figureColumns))...)
+			order by d.day desc limit 2) d`, figuresOfDays(days)...)
 	var series int64
 	var at time.Time
 	var stored storedDay

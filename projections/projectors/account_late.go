@@ -175,7 +175,7 @@ func (s *storedChanges) write(into write.Sink) {
 			write.Arrays(s.demographics, func(r *accountReading) []any { return []any{r.series, r.at} })...)
 	}
 	if len(s.days) > 0 {
-		keys := append(keysOfDays(s.days), len(figureColumns))
+		keys := figuresOfDays(s.days)
 		into.Exec(deleteFound("account_days", "d.day = k.day"), keys...)
 		into.Exec(deleteFound("account_quarters", `d.quarter >= k.day::timestamp at time zone 'UTC'
 				  and d.quarter < (k.day + 1)::timestamp at time zone 'UTC'`), keys...)
@@ -230,15 +230,12 @@ func (s *storedDay) row() figureDay {
 	return row
 }
 
-// deleteFound returns SQL that deletes the rows d of days of series, except those of the platform's
-// windows. They are found by key, one after the other: in tables without statistics, PostgreSQL would
-// join all rows of a day with all series.
+// deleteFound returns SQL that deletes the rows d of figures [ofDays], except those of the platform's
+// windows.
 func deleteFound(table, ofDay string) string {
 	return `
 			delete from ` + table + ` where ctid = any(array(
-				select d.ctid from unnest($1::bigint[], $2::date[]) as k(series, day)
-				join figure_owners o on o.series = k.series
-				cross join generate_series(1, $3::integer) as f(figure)
+				select d.ctid` + ofDays + `
 				cross join lateral (
 					select d.ctid from ` + table + ` d
 					where d.owner = o.id and d.figure = f.figure::smallint and d.window_name = '' and ` + ofDay + `

@@ -143,3 +143,20 @@ func Plan(t testing.TB, pool *pgxpool.Pool, mode string, s Statement) (nodes []P
 	visit(plan)
 	return nodes
 }
+
+// EachPlan calls check with each plan that the server makes of statements: before and after it has
+// analyzed tables ("": all), and for the arguments of a statement and for any. how says which it is.
+func EachPlan(t testing.TB, pool *pgxpool.Pool, tables string, statements []Statement, check func(how string, nodes []PlanNode)) {
+	t.Helper()
+	for _, known := range []string{"nothing", "all"} {
+		if known == "all" {
+			_, err := pool.Exec(t.Context(), "analyze "+tables)
+			require.NoError(t, err)
+		}
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			for _, s := range statements {
+				check(known+" is known, "+mode, Plan(t, pool, mode, s))
+			}
+		}
+	}
+}
