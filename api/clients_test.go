@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -45,6 +47,17 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 		require.NoError(t, err)
 		files[header.Name] = string(content)
 	}
+}
+
+// Only CI runs npm to compare the types with the document, so this test says at once that they are
+// out of date.
+func TestTypesWereGeneratedFromTheDocument(t *testing.T) {
+	types, err := os.ReadFile("typescript/schema.d.ts")
+	require.NoError(t, err)
+	document, err := os.ReadFile("openapi.json")
+	require.NoError(t, err)
+	_, from, _ := strings.Cut(string(types), "// Generated from openapi.json, SHA-256 ")
+	require.Equal(t, fmt.Sprintf("%x\n", sha256.Sum256(document)), from, "typescript/schema.d.ts is out of date: run make generate")
 }
 
 // The served package equals the output of npm pack byte for byte, except for its version.

@@ -2611,8 +2611,7 @@ export interface components {
         AccountType: 1 | 2;
         /** @description The body of an operator's action. */
         ActionBody: {
-            /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
-            reason: string;
+            reason: components["schemas"]["Reason2"];
         };
         /** @description A person in an account and that person's connections. */
         ActiveMember: {
@@ -5477,7 +5476,7 @@ export interface components {
             /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -. */
             ticket?: string;
         };
-        /** @description CODE or CODE:TICKET, as for other actions. */
+        /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
         Reason2: string;
         /**
          * @description The class of an operator's reason.
@@ -6267,7 +6266,7 @@ export interface components {
             /** @description Scopes that the figure needs and that were not granted. */
             scopes: string[];
         };
-        /** @description The body of a PUT. Every member is optional; null means absent. */
+        /** @description The body of a PUT. Every member is optional; as in the old system, null means absent. */
         UpdateBody: {
             /** @description Opens (true) or closes (false) the linked dashboards to their clients. */
             allow_client_dashboard?: boolean | null;
@@ -11025,7 +11024,7 @@ export interface operations {
                  *       "due": "2026-12-21",
                  *       "ground": "consent_withdrawn",
                  *       "ordered_by": "person",
-                 *       "reason": "customer_request:OPS-17",
+                 *       "reason": "maintenance:OPS-17",
                  *       "wait": "1m"
                  *     }
                  */
@@ -11554,7 +11553,7 @@ export interface operations {
                  *       "due": "2026-12-21",
                  *       "ground": "consent_withdrawn",
                  *       "ordered_by": "person",
-                 *       "reason": "customer_request:OPS-17",
+                 *       "reason": "maintenance:OPS-17",
                  *       "wait": "1m"
                  *     }
                  */
@@ -11698,7 +11697,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "customer_request:OPS-17",
+                 *       "reason": "maintenance:OPS-17",
                  *       "subject": "5be86359-073c-434b-ad2d-a3932222dabe"
                  *     }
                  */
@@ -16811,3 +16810,5 @@ export interface operations {
         };
     };
 }
+
+// Generated from openapi.json, SHA-256 8909e4a9298fc67396f74920b2b709ac897c11c99f5c73e9c101658342fd5a5b
