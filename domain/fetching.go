@@ -22,6 +22,15 @@ const (
 	FetchTokens   = "token_refresh"
 )
 
+// FetchWanted says which accounts of a queue a process wants to read.
+type FetchWanted struct {
+	FetchQueue
+
+	Limit   int           // of the accounts
+	Lasts   time.Duration // how long no other process may read them
+	OnlyNew bool          // leaves out those that were read or tried before, unless their token was replaced
+}
+
 // FetchClaim is a set of social accounts that only one process may read until a time of the
 // database clock. Until identifies the claim: no two claims of an account expire at the same time.
 type FetchClaim struct {

@@ -121,7 +121,7 @@ func TestSubscriptionRequirementIsConfigurable(t *testing.T) {
 		due, _, err := directory.Connections{Pool: pool}.Backlog(t.Context(), queue, entityDay)
 		require.NoError(t, err)
 		require.Equal(t, none, due == 1, value)
-		claim, err := directory.Connections{Pool: pool}.Claim(t.Context(), queue, 5, time.Minute, entityDay)
+		claim, err := directory.Connections{Pool: pool}.Claim(t.Context(), domain.FetchWanted{FetchQueue: queue, Limit: 5, Lasts: time.Minute}, entityDay)
 		require.NoError(t, err)
 		require.Equal(t, none, len(claim.Tasks) == 1, value)
 		task, err := directory.Connections{Pool: pool}.Task(t.Context(), queue, 1, entityDay.Add(time.Hour))

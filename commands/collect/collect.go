@@ -18,10 +18,8 @@ import (
 // that are not read: those without an active subscription, those whose connection waits for a
 // sign-in, and those whose connection an operator has paused.
 type connections interface {
-	// Claim claims the next due accounts, at most limit, for the given time, with what a reading needs.
-	Claim(
-		ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration, now time.Time,
-	) (domain.FetchClaim, error)
+	// Claim claims the next due accounts, with what a reading needs.
+	Claim(ctx context.Context, wanted domain.FetchWanted, now time.Time) (domain.FetchClaim, error)
 	// Backlog returns the number of accounts that are due and not claimed, and for how long the most
 	// overdue one has waited.
 	Backlog(ctx context.Context, queue domain.FetchQueue, now time.Time) (accounts int, lag time.Duration, err error)

@@ -10,7 +10,8 @@
 //     end is appended within the claim.
 //   - Platforms and kinds have their own loops and workers. A failing account, metric or platform
 //     does not delay the others, and neither does a post, a part of a listing or a day of the history
-//     that always fails. A new connection is claimed before a backlog.
+//     that always fails. A new connection is claimed before a backlog, and while all workers
+//     are busy with one. No claim waits for a measurement of the backlog.
 //   - In any window of a quota, all processes together make at most the allowed calls. They are taken
 //     before they are made, from all budgets that they count against or from none: a crash wastes
 //     calls but never exceeds a quota.

@@ -9,14 +9,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Claim claims the next due accounts of a queue, at most limit, for the given time.
-func (c *Collector) Claim(
-	ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration,
-) (domain.FetchClaim, error) {
-	if !c.serves(queue) {
+// Claim claims the next due accounts of a queue.
+func (c *Collector) Claim(ctx context.Context, wanted domain.FetchWanted) (domain.FetchClaim, error) {
+	if !c.serves(wanted.FetchQueue) {
 		return domain.FetchClaim{}, nil
 	}
-	return c.Connections.Claim(ctx, queue, limit, lasts, c.clock())
+	return c.Connections.Claim(ctx, wanted, c.clock())
 }
 
 // Look measures the backlog of a queue, and how many tokens will need a sign-in.

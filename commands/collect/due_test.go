@@ -209,17 +209,18 @@ func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 		select $1, $2, $3 + n, $4::timestamptz - n * interval '1 second', $4::timestamptz - interval '3 days', $4::timestamptz - interval '3 days'
 		from generate_series(100001, 120000) n`, domain.FetchAccounts, int(domain.TikTok), old.ID, fetchDay)
 	require.Equal(t, 20_000, s.number(`select count(*) from kept.fetch_state where due_at < $1`, fetchDay))
+	wanted := domain.FetchWanted{FetchQueue: queueOf(domain.FetchAccounts, domain.TikTok), Limit: collect.ClaimSize, Lasts: time.Hour}
 	added := s.connect(domain.TikTok, 0)
 	began := time.Now()
 	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
-	claim, err := s.collect.Claim(t.Context(), queueOf(domain.FetchAccounts, domain.TikTok), collect.ClaimSize, time.Hour)
+	claim, err := s.collect.Claim(t.Context(), wanted)
 	require.NoError(t, err)
 	require.Len(t, claim.Tasks, collect.ClaimSize)
 	require.Contains(t, claim.Accounts()[:2], added.ID)
 
 	// A claim costs as much as what it takes, not as what is due, regardless of the planner's statistics.
 	pool, statements := pgtest.Traced(t, s.log.DB.Pool)
-	others, err := directory.Connections{Pool: pool}.Claim(t.Context(), claim.FetchQueue, collect.ClaimSize, time.Hour, s.clock.Now())
+	others, err := directory.Connections{Pool: pool}.Claim(t.Context(), wanted, s.clock.Now())
 	require.NoError(t, err)
 	require.Len(t, others.Tasks, collect.ClaimSize)
 	claims := slices.DeleteFunc(statements.Take(), func(s pgtest.Statement) bool { return !strings.Contains(s.SQL, "skip locked") })
@@ -229,6 +230,13 @@ func TestNewConnectionPrecedesBacklogOfTwentyThousand(t *testing.T) {
 			require.LessOrEqual(t, node.Number("Actual Loops"), float64(3*collect.ClaimSize), "%s: %v", how, node)
 		}
 	})
+
+	// A claim of new accounts leaves the backlog to others.
+	wanted.OnlyNew = true
+	second := s.connect(domain.TikTok, 0)
+	fresh, err := s.collect.Claim(t.Context(), wanted)
+	require.NoError(t, err)
+	require.Equal(t, []int64{second.ID}, fresh.Accounts())
 
 	require.NoError(t, workOn(t.Context(), s.collect, claim))
 	require.Len(t, s.readings(added), 1)

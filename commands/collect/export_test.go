@@ -37,7 +37,7 @@ var ErrStuck = errStuck
 type Scheduler struct {
 	Schedule
 
-	Claim      func(ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error)
+	Claim      func(ctx context.Context, wanted domain.FetchWanted) (domain.FetchClaim, error)
 	Look       func(ctx context.Context, queue domain.FetchQueue) error
 	Work       func(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error)
 	Release    func(ctx context.Context, claim domain.FetchClaim) error

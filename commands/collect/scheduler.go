@@ -24,7 +24,8 @@ const (
 	// claimSize is the maximum number of connections per claim: a claim is read quickly, so that new
 	// connections do not wait for it.
 	claimSize     = 64
-	maxWorkers    = 4                // claims per kind and platform that a process reads at once; one more when woken
+	maxWorkers    = 4                // claims per kind and platform that a process reads at once
+	maxOfNew      = 4                // further ones, of connections that were never read, while the workers are busy
 	lookTimeout   = 30 * time.Second // for a measurement of the backlog, and for a claim
 	lookEvery     = 30 * time.Second // between two measurements of the backlog: they read all that is due
 	picturesEvery = 5 * time.Minute
@@ -66,7 +67,7 @@ type scheduler struct {
 	*metrics
 	paused  *pauses
 	logger  *slog.Logger
-	claim   func(ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error)
+	claim   func(ctx context.Context, wanted domain.FetchWanted) (domain.FetchClaim, error)
 	look    func(ctx context.Context, queue domain.FetchQueue) error
 	work    func(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error)
 	release func(ctx context.Context, claim domain.FetchClaim) error
@@ -95,11 +96,22 @@ func (s *scheduler) run(ctx context.Context) error {
 	working, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var loops sync.WaitGroup
+	var queues []domain.FetchQueue
 	for kind := range s.Every {
 		for _, platform := range domain.Platforms() {
-			loops.Go(func() { s.serve(ctx, working, domain.FetchQueue{Kind: kind, Platform: platform}) })
+			queue := domain.FetchQueue{Kind: kind, Platform: platform}
+			queues = append(queues, queue)
+			loops.Go(func() { s.serve(ctx, working, queue) })
 		}
 	}
+	// A measurement reads all that is due: one after the other, and no claim waits for them.
+	loops.Go(func() {
+		repeat(ctx, lookEvery, func() {
+			for _, queue := range queues {
+				s.measure(ctx, queue)
+			}
+		})
+	})
 	if s.Pictures != nil {
 		loops.Go(func() {
 			repeat(ctx, picturesEvery, func() { s.takePictures(ctx) })
@@ -161,30 +173,37 @@ type loop struct {
 	*scheduler
 	queue   domain.FetchQueue
 	readers sync.WaitGroup
-	running int                // claims that are read
-	ended   chan time.Duration // for each claim that was read, how long a quota refuses further ones
-	more    bool               // there may be due connections
-	size    int                // of the next claim
-	resumes time.Time          // until then, a quota of the platform refuses readings
-	looked  time.Time          // when the backlog was measured
+	running int // claims that are read
+	ofNew   int // further ones, of new connections only
+	ended   chan endedClaim
+	more    bool      // there may be due connections
+	added   bool      // there may be new ones, which do not wait for the claims that are read
+	size    int       // of the next claim
+	resumes time.Time // until then, a quota of the platform refuses readings
+}
+
+// endedClaim is a claim that was read.
+type endedClaim struct {
+	ofNew bool
+	wait  time.Duration // how long a quota refuses further claims
 }
 
 // serve claims and reads the connections of a queue until ctx is done. It returns when its readers
 // have finished.
 func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	every := s.Every[queue.Kind]
-	l := &loop{scheduler: s, queue: queue, ended: make(chan time.Duration, maxWorkers+1), size: claimSize, more: true}
+	l := &loop{scheduler: s, queue: queue, ended: make(chan endedClaim, maxWorkers+maxOfNew), size: claimSize, more: true}
 	defer l.readers.Wait()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	woken := s.Woken(queue) // before the claims: accounts may become due during them
-	workers := maxWorkers
 	for {
-		l.look(ctx)
-		for l.more && l.running < workers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
-			l.more = l.next(ctx, working)
+		for l.more && l.running < maxWorkers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
+			l.more, l.added = l.next(ctx, working, false), false // the new ones come first
 		}
-		workers = maxWorkers
+		for l.added && l.running == maxWorkers && l.ofNew < maxOfNew && ctx.Err() == nil {
+			l.added = l.next(ctx, working, true)
+		}
 		resumes := time.NewTimer(time.Until(l.resumes))
 		if l.resumes.IsZero() {
 			resumes.Stop()
@@ -195,14 +214,17 @@ func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 			l.more = true
 		case <-woken:
 			woken = s.Woken(queue)
-			l.more, l.resumes = true, time.Time{} // what was added may use calls that others must leave
-			workers++                             // and does not wait for the claims that are read
+			l.more, l.added, l.resumes = true, true, time.Time{} // what was added may use calls that others must leave
 		case <-resumes.C:
 			l.more, l.resumes = true, time.Time{}
-		case wait := <-l.ended:
-			l.running--
-			if l.size = min(2*l.size, claimSize); wait > 0 {
-				l.size, l.resumes = max(l.size/4, 1), time.Now().Add(min(wait, every))
+		case e := <-l.ended:
+			if e.ofNew {
+				l.ofNew--
+			} else {
+				l.running--
+			}
+			if l.size = min(2*l.size, claimSize); e.wait > 0 {
+				l.size, l.resumes = max(l.size/4, 1), time.Now().Add(min(e.wait, every))
 			}
 		}
 		resumes.Stop()
@@ -212,9 +234,9 @@ func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	}
 }
 
-// next claims and reads the next due connections. It returns false if the claim left none, or
-// could not be made.
-func (l *loop) next(ctx, working context.Context) (more bool) {
+// next claims and reads the next due connections, or new ones only. It returns false if the claim left
+// none, or could not be made.
+func (l *loop) next(ctx, working context.Context, onlyNew bool) (more bool) {
 	if l.blocked(ctx, l.queue) {
 		return false
 	}
@@ -223,30 +245,34 @@ func (l *loop) next(ctx, working context.Context) (more bool) {
 	// The claim is not interrupted when the process shuts down: only a known claim can be released.
 	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
+	wanted := domain.FetchWanted{FetchQueue: l.queue, Limit: l.size, Lasts: lasts, OnlyNew: onlyNew}
 	var claim domain.FetchClaim
 	err := safely(func() (err error) {
-		claim, err = l.claim(claiming, l.queue, l.size, lasts)
+		claim, err = l.claim(claiming, wanted)
 		return err
 	})
 	l.notChecked(ctx, l.queue, "due connections could not be claimed; the next check retries", err)
 	if err != nil || len(claim.Tasks) == 0 {
 		return false
 	}
-	l.running++
-	l.readers.Go(func() { l.ended <- l.read(working, claim, ends) })
+	if onlyNew {
+		l.ofNew++
+	} else {
+		l.running++
+	}
+	l.readers.Go(func() { l.ended <- endedClaim{onlyNew, l.read(working, claim, ends)} })
 	return len(claim.Tasks) == l.size
 }
 
-// look measures the backlog, if that was some time ago.
-func (l *loop) look(ctx context.Context) {
-	if time.Since(l.looked) < lookEvery || l.blocked(ctx, l.queue) {
+// measure measures the backlog of a queue.
+func (s *scheduler) measure(ctx context.Context, queue domain.FetchQueue) {
+	if s.blocked(ctx, queue) {
 		return
 	}
-	l.looked = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	err := safely(func() error { return l.scheduler.look(ctx, l.queue) })
-	l.notChecked(ctx, l.queue, "the backlog of due connections is unknown; the next check retries", err)
+	err := safely(func() error { return s.look(ctx, queue) })
+	s.notChecked(ctx, queue, "the backlog of due connections is unknown; the next check retries", err)
 }
 
 func (s *scheduler) notChecked(ctx context.Context, queue domain.FetchQueue, what string, err error) {

@@ -35,6 +35,9 @@ type connection struct {
 	id       int64
 }
 
+// firstNew is the first id of connections that were never read.
+const firstNew = 1_000_000
+
 // newQueue returns a queue with connections 1 to n due on each platform.
 func newQueue(n int) *queue {
 	q := &queue{due: map[connection]bool{}, claimed: map[connection]time.Time{}, reads: map[domain.Platform]int{}}
@@ -57,28 +60,28 @@ func (q *queue) free(c connection) bool { return q.due[c] && !q.claimed[c].After
 // claimOf returns a function that claims the due connections of some platforms, the newest first.
 func (q *queue) claimOf(
 	platforms ...domain.Platform,
-) func(context.Context, domain.FetchQueue, int, time.Duration) (domain.FetchClaim, error) {
-	return func(ctx context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
-		if !slices.Contains(platforms, fq.Platform) {
+) func(context.Context, domain.FetchWanted) (domain.FetchClaim, error) {
+	return func(ctx context.Context, wanted domain.FetchWanted) (domain.FetchClaim, error) {
+		if !slices.Contains(platforms, wanted.Platform) {
 			return domain.FetchClaim{}, nil
 		}
-		return q.claim(ctx, fq, limit, lasts)
+		return q.claim(ctx, wanted)
 	}
 }
 
-func (q *queue) claim(_ context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
+func (q *queue) claim(_ context.Context, wanted domain.FetchWanted) (domain.FetchClaim, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	claim := domain.FetchClaim{FetchQueue: fq, Until: time.Now().Add(lasts)}
+	claim := domain.FetchClaim{FetchQueue: wanted.FetchQueue, Until: time.Now().Add(wanted.Lasts)}
 	var ids []int64
 	for c := range q.due {
-		if c.platform == fq.Platform && q.free(c) {
+		if c.platform == wanted.Platform && q.free(c) && (!wanted.OnlyNew || c.id >= firstNew) {
 			ids = append(ids, c.id)
 		}
 	}
 	slices.SortFunc(ids, func(a, b int64) int { return int(b - a) })
-	for _, id := range ids[:min(limit, len(ids))] {
-		q.claimed[connection{fq.Platform, id}] = claim.Until
+	for _, id := range ids[:min(wanted.Limit, len(ids))] {
+		q.claimed[connection{wanted.Platform, id}] = claim.Until
 		task := domain.FetchTask{}
 		task.SocialAccount = id
 		claim.Tasks = append(claim.Tasks, task)
@@ -376,36 +379,50 @@ func TestReadingIsCanceledWhenClaimExpires(t *testing.T) {
 func TestNewConnectionIsClaimedNextWhileWorkersAreBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const backlog, added = 20 * collect.ClaimSize, 1_000_000
+		const backlog = 20 * collect.ClaimSize
 		q, woken := newQueue(backlog), make(chan struct{})
-		var isNew atomic.Bool
-		var begins time.Time
+		var mu sync.Mutex
+		wake := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			close(woken)
+			woken = make(chan struct{})
+		}
+		var waited []time.Duration
+		var due time.Time
 		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
-			if slices.Contains(claim.Accounts(), added) {
-				begins = time.Now()
+			if slices.ContainsFunc(claim.Accounts(), func(id int64) bool { return id >= firstNew }) {
+				q.mu.Lock()
+				waited = append(waited, time.Since(due))
+				q.mu.Unlock()
 			}
 			time.Sleep(10 * time.Second)
 			return q.read(ctx, claim)
 		}, func(c *collect.Scheduler) {
 			c.Every[kind] = time.Hour
 			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
-				if fq.Platform != domain.TikTok || isNew.Load() {
+				if fq.Platform != domain.TikTok {
 					return nil
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				return woken
 			}
 		})
 		pass(15 * time.Second)
-		q.mu.Lock()
-		q.due[connection{domain.TikTok, added}] = true
-		q.mu.Unlock()
-		isNew.Store(true)
-		due := time.Now()
-		close(woken)
+		wake() // finds nothing new, and leaves the workers to those that follow
+		pass(time.Second)
+		for n := range 3 {
+			q.mu.Lock()
+			q.due[connection{domain.TikTok, int64(firstNew + n)}], due = true, time.Now()
+			q.mu.Unlock()
+			wake()
+			pass(time.Second)
+		}
 		pass(10 * time.Minute)
 		require.NoError(t, p.end())
-		require.Equal(t, backlog+1, q.readOf(domain.TikTok))
-		require.Equal(t, due, begins)
+		require.Equal(t, backlog+3, q.readOf(domain.TikTok))
+		require.Equal(t, make([]time.Duration, 3), waited)
 	})
 }
 
@@ -442,11 +459,11 @@ func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 			return q.read(ctx, claim)
 		}, func(c *collect.Scheduler) {
 			c.DrainTimeout = time.Millisecond
-			c.Claim = func(ctx context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
-				if fq.Platform == domain.Instagram {
+			c.Claim = func(ctx context.Context, wanted domain.FetchWanted) (domain.FetchClaim, error) {
+				if wanted.Platform == domain.Instagram {
 					panic("no directory")
 				}
-				return q.claim(ctx, fq, limit, lasts)
+				return q.claim(ctx, wanted)
 			}
 			c.Pictures = func(ctx context.Context, _ []domain.Platform) error {
 				close(pictures)

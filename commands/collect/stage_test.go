@@ -175,7 +175,7 @@ func (f *fetchStage) roundAfter(d time.Duration, kind string, p domain.Platform)
 func (f *fetchStage) claim(collect *collect.Collector, kind string, p domain.Platform) (claim domain.FetchClaim) {
 	f.t.Helper()
 	require.NoError(f.t, collect.Look(f.t.Context(), queueOf(kind, p)))
-	claim, err := collect.Claim(f.t.Context(), queueOf(kind, p), 1000, time.Hour)
+	claim, err := collect.Claim(f.t.Context(), domain.FetchWanted{FetchQueue: queueOf(kind, p), Limit: 1000, Lasts: time.Hour})
 	require.NoError(f.t, err)
 	return claim
 }

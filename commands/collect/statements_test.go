@@ -102,7 +102,7 @@ func TestStatementsPerReadingAreBounded(t *testing.T) {
 func readAll(t *testing.T, s *fetchStage, queue domain.FetchQueue) (readings int) {
 	t.Helper()
 	for {
-		claim, err := s.collect.Claim(t.Context(), queue, collect.ClaimSize, time.Hour)
+		claim, err := s.collect.Claim(t.Context(), domain.FetchWanted{FetchQueue: queue, Limit: collect.ClaimSize, Lasts: time.Hour})
 		require.NoError(t, err)
 		if len(claim.Tasks) == 0 {
 			return readings

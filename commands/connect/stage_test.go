@@ -237,7 +237,7 @@ func (s *stage) stored(ref string) (stored commands.StoredTokens) {
 func (s *stage) due(p domain.Platform) (ids []int64) {
 	s.t.Helper()
 	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}
-	claim, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Claim(s.t.Context(), queue, 1000, time.Minute, s.now)
+	claim, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Claim(s.t.Context(), domain.FetchWanted{FetchQueue: queue, Limit: 1000, Lasts: time.Minute}, s.now)
 	require.NoError(s.t, err)
 	require.NoError(s.t, vault.Fetching{Pool: s.kept.Pool}.Release(s.t.Context(), claim))
 	return claim.Accounts()

@@ -62,7 +62,7 @@ const claim = `
 		returning social_account_id as id, claimed_until
 	), free as (
 		select id from (` + claimable + ` (f.not_before is null or f.not_before <= $3 or` + replaced + `)
-			offset 0) s where f.due_at <= $3` + inOrder + `) due
+			offset 0) s where f.due_at <= $3 and (not $7 or ` + untried + `)` + inOrder + `) due
 		union all
 		select id from (` + claimable + replaced + `
 			offset 0) s where f.due_at > $3` + inOrder + `) early
@@ -82,20 +82,22 @@ const claimable = `
 			cross join lateral (
 				select` + accountToRead + ` and s.id = f.social_account_id and`
 
+const untried = `(f.read_at is null and f.failures = 0)`
+
 // inOrder is the order of the index fetch_state_due.
 const inOrder = ` and f.p_id + 0 = $1 and f.kind = $2 and` + unclaimed + `
-			order by f.read_at is null and f.failures = 0 desc, f.due_at, f.social_account_id
+			order by ` + untried + ` desc, f.due_at, f.social_account_id
 			limit greatest(0, $5 - (select count(*) from fresh))
 			for update of f skip locked`
 
-// Claim claims the next due accounts of a queue for the given time, at most limit, and returns what a
-// reading needs. It skips accounts that another process is claiming at the same moment.
-func (c Connections) Claim(
-	ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration, now time.Time,
-) (domain.FetchClaim, error) {
+// Claim claims the next due accounts of a queue, and returns what a reading needs. It skips accounts
+// that another process is claiming at the same moment.
+func (c Connections) Claim(ctx context.Context, wanted domain.FetchWanted, now time.Time) (domain.FetchClaim, error) {
+	queue := wanted.FetchQueue
 	claimed := domain.FetchClaim{FetchQueue: queue}
 	err := pgx.BeginTxFunc(ctx, c.Pool, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, claim, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock), limit, lasts)
+		rows, err := tx.Query(ctx, claim, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock),
+			wanted.Limit, wanted.Lasts, wanted.OnlyNew)
 		if err != nil {
 			return err
 		}

@@ -285,7 +285,7 @@ func (u *unkindRun) round(queue domain.FetchQueue) {
 			return
 		}
 	}
-	claim, err := u.collect.Claim(ctx, queue, 1000, time.Hour)
+	claim, err := u.collect.Claim(ctx, domain.FetchWanted{FetchQueue: queue, Limit: 1000, Lasts: time.Hour})
 	require.NoError(u, err)
 	if len(claim.Tasks) == 0 {
 		return
