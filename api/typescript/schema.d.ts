@@ -2611,7 +2611,7 @@ export interface components {
         AccountType: 1 | 2;
         /** @description The body of an operator's action. */
         ActionBody: {
-            reason: components["schemas"]["Reason2"];
+            reason: components["schemas"]["ReasonText"];
         };
         /** @description A person in an account and that person's connections. */
         ActiveMember: {
@@ -3609,7 +3609,7 @@ export interface components {
             ground: string;
             /** @description Who ordered the erasure: person, client, agency, platform or authority. */
             ordered_by: string;
-            reason: components["schemas"]["Reason2"];
+            reason: components["schemas"]["ReasonText"];
             /** @description Social accounts of the agency to erase with their figures, by their ids. Pages that are not listed stay with the client. */
             social_accounts?: number[];
             /** @description How long to wait for tables that are behind the log, in minutes or seconds, at most 1h. The default is 1m. */
@@ -4203,7 +4203,7 @@ export interface components {
         };
         /** @description The body of a request of an operator for a sign-in link. */
         LinkBody: {
-            reason: components["schemas"]["Reason2"];
+            reason: components["schemas"]["ReasonText"];
             valid_for?: components["schemas"]["ValidFor"];
         };
         /** @description One account of the linked set. */
@@ -5476,8 +5476,6 @@ export interface components {
             /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -. */
             ticket?: string;
         };
-        /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
-        Reason2: string;
         /**
          * @description The class of an operator's reason.
          *
@@ -5485,6 +5483,8 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
+        /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
+        ReasonText: string;
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
             /** @description Who made the change. */
@@ -6056,7 +6056,7 @@ export interface components {
         };
         /** @description The body of a request to link a user to a subject of the identity provider. */
         SubjectBody: {
-            reason: components["schemas"]["Reason2"];
+            reason: components["schemas"]["ReasonText"];
             /** @description The claim sub of the person's tokens. The log shows the subject of a refused sign-in. */
             subject: string;
         };
@@ -16811,4 +16811,4 @@ export interface operations {
     };
 }
 
-// Generated from openapi.json, SHA-256 8909e4a9298fc67396f74920b2b709ac897c11c99f5c73e9c101658342fd5a5b
+// Generated from openapi.json, SHA-256 ed5963126ec34b6af99a0b303472f6bd327f18eed4c8f995d60d010367f18745

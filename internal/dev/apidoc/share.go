@@ -51,6 +51,9 @@ func share(doc tree) {
 			components = tree{}
 			doc.at("components")[p.section] = map[string]any(components)
 		}
+		if p.section == "schemas" && components[p.name] != nil && p.places[0]["type"] == "string" {
+			p.name += "Text" // a type has the name, for example Reason
+		}
 		for n := 2; components[p.name] != nil; n++ {
 			p.name = strings.TrimRight(p.name, "0123456789") + strconv.Itoa(n)
 		}
