@@ -44,8 +44,11 @@ type csvLeaf struct {
 	At   time.Time       `json:"at"`
 	On   bool            `json:"on"`
 	P    domain.Platform `json:"p_id"`
-	New  int             `json:"new,omitzero"`
+	New  csvCount        `json:"new,omitzero"`
 }
+
+// csvCount is a number of a type that the library for workbooks would write as text.
+type csvCount int
 
 func sampleAnswer() csvAnswer {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
