@@ -3,8 +3,8 @@
 # unlike one of a CSV file, and ids are written as texts so that no program rounds them.
 #
 # What happens: read_excel guesses the type of a column again, from the texts. If all of them look like numbers, the
-# column is one of numbers; if one cell is empty, of floats. The ids of two posts become the same float, and a sum by post
-# adds the figures of both. Without the empty cell the same ids are exact integers, so that a test with complete rows
+# column is one of numbers; if one cell is empty, of floats. The ids of two posts become the same float, and a sum by
+# post adds the figures of both. Without the empty cell the same ids are exact integers, so that a test with complete rows
 # finds nothing. There is no error and no warning; both engines do it. `dtype={"post": str}` keeps the texts; only the
 # documentation of that parameter hints at the guess.
 #
@@ -44,7 +44,8 @@ cells = [sheet_row[0] for sheet_row in openpyxl.load_workbook("posts.xlsx").acti
 print("the workbook:", *(f"{c.value} (text)" if c.data_type == "s" else "empty" for c in cells))
 
 for engine in ("openpyxl", "calamine"):
-    for what, options in (("all rows", {}), ("without the empty cell", {"nrows": 2}), ("post as str", {"dtype": {"post": str}})):
+    ways = {"all rows": {}, "without the empty cell": {"nrows": 2}, "post as str": {"dtype": {"post": str}}}
+    for what, options in ways.items():
         table = pandas.read_excel("posts.xlsx", engine=engine, **options)
         sums = table.groupby("post")["reach"].sum()
         posts = (f"{post if isinstance(post, str) else int(post)} with {reach}" for post, reach in sums.items())

@@ -18,8 +18,8 @@
 #   sql.Null[int64]: text {5 true}; SetRow: text {5 true}; sum 0
 #
 # Why it matters: a column of followers looks right on the screen, and its sum in the spreadsheet is 0. It happens the
-# day a field gets a type of its own or may be unknown, without a change to the code that writes the workbook, and a test
-# that reads cells back as texts still passes. A writer must bring values down to the types listed, by their kind.
+# day a field gets a type of its own or may be unknown, without a change to the code that writes the workbook, and a
+# test that reads cells back as texts still passes. A writer must bring values down to the types listed, by their kind.
 #
 # Exits with 1 if the behavior changes. Needs Go and the module proxy.
 set -euo pipefail
