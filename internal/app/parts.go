@@ -38,7 +38,7 @@ type Parts struct {
 	unsafe      error // result of the topic check when the log was opened
 	owned       bool  // the log belongs to the installation of the database
 	databaseURL string
-	ended       <-chan struct{} // nil: no embedded database
+	ended       <-chan error // nil: no embedded database
 	// engine is the pool of schema lb_engine, which the projection engine uses. Each generation that is
 	// folded has an additional pool.
 	engine  *pgxpool.Pool
@@ -126,8 +126,8 @@ func (p *Parts) Watch(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-p.ended:
-		return errors.New("the embedded PostgreSQL has exited; see postgres.log in the data directory")
+	case err := <-p.ended:
+		return err
 	}
 }
 
@@ -292,6 +292,7 @@ type Embedded interface {
 	StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error)
 	// HasPostgres reports whether a database was ever started in the data directory.
 	HasPostgres() bool
-	// StartPostgres also returns a channel that is closed when the server has exited.
-	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)
+	// StartPostgres also returns a channel that gets an error with the reason when the server has
+	// exited.
+	StartPostgres(ctx context.Context) (url string, ended <-chan error, stop func() error, err error)
 }

@@ -48,11 +48,11 @@ func (d Directory) StartBroker(
 	return broker.Addrs(), broker.TopicOverrides(), broker.Close, nil
 }
 
-// StartPostgres starts the database of the directory. The channel is closed when the database
-// server has exited.
+// StartPostgres starts the database of the directory. When the database server has exited, the
+// channel gets an error with the last lines of the server's log, which the next start overwrites.
 func (d Directory) StartPostgres(
 	ctx context.Context,
-) (url string, ended <-chan struct{}, stop func() error, err error) {
+) (url string, ended <-chan error, stop func() error, err error) {
 	if err := d.make(); err != nil {
 		return "", nil, nil, err
 	}
@@ -60,7 +60,12 @@ func (d Directory) StartPostgres(
 	if err != nil {
 		return "", nil, nil, err
 	}
-	return postgres.URL(), postgres.Done(), postgres.Close, nil
+	exit := make(chan error, 1)
+	go func() {
+		<-postgres.Done()
+		exit <- fmt.Errorf("the embedded PostgreSQL has exited:\n%s", postgres.logTail())
+	}()
+	return postgres.URL(), exit, postgres.Close, nil
 }
 
 func (d Directory) make() error {

@@ -32,6 +32,8 @@ const (
 	launchAgain  = 200 * time.Millisecond
 	launchTries  = 300
 	tailLines    = 15 // lines of the server's log in an error
+
+	runSetting = "ledgerboard.run" // tells the server of this launch from any other
 )
 
 // PostgresConfig configures a server.
@@ -189,7 +191,8 @@ func freePort() (int, error) {
 // launchOnce starts the server and waits until it answers. Recovery after a crash has no time
 // limit: launchOnce gives up only when the server exits or the context is done.
 func (p *Postgres) launchOnce(ctx context.Context) error {
-	args := []string{"-D", p.path("data")}
+	run := rand.Text()
+	args := []string{"-D", p.path("data"), "-c", runSetting + "=" + run}
 	settings := serverSettings(p.port, p.cfg.Settings)
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
@@ -202,13 +205,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 		return err
 	}
 	for {
-		err := p.prepare(ctx)
-		// The server of an owner that was killed has the same port and password. It exits once its
-		// guard has noticed that.
-		owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
-		if err == nil && owner != strconv.Itoa(p.pid) {
-			err = errors.New("another server, which is about to exit, uses the port")
-		}
+		err := p.prepare(ctx, run)
 		if err == nil {
 			return nil
 		}
@@ -223,8 +220,10 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 }
 
 // prepare connects to the server and creates the database if it is missing. If another server uses
-// the port, the password is wrong and prepare returns an error.
-func (p *Postgres) prepare(ctx context.Context) error {
+// the port, prepare returns an error. Its password may be right: it may be the server of an owner of
+// the directory that was killed, which exits once its guard has noticed that, or the server of the
+// directory of which this one is a copy.
+func (p *Postgres) prepare(ctx context.Context, run string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyConnect)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, p.urlOf("postgres"))
@@ -232,8 +231,12 @@ func (p *Postgres) prepare(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	var exists bool
-	err = conn.QueryRow(ctx, "select exists(select from pg_database where datname = $1)", databaseName).Scan(&exists)
+	var exists, ours bool
+	err = conn.QueryRow(ctx, "select exists(select from pg_database where datname = $1), current_setting($2, true) is not distinct from $3",
+		databaseName, runSetting, run).Scan(&exists, &ours)
+	if err == nil && !ours {
+		err = errors.New("another server uses the port")
+	}
 	if err != nil || exists {
 		return err
 	}

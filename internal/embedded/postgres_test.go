@@ -273,3 +273,35 @@ func TestOfflinePostgresDownloadErrorNamesRemedy(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing half-made stays")
 }
+
+// A copy of a directory has the password and the port of the original, whose server responds.
+func TestPostgresOfACopiedDirectory(t *testing.T) {
+	t.Parallel()
+	original := filepath.Join(t.TempDir(), "pg")
+	p := startPostgres(t, embedded.PostgresConfig{DataDir: original})
+	require.NoError(t, p.Close())
+	copied := filepath.Join(t.TempDir(), "pg")
+	out, err := exec.Command("cp", "-a", original, copied).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	p = startPostgres(t, embedded.PostgresConfig{DataDir: original})
+	_, err = connect(t, p).Exec(testContext(t), "create table only_in_the_original()")
+	require.NoError(t, err)
+	second := startPostgres(t, embedded.PostgresConfig{DataDir: copied})
+	require.NotEqual(t, p.URL(), second.URL())
+	require.Equal(t, "true", queryText(t, connect(t, second), "select (to_regclass('only_in_the_original') is null)::text"))
+}
+
+func TestPostgresExitContainsReason(t *testing.T) {
+	t.Parallel()
+	dir := embedded.Directory{Path: t.TempDir(), Logger: ledgertest.Quiet}
+	_, ended, stop, err := dir.StartPostgres(testContext(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	owner, err := os.ReadFile(filepath.Join(dir.Path, "postgres", "data", "postmaster.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.SplitN(string(owner), "\n", 2)[0])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGINT))
+	require.ErrorContains(t, <-ended, "received fast shutdown request", "in the words of the server")
+}
