@@ -124,6 +124,11 @@ func (i *importRun) readFile(ctx context.Context, path string, spool io.Writer, 
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
+		if i.lines == before {
+			if form := otherForm(bytes.TrimSpace(line)); form != "" {
+				return usageError{fmt.Errorf("%s %s", path, form)}
+			}
+		}
 		f.noteEscapes(number, line)
 		if err := i.readLine(f, number, line, spool); err != nil {
 			return err
@@ -141,6 +146,22 @@ func (i *importRun) readFile(ctx context.Context, path string, spool io.Writer, 
 			"without --raw; export it with --raw", path, f.doubled)}
 	}
 	return nil
+}
+
+// otherForm says what a file is that does not have an object in its first line; "" if that is not
+// known. Without it, each of its lines is refused, and none says what to do.
+func otherForm(first []byte) string {
+	switch {
+	case bytes.HasPrefix(first, []byte("\x1f\x8b")):
+		return "is compressed with gzip: decompress it"
+	case bytes.HasPrefix(first, []byte("PK\x03\x04")):
+		return "is a zip archive: extract its files"
+	case bytes.HasPrefix(first, []byte("[")):
+		return "is an array of JSON: write one object per line, for example with jq -c '.[]'"
+	case bytes.Equal(first, []byte("{")):
+		return "has objects of several lines: write one object per line, for example with jq -c ."
+	}
+	return ""
 }
 
 func (i *importRun) readLine(f *importFile, number int, raw []byte, spool io.Writer) error {

@@ -487,6 +487,12 @@ func TestImportRefusesUnsafeOrEmptyFiles(t *testing.T) {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} { // PowerShell redirects with one
 		refused("is encoded in UTF-16: save it as UTF-8", newFile(t, "utf16.jsonl", mark+"{\x00}\x00\n\x00"))
 	}
+	for content, form := range map[string]string{
+		"\x1f\x8b\x08\x00\x00\n": "is compressed with gzip", "PK\x03\x04\x14\n": "is a zip archive",
+		"\ufeff[\n": "is an array of JSON", "\n[{}]\n": "is an array of JSON", "{\n  \"type\": \"token\"\n}\n": "has objects of several lines",
+	} {
+		refused(form, newFile(t, "other.jsonl", content))
+	}
 	refused("line 2: each escape in this file has two backslashes", newFile(t, "p.jsonl", post(1, "plain")+post(2, `two\\nlines`)+post(3, `a \\"quote\\"`)))
 	refused("line 1 is longer than", newFile(t, "long.jsonl", strings.Repeat("x", commands.MaxImportLine+1)))
 

@@ -162,6 +162,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if exited >= 0 { // --help was requested and printed
 		return exited
 	}
+	if err == nil {
+		err = namesFiles(parsed)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "ledgerboard: %s\nTry 'ledgerboard --help'.\n", err)
 		return exitUsage
@@ -170,6 +173,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	printed := &results{out: stdout}
 	parsed.Bind(streams{Out: printed, Err: stderr, Cut: ctx.Done()})
 	return exitCode(printed.with(parsed.Run()), stderr)
+}
+
+// namesFiles returns an error if a flag that names a file is -, as for standard input or output: files
+// are read twice, or written completely or not at all, and a file named - would be created in silence.
+// Only the arguments of import may be -.
+func namesFiles(parsed *kong.Context) error {
+	for _, flag := range parsed.Flags() {
+		if flag.PlaceHolder == "FILE" && parsed.FlagValue(flag) == "-" {
+			return fmt.Errorf("--%s: - is not supported: name a file", flag.Name)
+		}
+	}
+	return nil
 }
 
 // newParser returns the parser of the command line. Flags of type hexid contain ids of agencies,

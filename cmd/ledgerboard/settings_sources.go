@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -54,7 +55,8 @@ func dropEmpty() error {
 	return nil
 }
 
-// loadConfigFile sets the variables in a file that has the format of systemd's EnvironmentFile.
+// loadConfigFile sets the variables in a file that has the format of systemd's EnvironmentFile, so that
+// one file serves a unit and the commands. What systemd would read in another way is refused.
 // Variables that are already set take precedence.
 func loadConfigFile(path string) error {
 	if path == "" {
@@ -65,6 +67,7 @@ func loadConfigFile(path string) error {
 		return fmt.Errorf("open configuration file: %w", err)
 	}
 	var wrong []string
+	lines := map[string]int{} // by name
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -78,12 +81,18 @@ func loadConfigFile(path string) error {
 			wrong = append(wrong, fmt.Sprintf("line %d is not LEDGERBOARD_NAME=value", n))
 			continue
 		}
-		if _, set := os.LookupEnv(name); set || strings.TrimSpace(value) == "" {
+		if before := lines[name]; before > 0 {
+			wrong = append(wrong, fmt.Sprintf("lines %d and %d both set %s: remove one", before, n, name))
 			continue
 		}
-		value = strings.TrimSpace(value)
-		if last := len(value) - 1; last > 0 && (value[0] == '"' || value[0] == '\'') && value[last] == value[0] {
-			value = value[1:last]
+		lines[name] = n
+		value, err := unquote(strings.TrimSpace(value))
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("line %d: the value of %s %s", n, name, err))
+			continue
+		}
+		if _, set := os.LookupEnv(name); set || value == "" {
+			continue
 		}
 		if err := os.Setenv(name, value); err != nil {
 			wrong = append(wrong, fmt.Sprintf("line %d: %s", n, err))
@@ -93,4 +102,24 @@ func loadConfigFile(path string) error {
 		return fmt.Errorf("configuration file %s: %s", path, strings.Join(wrong, "; "))
 	}
 	return nil
+}
+
+// unquote returns a value without the quotation marks around it. The error does not contain the value,
+// which may be a secret.
+func unquote(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	quote := value[0]
+	if quote != '"' && quote != '\'' {
+		quote = 0
+	} else if len(value) < 2 || strings.IndexByte(value[1:], quote) != len(value)-2 {
+		return "", errors.New("begins with a quotation mark, but does not end with its only other one")
+	} else {
+		value = value[1 : len(value)-1]
+	}
+	if quote != '\'' && strings.Contains(value, `\`) {
+		return "", errors.New("has a backslash, which systemd would drop: write the value between single quotation marks")
+	}
+	return value, nil
 }

@@ -439,6 +439,52 @@ func TestConfigurationFileOfAnEditor(t *testing.T) {
 	require.ErrorContains(t, err, "is encoded in UTF-16: save it as UTF-8")
 }
 
+// systemd takes the last of two lines with a name, continues a value whose quotation mark is open on the
+// next line, and drops backslashes: a value that a unit and a command would read differently is refused.
+func TestConfigurationFileIsReadLikeSystemd(t *testing.T) {
+	const name = "LEDGERBOARD_TOPIC_PREFIX"
+	t.Setenv(name, "")
+	for line, want := range map[string]string{
+		`"a b"`: "a b", `'a\b"'`: `a\b"`, `a"b`: `a"b`, ` x # y `: "x # y", `""`: "", "": "", `"$HOME"`: "$HOME",
+	} {
+		require.NoError(t, os.Unsetenv(name))
+		require.NoError(t, loadConfigFile(newFile(t, "env", name+"="+line+"\n")), line)
+		require.Equal(t, want, os.Getenv(name), line)
+	}
+	require.NoError(t, os.Unsetenv(name))
+	for _, c := range [][2]string{
+		{name + `="hush`, "line 1: the value of " + name + " begins with a quotation mark"},
+		{name + `="`, "begins with a quotation mark"},
+		{name + `="hush" # north`, "begins with a quotation mark"},
+		{name + `="hush"more"`, "begins with a quotation mark"},
+		{name + `=hush\hush`, "has a backslash"},
+		{name + `="hush\"hush"`, "begins with a quotation mark"},
+		{name + "=hush\n\n" + name + "=hush", "lines 1 and 3 both set " + name},
+		{name + "=\n" + name + "=hush", "lines 1 and 2 both set " + name},
+	} {
+		err := loadConfigFile(newFile(t, "env", c[0]+"\n"))
+		require.ErrorContains(t, err, c[1], c[0])
+		require.NotContains(t, err.Error(), "hush", "a secret is not repeated")
+		require.NoError(t, os.Unsetenv(name))
+	}
+}
+
+// A pipe that is asked for with - is refused, instead of a file with that name in the current directory.
+func TestFlagsOfFilesRefuseStandardInputAndOutput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	id := strings.Repeat("a", 24)
+	for flag, args := range map[string][]string{
+		"--bundle": {"export", "--parent", id}, "--out": {"export-person", "--user", id}, "--bundle=": {"verify"}, "--kept": {"verify", "--all"},
+		"--from": {"erase"}, "--token-file": {"status"},
+	} {
+		flag = strings.TrimSuffix(flag, "=")
+		code, _, problems := byHand(t, append(args, flag, "-")...)
+		require.Equal(t, exitUsage, code, problems)
+		require.Contains(t, problems, flag+": - is not supported: name a file")
+	}
+	require.NoFileExists(t, "-")
+}
+
 // Each setting that is marked as a secret may be in a file, and a line break at its end is cut.
 func TestSecretSettingsCanBeReadFromFiles(t *testing.T) {
 	t.Parallel()
@@ -496,7 +542,8 @@ func TestSettingsDocumentMatchesProgram(t *testing.T) {
 	require.NoError(t, err)
 	var text strings.Builder
 	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
-		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names.\n\n" +
+		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names. The file has the format of systemd's `EnvironmentFile`: " +
+		"a name is set once, and a value with a backslash stands between single quotation marks.\n\n" +
 		"A setting with a secret, and `LEDGERBOARD_DATABASE_URL`, may be `file:PATH`. Files of Kafka and of the database, also those that its URL names, " +
 		"are read for each new connection, the checkpoint key for each signature, all others once a minute.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
