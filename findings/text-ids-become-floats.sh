@@ -4,9 +4,9 @@
 #
 # What happens: read_excel guesses the type of a column again, from the texts. If all of them look like numbers, the
 # column is one of numbers; if one cell is empty, of floats. The ids of two posts become the same float, and a sum by
-# post adds the figures of both. Without the empty cell the same ids are exact integers, so that a test with complete rows
-# finds nothing. There is no error and no warning; both engines do it. `dtype={"post": str}` keeps the texts; only the
-# documentation of that parameter hints at the guess.
+# post adds the figures of both. Without the empty cell the same ids are exact integers, so that a test with complete
+# rows finds nothing. There is no error and no warning; both engines do it. `dtype={"post": str}` keeps the texts; only
+# the documentation of that parameter hints at the guess.
 #
 # Versions: pandas 3.1.1, openpyxl 3.1.5, python-calamine 0.9.1 (PyPI); Python 3.11.
 # Output seen:
