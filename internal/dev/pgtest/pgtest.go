@@ -144,6 +144,7 @@ func serverURL(t testing.TB) string {
 		})
 		if server.err == nil {
 			server.url = server.embedded.URL()
+			server.err = hashOnce(context.Background(), server.url)
 		}
 	})
 	require.NoError(t, server.err, "start PostgreSQL for tests")

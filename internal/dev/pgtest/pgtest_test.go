@@ -2,6 +2,8 @@ package pgtest_test
 
 import (
 	"context"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -42,6 +44,24 @@ func oid(t *testing.T, db *pgtest.DB) (oid uint32) {
 	t.Helper()
 	require.NoError(t, db.Pool.QueryRow(t.Context(), "select oid from pg_database where datname = current_database()").Scan(&oid))
 	return oid
+}
+
+// Clients of the embedded server hash its password once for each connection; a wrong one is refused.
+func TestPasswordIsHashedOnceAndChecked(t *testing.T) {
+	db := pgtest.New(t)
+	if os.Getenv("LEDGERBOARD_TEST_DATABASE_URL") == "" {
+		superuser, err := pgx.Connect(t.Context(), db.Superuser())
+		require.NoError(t, err)
+		defer superuser.Close(t.Context())
+		var stored string
+		require.NoError(t, superuser.QueryRow(t.Context(), "select rolpassword from pg_authid where rolname = current_user").Scan(&stored))
+		require.True(t, strings.HasPrefix(stored, "SCRAM-SHA-256$1:"), stored)
+	}
+	wrong, err := url.Parse(db.Superuser())
+	require.NoError(t, err)
+	wrong.User = url.UserPassword(wrong.User.Username(), "wrong")
+	_, err = pgx.Connect(t.Context(), wrong.String())
+	require.ErrorContains(t, err, "password authentication failed")
 }
 
 // Changes of a test do not affect the next one: it gets the same database without the rows, or a
