@@ -15,47 +15,45 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
-	t.Parallel()
-	type part struct {
-		analytics.ActivityMeter
-		asOf    *time.Time
-		sources []int64
-	}
-	agreeOnPart(t,
-		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (part, analytics.Meta, error) {
-			got, meta, err := a.ActivityMeter(ctx, scope, q)
-			return part{got, meta.AsOf, sourceIDs(meta)}, meta, err
-		}, func(o *oracle) part {
-			byDate := map[int64]map[string]*int64{} // of measured accounts
-			for _, s := range gainsPages {
-				published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
-				for _, date := range o.begun() {
-					day, _ := time.Parse(time.DateOnly, date)
-					from, to := firstInstant(day, o.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.Range.Zone)
-					numbers[date] = published(later(from, o.Range.From), earlier(to, o.elapsed()))
-					known = known || numbers[date] != nil
-				}
-				if known {
-					byDate[s.id] = numbers
-				}
-				for _, p := range o.posts(s.id) {
-					if !p.PublishedAt.Before(o.Range.From) && p.PublishedAt.Before(o.elapsed()) {
-						o.shown[s.id] = true
-						if o.asOf == nil || p.RegisteredAt.After(*o.asOf) {
-							o.asOf = &p.RegisteredAt
-						}
+type activityPart struct {
+	analytics.ActivityMeter
+	asOf    *time.Time
+	sources []int64
+}
+
+var activityMeterAgrees = agreeOnPart(
+	func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (activityPart, analytics.Meta, error) {
+		got, meta, err := a.ActivityMeter(ctx, scope, q)
+		return activityPart{got, meta.AsOf, sourceIDs(meta)}, meta, err
+	}, func(o *oracle) activityPart {
+		byDate := map[int64]map[string]*int64{} // of measured accounts
+		for _, s := range gainsPages {
+			published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
+			for _, date := range o.begun() {
+				day, _ := time.Parse(time.DateOnly, date)
+				from, to := firstInstant(day, o.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.Range.Zone)
+				numbers[date] = published(later(from, o.Range.From), earlier(to, o.elapsed()))
+				known = known || numbers[date] != nil
+			}
+			if known {
+				byDate[s.id] = numbers
+			}
+			for _, p := range o.posts(s.id) {
+				if !p.PublishedAt.Before(o.Range.From) && p.PublishedAt.Before(o.elapsed()) {
+					o.shown[s.id] = true
+					if o.asOf == nil || p.RegisteredAt.After(*o.asOf) {
+						o.asOf = &p.RegisteredAt
 					}
 				}
 			}
-			want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.Platforms...)}
-			for _, p := range o.Platforms {
-				want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: readmodels.PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
-			}
-			meter := want // sets shown
-			return part{meter, o.asOf, o.socialIDs(o.Platforms...)}
-		})
-}
+		}
+		want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.Platforms...)}
+		for _, p := range o.Platforms {
+			want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: readmodels.PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
+		}
+		meter := want // sets shown
+		return activityPart{meter, o.asOf, o.socialIDs(o.Platforms...)}
+	})
 
 // The number of posts is unknown after the last reading of an account, in every answer. A later
 // reading makes it known, because it lists the posts published since.
@@ -126,7 +124,7 @@ func (o *oracle) ownedNow(id int64) bool {
 // lastReading returns when an account or one of its posts was last read for the scope; zero if
 // never.
 func (o *oracle) lastReading(id int64) (last time.Time) {
-	for _, r := range slices.Concat(o.accountReads(), readingsOf(o.w, o.scope.ParentAccount, true)) {
+	for _, r := range slices.Concat(o.accountReads(), o.readings(true)) {
 		if r.owner.SocialAccount == id && o.sees(r.owner, r.platform) {
 			last = later(last, r.at)
 		}

@@ -271,10 +271,17 @@ func (q question) ofAccounts(w *world, name string) gains {
 
 // ofPosts returns the gains of posts. The gain of engagement is the sum of the gains of its parts.
 func (q question) ofPosts(w *world, name string) (all gains) {
-	if name == domain.MetricEngagement {
-		return slices.Concat(q.ofPosts(w, domain.MetricLikes), q.ofPosts(w, domain.MetricComments), q.ofPosts(w, domain.MetricShares))
+	return q.ofPostReadings(readingsOf(w, q.scope.ParentAccount, true), name)
+}
+
+func (q question) ofPostReadings(readings []gainsReading, name string) (all gains) {
+	if name != domain.MetricEngagement {
+		return q.visible(steps(readings, name))
 	}
-	return q.visible(steps(readingsOf(w, q.scope.ParentAccount, true), name))
+	for _, part := range engagementParts {
+		all = append(all, q.ofPostReadings(readings, part)...)
+	}
+	return all
 }
 
 // period is a day, week or month of a range, named by its first day, and its part in the range.

@@ -29,7 +29,7 @@ type gainsAnswer struct {
 	// parts maps the answer's parts by day, week or month to their totals; lists does the same for
 	// list entries.
 	parts, lists map[string]string
-	listed       []string // gains in lists: [TestPostsAgreeWithTheOracle] checks each entry
+	listed       []string // gains in lists: [TestAnswersAgreeWithTheOracle] checks each entry
 }
 
 var gainsAnswers = []gainsAnswer{

@@ -17,7 +17,7 @@ import (
 func (o *oracle) agencyReads() []domain.PostRead {
 	if o.steps == nil {
 		o.steps = map[postStep]int64{}
-		readings := readingsOf(o.w, o.scope.ParentAccount, true)
+		readings := o.readings(true)
 		for _, r := range readings {
 			o.reads = append(o.reads, r.ofPost)
 		}
@@ -56,13 +56,14 @@ func (o *oracle) stepOf(read domain.PostRead) (g analytics.PostGrowth) {
 	return g
 }
 
-// stepsIn calls each with the gains of each reading in [from, to) that the query covers.
-func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytics.PostGrowth)) {
+// readsIn returns the readings in [from, to) that the query covers; [oracle.stepOf] has their gains.
+func (o *oracle) readsIn(from, to time.Time) (in []domain.PostRead) {
 	for _, read := range o.agencyReads() {
-		if o.sees(read.Tenant, read.Platform) && !read.CapturedAt.Before(from) && read.CapturedAt.Before(to) {
-			each(read, o.stepOf(read))
+		if !read.CapturedAt.Before(from) && read.CapturedAt.Before(to) && o.sees(read.Tenant, read.Platform) {
+			in = append(in, read)
 		}
 	}
+	return in
 }
 
 // part is one part of the range by granularity.
@@ -82,9 +83,11 @@ func (o *oracle) parts() (out []part) {
 
 // lastPostRead returns the newest reading in the range that answers about posts use.
 func (o *oracle) lastPostRead() *time.Time {
-	var last *time.Time
-	o.stepsIn(o.Range.From, o.Range.To, func(read domain.PostRead, _ analytics.PostGrowth) { last = &read.CapturedAt })
-	return last
+	reads := o.readsIn(o.Range.From, o.Range.To)
+	if len(reads) == 0 {
+		return nil
+	}
+	return &reads[len(reads)-1].CapturedAt
 }
 
 // registration is the last one of a post in its agency. elsewhere means that it belongs to no one in
@@ -240,10 +243,11 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 		}
 	}
 	var steps []domain.PostRead
-	o.stepsIn(o.Range.From, o.Range.To, func(read domain.PostRead, g analytics.PostGrowth) {
+	for _, read := range o.readsIn(o.Range.From, o.Range.To) {
 		if read.SocialAccount != p.SocialAccount || read.ExternalID != p.ExternalID {
-			return
+			continue
 		}
+		g := o.stepOf(read)
 		steps = append(steps, read)
 		growth := members[read.MemberID]
 		for _, sums := range []*analytics.PostGrowth{&all, &growth} {
@@ -259,7 +263,7 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 				known[i]++
 			}
 		}
-	})
+	}
 	all.EngagementPartial = known[0] != known[1] || known[0] != known[2]
 	if len(steps) == 0 {
 		return all, members
