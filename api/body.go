@@ -47,7 +47,7 @@ func unreadable(err error, message string) error {
 // body decodes the body of a request. A type of bodies may read the request, or the raw members,
 // itself. Others are structs, whose fields have the names of members: absent ones set nothing, and
 // null is absent for a pointer. Unknown members, which would have no effect, are errors unless the
-// body is open.
+// body is open: then only another spelling of a member that is absent is one.
 func (d *decoder) body(w http.ResponseWriter, op Operation, body reflect.Value) error {
 	if whole, ok := reflect.TypeAssert[interface{ read(*http.Request) error }](body.Addr()); ok {
 		return whole.read(d.r)
@@ -83,10 +83,14 @@ func (d *decoder) members(members map[string]json.RawMessage, open bool, body re
 		}
 		fields[memberName(field)] = value
 	}
+	names := slices.Sorted(maps.Keys(fields))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
+		like := slices.IndexFunc(names, func(field string) bool { return members[field] == nil && spelling(field) == spelling(name) })
 		switch field, known := fields[name]; {
 		case known:
 			d.member(name, members[name], field)
+		case like >= 0: // an old frontend that sends a whole document may have others
+			d.bad.Addf(clip(name), "is an unknown member; did you mean %s?", names[like])
 		case !open:
 			d.bad.Addf(clip(name), "is an unknown member: remove it")
 		}

@@ -48,8 +48,8 @@ var (
 	GetDashboard = route(dashboardGroup, http.MethodGet, patternDashboard, "getDashboard",
 		[]Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get).refusing(domain.CodeConflict).sending([]string{headerETag}))
 	// PutDashboard updates a dashboard and the dashboards linked to it, atomically. Members that you
-	// leave out keep their values; unknown members are ignored. A request that changes nothing
-	// succeeds and is not recorded.
+	// leave out keep their values; unknown members are ignored, but another spelling of a member, such
+	// as allowClientDashboard, is an error. A request that changes nothing succeeds and is not recorded.
 	PutDashboard = route(dashboardGroup, http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put).
 			refusing(domain.CodeConflict, domain.CodePreconditionFailed, domain.CodeUnprocessable).sending([]string{headerETag, headerReplayed}))
 	// PostDashboardPreview previews a change to a dashboard: who would gain and who would lose access

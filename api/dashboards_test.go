@@ -151,12 +151,18 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 		`{"scopes":["A B"]}`:                              {"scopes[0]"},
 		`{"scopes":[7,"posts","9"],"users":["x",null]}`:   {"scopes[0]", "users[1]", "users[0]", "scopes[2]"},
 		`{"sub_account_ids":["y"],"scopes":["posts",""]}`: {"sub_account_ids[0]", "scopes[1]"},
+		// another spelling, which would be ignored: the board would stay open
+		`{"allowClientDashboard":false}`:    {"allowClientDashboard"},
+		`{"Users":[],"sub-account-ids":[]}`: {"Users", "sub-account-ids"},
 	} {
 		answer := b.put(client1, body)
 		require.Equal(t, http.StatusBadRequest, answer.Status, body)
 		require.Equal(t, want, answer.Failure(t).Fields(), body)
 	}
+	require.Contains(t, b.put(client1, `{"allowClientDashboard":false}`).Failure(t).Message, "did you mean allow_client_dashboard?")
 	require.Empty(t, b.updates)
+	require.Equal(t, http.StatusOK, b.put(client1, `{"allowClientDashboard":false,"allow_client_dashboard":false,"createdAt":1}`).Status,
+		"nothing that was meant is ignored")
 }
 
 func TestPutReportsReplaysAndUnknownOutcomes(t *testing.T) {

@@ -1444,7 +1444,7 @@ export interface paths {
         get: operations["getDashboard"];
         /**
          * Updates a dashboard and the dashboards linked to it, atomically.
-         * @description Members that you leave out keep their values; unknown members are ignored. A request that changes nothing succeeds and is not recorded.
+         * @description Members that you leave out keep their values; unknown members are ignored, but another spelling of a member, such as allowClientDashboard, is an error. A request that changes nothing succeeds and is not recorded.
          */
         put: operations["putDashboard"];
         post?: never;
@@ -16811,4 +16811,4 @@ export interface operations {
     };
 }
 
-// Generated from openapi.json, SHA-256 ed5963126ec34b6af99a0b303472f6bd327f18eed4c8f995d60d010367f18745
+// Generated from openapi.json, SHA-256 bbd17fa6bc5025629b1bf0e4522a22c8e3652be86c89b1bf669a4cbcd050716f
