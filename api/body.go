@@ -85,7 +85,9 @@ func (d *decoder) members(members map[string]json.RawMessage, open bool, body re
 	}
 	names := slices.Sorted(maps.Keys(fields))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		like := slices.IndexFunc(names, func(field string) bool { return members[field] == nil && spelling(field) == spelling(name) })
+		like := slices.IndexFunc(names, func(field string) bool {
+			return members[field] == nil && spelling(field) == spelling(name)
+		})
 		switch field, known := fields[name]; {
 		case known:
 			d.member(name, members[name], field)

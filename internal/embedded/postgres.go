@@ -221,8 +221,8 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 
 // prepare connects to the server and creates the database if it is missing. If another server uses
 // the port, prepare returns an error. Its password may be right: it may be the server of an owner of
-// the directory that was killed, which exits once its guard has noticed that, or the server of the
-// directory of which this one is a copy.
+// the directory that was killed, which exits once its guard has noticed that, or, if this directory is
+// a copy, the server of the original.
 func (p *Postgres) prepare(ctx context.Context, run string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyConnect)
 	defer cancel()
@@ -232,8 +232,8 @@ func (p *Postgres) prepare(ctx context.Context, run string) error {
 	}
 	defer conn.Close(ctx)
 	var exists, ours bool
-	err = conn.QueryRow(ctx, "select exists(select from pg_database where datname = $1), current_setting($2, true) is not distinct from $3",
-		databaseName, runSetting, run).Scan(&exists, &ours)
+	err = conn.QueryRow(ctx, "select exists(select from pg_database where datname = $1), "+
+		"current_setting($2, true) is not distinct from $3", databaseName, runSetting, run).Scan(&exists, &ours)
 	if err == nil && !ours {
 		err = errors.New("another server uses the port")
 	}
