@@ -87,6 +87,8 @@ func (r *remote) connect(ctx context.Context, dataDir, as string) (client, error
 	return client{found, &url.URL{Scheme: "http", Host: "ledgerboard"}, header, find}, err
 }
 
+var errNotRunning = errors.New("no service responds in the data directory")
+
 func findService(ctx context.Context, dataDir string) (*http.Client, error) {
 	name, err := socket.Find(ctx, socketDir(dataDir), "/api/")
 	switch {
@@ -94,8 +96,8 @@ func findService(ctx context.Context, dataDir string) (*http.Client, error) {
 		return nil, usageError{fmt.Errorf("the service of %s belongs to another system user: "+
 			"run the command as that user, or set --url and a token", dataDir)}
 	case errors.Is(err, socket.ErrNone):
-		return nil, usageError{fmt.Errorf("no service responds in the data directory %s: start it with 'ledgerboard serve', "+
-			"or set --data-dir to the data directory of a running service, or --url to its address", dataDir)}
+		return nil, usageError{fmt.Errorf("%w %s: start it with 'ledgerboard serve', "+
+			"or set --data-dir to the data directory of a running service, or --url to its address", errNotRunning, dataDir)}
 	case err != nil:
 		return nil, fmt.Errorf("look for a service: %w", err)
 	}

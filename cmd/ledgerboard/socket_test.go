@@ -103,23 +103,25 @@ func TestSocketRefusesAnotherSystemUser(t *testing.T) {
 	at := newStorage(t)
 	at.DataDir = filepath.Join(dir, "data")
 	withService(t, at, func(a *process, _ string) {
-		asks := func() (out string, code int) {
+		asks := func(command string) (out string, code int) {
 			child := exec.CommandContext(t.Context(), filepath.Join(dir, "test"), "-test.run=^"+t.Name()+"$")
-			child.Dir, child.Env = dir, append(ledgertest.Environ(), anotherUser+"=log --data-dir "+at.DataDir)
+			child.Dir, child.Env = dir, append(ledgertest.Environ(), anotherUser+"="+command+" --data-dir "+at.DataDir, "LEDGERBOARD_ADDR=127.0.0.1:1")
 			child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 			raw, _ := child.CombinedOutput()
 			return string(raw), child.ProcessState.ExitCode()
 		}
-		out, code := asks()
-		require.Equal(t, exitUsage, code, out)
-		require.Contains(t, out, "belongs to another system user")
+		for _, command := range []string{"log", "status"} { // nothing listens at the address that status asks, too
+			out, code := asks(command)
+			require.Equal(t, exitUsage, code, out)
+			require.Contains(t, out, "belongs to another system user")
+		}
 
 		run := socketDir(at.DataDir)
 		require.NoError(t, os.Chmod(run, 0o755)) // somebody opens what the service closed
 		found, err := socket.Find(t.Context(), run, "/api/")
 		require.NoError(t, err)
 		require.NoError(t, os.Chmod(found, 0o666))
-		out, code = asks()
+		out, code := asks("log")
 		require.Equal(t, exitFailure, code, out)
 		require.Contains(t, out, "403 Forbidden: Only root and the system user that runs the service")
 	})

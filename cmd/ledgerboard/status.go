@@ -78,9 +78,12 @@ func (s statusCommand) health(ctx context.Context, std streams) (health operator
 		return fetch[operator.Health](ctx, at, "/api/ops/health")
 	}
 	if s.URL == "" {
-		return s.readiness(ctx, s.Own)
+		public, failed := s.readiness(ctx, s.Own)
+		if failed == nil || errors.Is(err, errNotRunning) {
+			return public, failed
+		}
 	}
-	return health, err
+	return health, err // for example that the service belongs to another system user
 }
 
 // readiness asks a process at an address for what everyone may see.
