@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -111,7 +112,7 @@ func TestExportPersonContainsAllAndOnlyTheirData(t *testing.T) {
 				where t.data->>'action' = 'person.exported'`).Scan(&came)
 			return err == nil && maps.Equal(came, map[string]string{"GDPR-15": erased + " done", "TOO-LATE": erased + " done"})
 		}, patience, 10*time.Millisecond)
-		gone, err := a.ForgetWords(t.Context(), time.Now())
+		gone, err := vault.NewEraser(a.KeptPool).ForgetWords(t.Context(), time.Now())
 		require.NoError(t, err)
 		require.Equal(t, 2, gone, "platform texts older than 30 days are deleted")
 	})

@@ -26,7 +26,6 @@ import (
 // Service is an assembled process.
 type Service struct {
 	*Parts
-	*upkeep
 
 	Monitor    *monitor.Monitor
 	Dashboards *readmodels.Dashboards
@@ -42,13 +41,14 @@ type Service struct {
 	ticketKey    []byte
 	mainApp      *api.MainAppDeps           // nil if this process uses no tokens
 	versions     func() []platforms.Version // likewise
+	// deletionAsked has a signal when a person asked a platform to delete their data.
+	deletionAsked chan struct{}
 }
 
 // Open migrates the database to this version and opens everything that the process needs, but
 // starts nothing. The caller must call Close on the service.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
-	s := &Service{Parts: NewParts(c)}
-	s.upkeep = &upkeep{service: s, requested: make(chan struct{}, 1)}
+	s := &Service{Parts: NewParts(c), deletionAsked: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -134,11 +134,11 @@ func (s *Service) Loops() []Loop {
 		})})
 	}
 	if s.config.Has(RoleFetcher) {
-		loops = append(loops, Loop{"cleanup of secrets", endless(s.TidySecrets)})
+		loops = append(loops, Loop{"cleanup of secrets", endless(s.tidySecrets)})
 	}
 	if s.Connect != nil {
-		loops = append(loops, Loop{"cleanup of sign-ins", endless(s.PurgeSignIns)},
-			Loop{"erasures requested by platforms", endless(s.EraseAsked)})
+		loops = append(loops, Loop{"cleanup of sign-ins", endless(s.purgeSignIns)},
+			Loop{"erasures requested by platforms", endless(s.eraseAllAsked)})
 	}
 	return loops
 }

@@ -29,42 +29,38 @@ const (
 	maxErasureTime = 4 * time.Minute
 )
 
-// upkeep deletes expired data from the vault and erases people who asked a platform for it. Several
+// The tasks below delete expired data from the vault and erase people who asked a platform for it. Several
 // processes may run each task concurrently. If a task fails, the error is logged and the task is
 // repeated.
-type upkeep struct {
-	service   *Service
-	requested chan struct{} // a person asked a platform to delete their data
-}
 
-// PurgeSignIns deletes expired sign-ins, links and grants until ctx is done.
-func (u *upkeep) PurgeSignIns(ctx context.Context) {
+// purgeSignIns deletes expired sign-ins, links and grants until ctx is done.
+func (s *Service) purgeSignIns(ctx context.Context) {
 	for running := true; running; running = pause(ctx, purgeEvery) {
-		if err := (vault.Connecting{Pool: u.service.KeptPool}).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			u.service.config.Logger.Warn("cannot delete expired sign-ins; retrying in a minute", "error", err)
+		if err := (vault.Connecting{Pool: s.KeptPool}).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.config.Logger.Warn("cannot delete expired sign-ins; retrying in a minute", "error", err)
 		}
 	}
 }
 
-// TidySecrets deletes the secrets of deleted connections and users, and the platforms' error
+// tidySecrets deletes the secrets of deleted connections and users, and the platforms' error
 // messages that are older than 30 days. It starts once all read models can be read, and repeats
 // this every hour until ctx is done.
-func (u *upkeep) TidySecrets(ctx context.Context) {
+func (s *Service) tidySecrets(ctx context.Context) {
 	select {
-	case <-u.service.Monitor.Readable():
+	case <-s.Monitor.Readable():
 	case <-ctx.Done():
 		return
 	}
-	logger := u.service.config.Logger
+	logger := s.config.Logger
 	for running := true; running; running = pause(ctx, forgetEvery) {
-		deleted, err := u.forgetSecrets(ctx)
+		deleted, err := s.forgetSecrets(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			logger.Warn("cannot delete secrets of deleted connections and users; retrying in an hour", "error", err)
 		case deleted > 0:
 			logger.Info("deleted secrets of deleted connections and users", "secrets", deleted)
 		}
-		if _, err := u.ForgetWords(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if _, err := vault.NewEraser(s.KeptPool).ForgetWords(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			logger.Warn("cannot delete old error messages of platforms; retrying in an hour", "error", err)
 		}
 	}
@@ -73,39 +69,33 @@ func (u *upkeep) TidySecrets(ctx context.Context) {
 // forgetSecrets deletes the secrets once and returns how many it deleted. It deletes nothing if the
 // directory in the log does not match its tables, because the process may be connected to a
 // different log.
-func (u *upkeep) forgetSecrets(ctx context.Context) (int, error) {
-	if problem := u.service.Monitor.MayCommand(projectors.Directory.Name); problem != nil {
+func (s *Service) forgetSecrets(ctx context.Context) (int, error) {
+	if problem := s.Monitor.MayCommand(projectors.Directory.Name); problem != nil {
 		return 0, problem
 	}
-	directory := scanner(u.service.Log, domain.TopicDirectory)
-	return commands.ForgetSecrets(ctx, directory, vault.NewEraser(u.service.KeptPool).DeleteStale, time.Now())
+	directory := scanner(s.Log, domain.TopicDirectory)
+	return commands.ForgetSecrets(ctx, directory, vault.NewEraser(s.KeptPool).DeleteStale, time.Now())
 }
 
-// ForgetWords deletes the platforms' error messages that are at least 30 days older than now. It
-// returns how many it deleted.
-func (u *upkeep) ForgetWords(ctx context.Context, now time.Time) (int, error) {
-	return vault.NewEraser(u.service.KeptPool).ForgetWords(ctx, now)
-}
-
-// Asked reports that a person has just asked a platform to delete their data.
-func (u *upkeep) Asked() {
+// signalDeletion reports that a person has just asked a platform to delete their data.
+func (s *Service) signalDeletion() {
 	select {
-	case u.requested <- struct{}{}:
+	case s.deletionAsked <- struct{}{}:
 	default: // already signaled
 	}
 }
 
-// EraseAsked erases people who asked a platform to delete their data, until ctx is done. It also
+// eraseAllAsked erases people who asked a platform to delete their data, until ctx is done. It also
 // completes requests that other processes left unfinished.
-func (u *upkeep) EraseAsked(ctx context.Context) {
-	store := vault.Connecting{Pool: u.service.KeptPool}
+func (s *Service) eraseAllAsked(ctx context.Context) {
+	store := vault.Connecting{Pool: s.KeptPool}
 	for running := true; running; {
 		request, found, err := store.ClaimDeletion(ctx, time.Now())
 		if found {
-			err = u.eraseAsked(ctx, request)
+			err = s.eraseAsked(ctx, request)
 		}
 		if err != nil && ctx.Err() == nil {
-			u.service.config.Logger.WarnContext(ctx,
+			s.config.Logger.WarnContext(ctx,
 				"cannot complete a deletion request yet; retrying in a few minutes", "error", err)
 		}
 		if found { // there may be more requests
@@ -113,7 +103,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 			continue
 		}
 		select {
-		case <-u.requested:
+		case <-s.deletionAsked:
 		case <-time.After(askedEvery):
 		case <-ctx.Done():
 			running = false
@@ -122,16 +112,16 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 }
 
 // eraseAsked processes one request until everything is erased or maxErasureTime has passed.
-func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
+func (s *Service) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, maxErasureTime)
 	defer cancel()
-	calls, people := connect.MetaCalls{Connect: u.service.Connect}, directory.People{Pool: u.service.ReadPool}
+	calls, people := connect.MetaCalls{Connect: s.Connect}, directory.People{Pool: s.ReadPool}
 	shown := func(ctx context.Context) error {
-		return awaitShown(ctx, u.service.engines, maxErasureTime, PeopleProjections, "")
+		return awaitShown(ctx, s.engines, maxErasureTime, PeopleProjections, "")
 	}
 	erase := func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 		return commands.ErasePerson{
-			Append: u.service.Log.AppendBulk, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
+			Append: s.Log.AppendBulk, Kept: vault.NewEraser(s.KeptPool), Order: order, Now: time.Now,
 			Contents: people.ContentsOf, Folded: shown,
 		}.Erase(ctx, person)
 	}
