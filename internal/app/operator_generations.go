@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -38,7 +37,7 @@ func (o *Operators) requestRebuild(
 
 // rebuildable returns the projector to rebuild, or an error if a rebuild must be refused.
 func (o *Operators) rebuildable(ctx context.Context, projection string) (p fold.Projector, err error) {
-	if _, err := o.projection(projection); err != nil {
+	if p, err = projectorNamed(projection); err != nil {
 		return p, err
 	}
 	switch err := o.parts.Log.Check(ctx); { // tables built from an unsafe log may be wrong
@@ -48,7 +47,6 @@ func (o *Operators) rebuildable(ctx context.Context, projection string) (p fold.
 		return p, domain.NewError(domain.CodeUnavailable,
 			"Nothing was done: the topic settings could not be read from the brokers. Try again.")
 	}
-	p, _ = projectorNamed(projection)
 	all, err := o.generations.List(ctx)
 	if err != nil {
 		return p, err
@@ -65,21 +63,21 @@ func refuseConcurrentBuild(all []operator.Generation, projection string, version
 	return nil
 }
 
-func projectorNamed(name string) (fold.Projector, bool) {
-	all := projectors.All()
-	i := slices.IndexFunc(all, func(p fold.Projector) bool { return p.Name == name })
-	if i < 0 {
-		return fold.Projector{}, false
+func projectorNamed(name string) (fold.Projector, error) {
+	for _, p := range projectors.All() {
+		if p.Name == name {
+			return p, nil
+		}
 	}
-	return all[i], true
+	return fold.Projector{}, noProjection(name)
 }
 
 // Prepared finds the generation for this program's version. If it is live, Already is true; otherwise, it is
 // one whose build has stopped. While a process is building it, the error has code [domain.CodeConflict].
 func (o *Operators) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
-	projector, known := projectorNamed(projection)
-	if !known {
-		return p, noProjection(projection)
+	projector, err := projectorNamed(projection)
+	if err != nil {
+		return p, err
 	}
 	generations, err := o.Generations(ctx)
 	if err != nil {
