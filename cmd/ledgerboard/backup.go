@@ -18,8 +18,8 @@ type backupCommand struct {
 	JSON  bool   `help:"Print a JSON object."`
 }
 
-var errBackupFindings = errors.New("the backup is damaged: do not restore from it. While the log is available, " +
-	"make a full backup in another directory (ledgerboard backup --to)")
+var errBackupFindings = exitError{"the backup is damaged: do not restore from it. While the log is available, " +
+	"make a full backup in another directory (ledgerboard backup --to)", exitFindings}
 
 // Messages of an interrupted backup or restore.
 const (

@@ -27,7 +27,7 @@ type importCommand struct {
 	JSON         bool          `help:"Print the report as a JSON object with every repair and every refused line."`
 }
 
-var errRowsLeftOut = errors.New("lines were left out")
+var errRowsLeftOut = exitError{"lines were left out", exitLeftOut}
 
 // importRun is one run of the command. It reads and checks all files, compares them with the log,
 // and then appends what is new. If the process is killed, only complete events remain in the log, and

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -30,7 +29,7 @@ type replayCommand struct {
 	State     bool   `help:"Print the final state instead of the changes."`
 }
 
-var errChain = errors.New("the hash chain is broken: later records were not replayed; run 'ledgerboard verify'")
+var errChain = exitError{"the hash chain is broken: later records were not replayed; run 'ledgerboard verify'", exitFindings}
 
 func (r replayCommand) Run(ctx context.Context, std streams) error {
 	if r.Version < 0 {

@@ -32,9 +32,9 @@ type statusCommand struct {
 }
 
 var (
-	errNotReady = errors.New("the service is not ready")
-	errDegraded = errors.New("the service is degraded but serves reads: see what is marked NO")
-	errNoAnswer = errors.New("no service responds")
+	errNotReady = exitError{"the service is not ready", exitNotReady}
+	errDegraded = exitError{"the service is degraded but serves reads: see what is marked NO", exitNotReady}
+	errNoAnswer = exitError{"no service responds", exitNotReady}
 )
 
 func (s statusCommand) Run(ctx context.Context, std streams) error {

@@ -117,30 +117,29 @@ const (
 	exitAborted     = 131 // aborted by a second signal
 )
 
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	text string
+	code int
+}
+
+func (e exitError) Error() string { return e.text }
+
 func exitCode(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
 	fmt.Fprintln(stderr, "ledgerboard:", err)
-	var usage usageError
-	switch {
-	case errors.Is(err, errNotReady), errors.Is(err, errDegraded), errors.Is(err, errNoAnswer):
-		return exitNotReady
-	case errors.Is(err, errRowsLeftOut):
-		return exitLeftOut
-	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings),
-		errors.Is(err, errChain), errors.Is(err, errBackupFindings):
-		return exitFindings
-	case errors.Is(err, errInterrupted):
-		return exitInterrupted
-	case errors.As(err, &usage):
-		return exitUsage
-	default:
-		return exitFailure
+	if coded, ok := errors.AsType[exitError](err); ok {
+		return coded.code
 	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
 }
 
-var errInterrupted = errors.New("interrupted")
+var errInterrupted = exitError{"interrupted", exitInterrupted}
 
 // interruptedError replaces the error of an interrupted command with one that says in which state
 // the command leaves its work.

@@ -37,12 +37,12 @@ type verifyCommand struct {
 	JSON   bool   `help:"Print the report as a JSON object."`
 }
 
-// Errors of a verification that found faults. These errors have a separate exit code, so that
-// scheduled runs can distinguish findings from an unreachable broker.
+// Errors of a verification that found faults. Their exit code lets scheduled runs distinguish findings
+// from an unreachable broker.
 var (
-	errFindings       = errors.New("the log is not valid: see the findings")
-	errTableFindings  = errors.New("tables differ from the log: see the report; a rebuild replaces the tables")
-	errBundleFindings = errors.New("the bundle is not valid: see the findings")
+	errFindings       = exitError{"the log is not valid: see the findings", exitFindings}
+	errTableFindings  = exitError{"tables differ from the log: see the report; a rebuild replaces the tables", exitFindings}
+	errBundleFindings = exitError{"the bundle is not valid: see the findings", exitFindings}
 )
 
 func (v verifyCommand) Run(ctx context.Context, std streams) error {
