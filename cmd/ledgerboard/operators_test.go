@@ -362,6 +362,16 @@ func TestPrepareCommandBuildsMissingTables(t *testing.T) {
 	require.NoError(t, err)
 	requireGenerations("dashboards live of f", "directory live of t", "directory live of f")
 
+	// A build that no process continues is continued.
+	ops, err := a.parts.Operators(t.Context())
+	require.NoError(t, err)
+	_, err = ops.PrepareGeneration(t.Context(), operatorCaller(), "contents", domain.Reason{Code: domain.ReasonTest})
+	require.NoError(t, err)
+	_, stderr, err = prepare("contents")
+	require.NoError(t, err)
+	require.Contains(t, stderr, "continuing the build of contents.g")
+	requireGenerations("contents live of f", "dashboards live of f", "directory live of t", "directory live of f")
+
 	_, _, err = prepare("nonesuch")
 	require.ErrorAs(t, err, new(usageError))
 	require.ErrorContains(t, err, "unknown read model")
