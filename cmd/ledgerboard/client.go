@@ -161,8 +161,9 @@ func notSent(err error) bool {
 	return ok && failed.Op == "dial"
 }
 
-func (c client) download(ctx context.Context, path string, query url.Values, out io.Writer) (http.Header, error) {
-	response, err := c.open(ctx, http.MethodGet, path, query, nil)
+// download writes the body of a response to out and returns its header.
+func (c client) download(ctx context.Context, method, path string, query url.Values, body any, out io.Writer) (http.Header, error) {
+	response, err := c.open(ctx, method, path, query, body)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +312,7 @@ func (a accessCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	out := lastLine{out: std.Out}
-	header, err := at.download(ctx, "/api/audit/access/export", query, &out)
+	header, err := at.download(ctx, http.MethodGet, "/api/audit/access/export", query, nil, &out)
 	if err == nil {
 		summary := header.Get("Export-Summary")
 		if a.Format == "json" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 
@@ -83,7 +84,7 @@ func (e exportCommand) fetch(ctx context.Context, std streams) error {
 		return err
 	}
 	err = e.write(func(out io.Writer) error {
-		_, err := at.download(ctx, "/api/audit/bundle", query, out)
+		_, err := at.download(ctx, http.MethodGet, "/api/audit/bundle", query, nil, out)
 		return err
 	})
 	if err != nil {

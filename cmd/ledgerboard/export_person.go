@@ -61,19 +61,15 @@ func (e exportPersonCommand) Run(ctx context.Context, std streams) error {
 func (e exportPersonCommand) write(
 	ctx context.Context, at client, path string, reason domain.Reason,
 ) (sections []directory.PersonSectionCount, err error) {
-	response, err := at.open(ctx, http.MethodPost, path, nil, because(reason))
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	err = writeNew(e.Out, "--out", func(out io.Writer) error {
-		_, err := io.Copy(out, response.Body)
-		return wrapError("read response", err)
+	var header http.Header
+	err = writeNew(e.Out, "--out", func(out io.Writer) (err error) {
+		header, err = at.download(ctx, http.MethodPost, path, nil, because(reason), out)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return sections, json.Unmarshal([]byte(response.Header.Get("Export-Summary")), &sections)
+	return sections, json.Unmarshal([]byte(header.Get("Export-Summary")), &sections)
 }
 
 func alreadyExists(name, flag string) error {
