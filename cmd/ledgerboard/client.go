@@ -162,7 +162,9 @@ func notSent(err error) bool {
 }
 
 // download writes the body of a response to out and returns its header.
-func (c client) download(ctx context.Context, method, path string, query url.Values, body any, out io.Writer) (http.Header, error) {
+func (c client) download(
+	ctx context.Context, method, path string, query url.Values, body any, out io.Writer,
+) (http.Header, error) {
 	response, err := c.open(ctx, method, path, query, body)
 	if err != nil {
 		return nil, err

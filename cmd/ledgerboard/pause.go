@@ -113,7 +113,9 @@ func (s serviceAction) setPaused(ctx context.Context, std streams, names []strin
 }
 
 // notYet returns the targets that are not in the requested state, and prints the state of the others.
-func notYet(ctx context.Context, std streams, at client, all []domain.Pause, paused bool) (remaining []domain.Pause, err error) {
+func notYet(
+	ctx context.Context, std streams, at client, all []domain.Pause, paused bool,
+) (remaining []domain.Pause, err error) {
 	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
 	if err != nil {
 		return nil, err

@@ -29,7 +29,9 @@ type replayCommand struct {
 	State     bool   `help:"Print the final state instead of the changes."`
 }
 
-var errChain = exitError{"the hash chain is broken: later records were not replayed; run 'ledgerboard verify'", exitFindings}
+var errChain = exitError{
+	"the hash chain is broken: later records were not replayed; run 'ledgerboard verify'", exitFindings,
+}
 
 func (r replayCommand) Run(ctx context.Context, std streams) error {
 	if r.Version < 0 {

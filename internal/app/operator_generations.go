@@ -72,8 +72,9 @@ func projectorNamed(name string) (fold.Projector, error) {
 	return fold.Projector{}, noProjection(name)
 }
 
-// Prepared finds the generation for this program's version. If it is live, Already is true; otherwise, it is
-// one whose build has stopped. While a process is building it, the error has code [domain.CodeConflict].
+// Prepared finds the generation for this program's version. If it is live, Already is true; otherwise,
+// it is one whose build has stopped. While a process is building it, the error has code
+// [domain.CodeConflict].
 func (o *Operators) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	projector, err := projectorNamed(projection)
 	if err != nil {

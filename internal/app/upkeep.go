@@ -29,9 +29,9 @@ const (
 	maxErasureTime = 4 * time.Minute
 )
 
-// The tasks below delete expired data from the vault and erase people who asked a platform for it. Several
-// processes may run each task concurrently. If a task fails, the error is logged and the task is
-// repeated.
+// The tasks below delete expired data from the vault and erase people who asked a platform for it.
+// Several processes may run each task concurrently. If a task fails, the error is logged and the task
+// is repeated.
 
 // purgeSignIns deletes expired sign-ins, links and grants until ctx is done.
 func (s *Service) purgeSignIns(ctx context.Context) {
