@@ -94,10 +94,12 @@ func findService(ctx context.Context, dataDir string) (*http.Client, error) {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, usageError{fmt.Errorf("the service of %s belongs to another system user: "+
-			"run the command as that user, or set --url and a token", dataDir)}
+			"run the command as that user, or set --url and a token (%w)", dataDir, err)}
 	case errors.Is(err, socket.ErrNone):
 		return nil, usageError{fmt.Errorf("%w %s: start it with 'ledgerboard serve', "+
 			"or set --data-dir to the data directory of a running service, or --url to its address", errNotRunning, dataDir)}
+	case errors.Is(err, socket.ErrSilent):
+		return nil, fmt.Errorf("the service of %s is stopped or busy: %w", dataDir, err)
 	case err != nil:
 		return nil, fmt.Errorf("look for a service: %w", err)
 	}

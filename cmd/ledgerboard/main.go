@@ -73,6 +73,8 @@ rebuild, backup, restore); 131 aborted by a second Ctrl-C or SIGTERM.`
 // usageError reports wrong arguments or configuration.
 type usageError struct{ error }
 
+func (u usageError) Unwrap() error { return u.error }
+
 func wrapError(what string, err error) error {
 	if err == nil {
 		return nil

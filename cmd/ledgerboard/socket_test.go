@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,6 +82,26 @@ func TestCommandsFailWithoutServiceAndCreateNothing(t *testing.T) {
 		}
 	}
 	require.NoFileExists(t, dir)
+}
+
+// What listens at the usual address is not mistaken for a service that is stopped, and one that is
+// stopped not for none, which would be started a second time.
+func TestStatusWithoutAnswer(t *testing.T) {
+	t.Setenv("LEDGERBOARD_ADMIN_ADDR", "127.0.0.1:1")
+	dir := filepath.Join(t.TempDir(), "d")
+	code, _, problems := byHand(t, "status", "--data-dir", dir)
+	require.Equal(t, exitNotReady, code)
+	require.Contains(t, problems, "start it with 'ledgerboard serve'")
+
+	stopped, err := socket.Listen(t.Context(), socketDir(dir))
+	require.NoError(t, err)
+	defer stopped.Close()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"ready"}`) }))
+	defer other.Close()
+	t.Setenv("LEDGERBOARD_ADMIN_ADDR", other.Listener.Addr().String())
+	code, _, problems = byHand(t, "status", "--data-dir", dir)
+	require.Equal(t, exitNotReady, code)
+	require.Contains(t, problems, "the service of "+dir+" is stopped or busy")
 }
 
 const anotherUser = "LEDGERBOARD_TEST_COMMAND" // arguments of a command that runs in a child

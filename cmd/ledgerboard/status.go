@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/socket"
 )
 
 type statusCommand struct {
@@ -77,13 +79,17 @@ func (s statusCommand) health(ctx context.Context, std streams) (health operator
 	if err == nil {
 		return fetch[operator.Health](ctx, at, "/api/ops/health")
 	}
-	if s.URL == "" {
-		public, failed := s.readiness(ctx, s.Own)
-		if failed == nil || errors.Is(err, errNotRunning) {
-			return public, failed
+	switch {
+	case errors.Is(err, errNotRunning):
+		return s.readiness(ctx, s.Own)
+	case errors.Is(err, fs.ErrPermission): // the service of another system user
+		if public, failed := s.readiness(ctx, s.Own); failed == nil {
+			return public, nil
 		}
+	case errors.Is(err, socket.ErrSilent): // what listens at the address may be another service
+		err = fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
-	return health, err // for example that the service belongs to another system user
+	return health, err
 }
 
 // readiness asks a process at an address for what everyone may see.

@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -13,8 +14,11 @@ import (
 	"time"
 )
 
-// ErrNone is returned by [Find] if no process answers.
-var ErrNone = errors.New("no process answers")
+// Errors of [Find].
+var (
+	ErrNone   = errors.New("no process has a socket")
+	ErrSilent = errors.New("a process accepts connections but does not answer")
+)
 
 // probeWithin limits the time for asking a process whether it answers; a stopped process accepts
 // connections and never does.
@@ -22,17 +26,19 @@ const probeWithin = 2 * time.Second
 
 // Find returns the name of the newest socket in a directory at which a process serves path. If all
 // processes answer that they are unavailable, it returns the newest of these. Sockets that have no
-// process any more are removed. Errors: [ErrNone], or that of opening the directory.
+// process any more are removed. Errors: [ErrNone], [ErrSilent], or that of opening the directory.
 func Find(ctx context.Context, dir, path string) (name string, err error) {
 	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
+	none := ErrNone
 	for _, candidate := range names(dir) {
 		status, err := probe(ctx, candidate, path)
 		switch {
 		case isDead(err):
 			removeDead(ctx, dir, candidate)
 		case err != nil:
+			none = fmt.Errorf("%w: %w", ErrSilent, err)
 		case status != http.StatusServiceUnavailable:
 			return candidate, nil
 		case name == "":
@@ -40,7 +46,7 @@ func Find(ctx context.Context, dir, path string) (name string, err error) {
 		}
 	}
 	if name == "" {
-		return "", ErrNone
+		return "", none
 	}
 	return name, nil
 }

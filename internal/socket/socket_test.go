@@ -97,6 +97,19 @@ func TestSocketFindsNewestServingProcess(t *testing.T) {
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 }
 
+// A process that is stopped, or too busy, is told from none: it must not be started a second time.
+func TestSilentProcessIsToldFromNone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	_, err := socket.Listen(t.Context(), dir)
+	require.NoError(t, err)
+	_, err = socket.Find(t.Context(), dir, "/")
+	require.ErrorIs(t, err, socket.ErrSilent)
+	serve(t, dir, http.StatusServiceUnavailable)
+	_, err = socket.Find(t.Context(), dir, "/")
+	require.NoError(t, err, "another one answers")
+}
+
 func TestSocketDirectoryPermissionsAreRestricted(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
