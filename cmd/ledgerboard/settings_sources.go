@@ -111,11 +111,10 @@ func unquote(value string) (string, error) {
 		return "", nil
 	}
 	quote := value[0]
-	if quote != '"' && quote != '\'' {
-		quote = 0
-	} else if len(value) < 2 || strings.IndexByte(value[1:], quote) != len(value)-2 {
-		return "", errors.New("begins with a quotation mark, but does not end with its only other one")
-	} else {
+	if quote == '"' || quote == '\'' {
+		if len(value) < 2 || strings.IndexByte(value[1:], quote) != len(value)-2 {
+			return "", errors.New("begins with a quotation mark, but does not end with its only other one")
+		}
 		value = value[1 : len(value)-1]
 	}
 	if quote != '\'' && strings.Contains(value, `\`) {

@@ -97,8 +97,8 @@ func TestSocketFindsNewestServingProcess(t *testing.T) {
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 }
 
-// A process that is stopped, or too busy, is told from none: it must not be started a second time.
-func TestSilentProcessIsToldFromNone(t *testing.T) {
+// A process that is stopped, or too busy, differs from none: it must not be started a second time.
+func TestSilentProcessDiffersFromNone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	_, err := socket.Listen(t.Context(), dir)

@@ -36,7 +36,7 @@ func newOracle(w *world, q question) *oracle {
 }
 
 // readings returns the result of [readingsOf], which some oracles look through for each day and account: sorted
-// anew each time, it took half of their CPU time.
+// again each time, it took half of their CPU time.
 func (o *oracle) readings(posts bool) []gainsReading {
 	if o.counted[posts] == nil {
 		o.counted[posts] = readingsOf(o.w, o.scope.ParentAccount, posts)
