@@ -165,7 +165,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err == nil {
-		err = namesFiles(parsed)
+		err = refuseDash(parsed)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "ledgerboard: %s\nTry 'ledgerboard --help'.\n", err)
@@ -177,13 +177,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(printed.with(parsed.Run()), stderr)
 }
 
-// namesFiles returns an error if a flag that names a file is -, as for standard input or output: files
-// are read twice, or written completely or not at all, and a file named - would be created in silence.
-// Only the arguments of import may be -.
-func namesFiles(parsed *kong.Context) error {
+// refuseDash returns an error if a flag that names a file or a directory is -, as for standard input or
+// output: files are read twice, or written completely or not at all, and one named - would be created in
+// silence. Only the arguments of import may be -.
+func refuseDash(parsed *kong.Context) error {
+	kinds := map[string]string{"FILE": "file", "DIR": "directory"}
 	for _, flag := range parsed.Flags() {
-		if flag.PlaceHolder == "FILE" && parsed.FlagValue(flag) == "-" {
-			return fmt.Errorf("--%s: - is not supported: name a file", flag.Name)
+		if kind, ok := kinds[flag.PlaceHolder]; ok && parsed.FlagValue(flag) == "-" {
+			return fmt.Errorf("--%s: - is not supported: name a %s", flag.Name, kind)
 		}
 	}
 	return nil

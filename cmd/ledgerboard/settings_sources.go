@@ -56,7 +56,8 @@ func dropEmpty() error {
 }
 
 // loadConfigFile sets the variables in a file that has the format of systemd's EnvironmentFile, so that
-// one file serves a unit and the commands. What systemd would read in another way is refused.
+// one file serves a unit and the commands. It refuses three things that systemd reads in another way: a name
+// that is set twice, an open quotation mark or a second pair of them, and a backslash outside single ones.
 // Variables that are already set take precedence.
 func loadConfigFile(path string) error {
 	if path == "" {
@@ -77,8 +78,9 @@ func loadConfigFile(path string) error {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name = strings.TrimSpace(name)
-		if !ok || !strings.HasPrefix(name, "LEDGERBOARD_") {
-			wrong = append(wrong, fmt.Sprintf("line %d is not LEDGERBOARD_NAME=value", n))
+		atStart := name == "GOMEMLIMIT" || name == "GOGC"
+		if !ok || !atStart && !strings.HasPrefix(name, "LEDGERBOARD_") && !strings.HasPrefix(name, "OTEL_") {
+			wrong = append(wrong, fmt.Sprintf("line %d is neither LEDGERBOARD_NAME=value nor OTEL_NAME=value", n))
 			continue
 		}
 		if before := lines[name]; before > 0 {
@@ -91,7 +93,12 @@ func loadConfigFile(path string) error {
 			wrong = append(wrong, fmt.Sprintf("line %d: the value of %s %s", n, name, err))
 			continue
 		}
-		if _, set := os.LookupEnv(name); set || value == "" {
+		if os.Getenv(name) != "" || value == "" {
+			continue
+		}
+		if atStart { // it would have no effect
+			wrong = append(wrong, fmt.Sprintf(
+				"line %d: the Go runtime reads %s when the process starts: set it in the environment of the process", n, name))
 			continue
 		}
 		if err := os.Setenv(name, value); err != nil {
@@ -118,7 +125,8 @@ func unquote(value string) (string, error) {
 		value = value[1 : len(value)-1]
 	}
 	if quote != '\'' && strings.Contains(value, `\`) {
-		return "", errors.New("has a backslash, which systemd would drop: write the value between single quotation marks")
+		return "", errors.New("has a backslash, which systemd may read as an escape: " +
+			"write the value between single quotation marks")
 	}
 	return value, nil
 }

@@ -440,7 +440,8 @@ func TestConfigurationFileOfAnEditor(t *testing.T) {
 }
 
 // systemd takes the last of two lines with a name, continues a value whose quotation mark is open on the
-// next line, and drops backslashes: a value that a unit and a command would read differently is refused.
+// next line, and reads some backslashes as escapes: it drops them without quotation marks, and between double
+// ones only before ", \, ` and $. A value that a unit and a command would read differently is refused.
 func TestConfigurationFileIsReadLikeSystemd(t *testing.T) {
 	const name = "LEDGERBOARD_TOPIC_PREFIX"
 	t.Setenv(name, "")
@@ -457,7 +458,8 @@ func TestConfigurationFileIsReadLikeSystemd(t *testing.T) {
 		{name + `="`, "begins with a quotation mark"},
 		{name + `="hush" # north`, "begins with a quotation mark"},
 		{name + `="hush"more"`, "begins with a quotation mark"},
-		{name + `=hush\hush`, "has a backslash"},
+		{name + `=hush\hush`, "has a backslash, which systemd may read as an escape"},
+		{name + `="hush\hush"`, "has a backslash"},
 		{name + `="hush\"hush"`, "begins with a quotation mark"},
 		{name + "=hush\n\n" + name + "=hush", "lines 1 and 3 both set " + name},
 		{name + "=\n" + name + "=hush", "lines 1 and 2 both set " + name},
@@ -469,18 +471,47 @@ func TestConfigurationFileIsReadLikeSystemd(t *testing.T) {
 	}
 }
 
-// A pipe that is asked for with - is refused, instead of a file with that name in the current directory.
+// The file may set the variables of OpenTelemetry, too; the Go runtime has read its own before.
+func TestConfigurationFileSetsOtherVariables(t *testing.T) {
+	for _, name := range []string{"OTEL_SERVICE_NAME", "OTEL_TRACES_SAMPLER_ARG", "GOGC"} {
+		t.Setenv(name, "") // counts as not set, as in OpenTelemetry
+	}
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	t.Setenv("OTEL_TRACES_SAMPLER", "always_on")
+	require.NoError(t, loadConfigFile(newFile(t, "env", `OTEL_SERVICE_NAME="north boards"
+OTEL_TRACES_SAMPLER_ARG=0.05
+OTEL_TRACES_SAMPLER=always_off
+GOMEMLIMIT=2GiB
+GOGC=
+`)))
+	require.Equal(t, []string{"north boards", "0.05", "always_on", "1GiB"}, []string{
+		os.Getenv("OTEL_SERVICE_NAME"), os.Getenv("OTEL_TRACES_SAMPLER_ARG"), os.Getenv("OTEL_TRACES_SAMPLER"), os.Getenv("GOMEMLIMIT"),
+	})
+	err := loadConfigFile(newFile(t, "env", "GOGC=50\nPATH=/nowhere\nOTEL_SERVICE_NAME\n"))
+	require.ErrorContains(t, err, "line 1: the Go runtime reads GOGC when the process starts: set it in the environment of the process")
+	for _, line := range []string{"2", "3"} {
+		require.ErrorContains(t, err, "line "+line+" is neither LEDGERBOARD_NAME=value nor OTEL_NAME=value")
+	}
+	require.Empty(t, os.Getenv("GOGC"))
+}
+
+// A pipe that is asked for with - is refused, instead of a file or directory with that name in the current
+// directory.
 func TestFlagsOfFilesRefuseStandardInputAndOutput(t *testing.T) {
 	t.Chdir(t.TempDir())
 	id := strings.Repeat("a", 24)
 	for flag, args := range map[string][]string{
 		"--bundle": {"export", "--parent", id}, "--out": {"export-person", "--user", id}, "--bundle=": {"verify"}, "--kept": {"verify", "--all"},
-		"--from": {"erase"}, "--token-file": {"status"},
+		"--from": {"erase"}, "--token-file": {"status"}, "--to": {"backup"}, "--check": {"backup"}, "--from=": {"restore"},
 	} {
 		flag = strings.TrimSuffix(flag, "=")
+		kind := "file"
+		if args[0] == "backup" || args[0] == "restore" {
+			kind = "directory"
+		}
 		code, _, problems := byHand(t, append(args, flag, "-")...)
 		require.Equal(t, exitUsage, code, problems)
-		require.Contains(t, problems, flag+": - is not supported: name a file")
+		require.Contains(t, problems, flag+": - is not supported: name a "+kind)
 	}
 	require.NoFileExists(t, "-")
 }
@@ -543,10 +574,11 @@ func TestSettingsDocumentMatchesProgram(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
 		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names. The file has the format of systemd's `EnvironmentFile`: " +
-		"a name is set once, and a value with a backslash stands between single quotation marks.\n\n" +
+		"a name is set once, and a value with a backslash is written in single quotation marks.\n\n" +
 		"A setting with a secret, and `LEDGERBOARD_DATABASE_URL`, may be `file:PATH`. Files of Kafka and of the database, also those that its URL names, " +
 		"are read for each new connection, the checkpoint key for each signature, all others once a minute.\n\n" +
-		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
+		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces, also in that file; " +
+		"`GOMEMLIMIT` and `GOGC`, which must be in the environment of the process, the Go runtime.\n\n" +
 		"| setting | default | |\n|---|---|---|\n")
 	for _, command := range parser.Model.Children {
 		if command.Name != "serve" {
