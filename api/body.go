@@ -91,9 +91,9 @@ func (d *decoder) members(members map[string]json.RawMessage, open bool, body re
 		switch field, known := fields[name]; {
 		case known:
 			d.member(name, members[name], field)
-		case like >= 0: // an old frontend that sends a whole document may have others
+		case like >= 0:
 			d.bad.Addf(clip(name), "is an unknown member; did you mean %s?", names[like])
-		case !open:
+		case !open: // if open, an old frontend that sends a whole document may have others
 			d.bad.Addf(clip(name), "is an unknown member: remove it")
 		}
 	}

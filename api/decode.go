@@ -28,7 +28,7 @@ import (
 //	example:"value"
 //
 // The member with the tag body is the body of the request; its value "optional" says that it may be
-// absent, and "open" that unknown members are ignored.
+// absent, and "open" that unknown members are ignored, except other spellings of absent ones.
 //
 // A struct without a tag is a part of the input.
 type Parameter struct {

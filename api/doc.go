@@ -16,8 +16,9 @@
 //
 // # Non-obvious
 //
-//   - PUT: null means absent, as in the old system. Unknown members are ignored. A repeated member
-//     is refused, because parsers differ about which one counts.
+//   - PUT: null means absent, as in the old system. Unknown members are ignored, but another spelling
+//     of an absent member is an error. A repeated member is refused, because parsers differ about
+//     which one counts.
 //   - An unknown entity tag in If-Match matches nothing (412). A malformed one returns 400. A weak
 //     one counts: proxies that compress make tags weak, and ours name a version, not bytes.
 //   - The ETag of a dashboard is for If-Match only, and the response is no-store: the view contains

@@ -39,7 +39,7 @@ type operation struct {
 	// BodyMedia is the media type of the body if it is not JSON.
 	BodyMedia    string
 	BodyOptional bool // whether the body may be absent
-	BodyOpen     bool // whether unknown members of the body are ignored
+	BodyOpen     bool // whether unknown members of the body are ignored, except other spellings of absent ones
 	audit        bool // whether it is part of the audit trail
 }
 
