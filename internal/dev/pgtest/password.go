@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hashOnce stores the password of the server's superuser again, hashed once instead of 4,096 times. Clients repeat
-// the hashing for each connection, which was a quarter of the CPU time of a test process that opens many. It
-// protects passwords that can be guessed; that of a server for tests is random.
+// hashOnce stores the password of the server's superuser again, hashed once instead of 4,096 times. Clients
+// repeat the hashing for each connection, which was a quarter of the CPU time of a test process that opens
+// many. It protects passwords that can be guessed; that of a server for tests is random.
 func hashOnce(ctx context.Context, databaseURL string) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {

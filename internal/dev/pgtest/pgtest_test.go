@@ -48,15 +48,16 @@ func oid(t *testing.T, db *pgtest.DB) (oid uint32) {
 
 // Clients of the embedded server hash its password once for each connection; a wrong one is refused.
 func TestPasswordIsHashedOnceAndChecked(t *testing.T) {
-	db := pgtest.New(t)
-	if os.Getenv("LEDGERBOARD_TEST_DATABASE_URL") == "" {
-		superuser, err := pgx.Connect(t.Context(), db.Superuser())
-		require.NoError(t, err)
-		defer superuser.Close(t.Context())
-		var stored string
-		require.NoError(t, superuser.QueryRow(t.Context(), "select rolpassword from pg_authid where rolname = current_user").Scan(&stored))
-		require.True(t, strings.HasPrefix(stored, "SCRAM-SHA-256$1:"), stored)
+	if os.Getenv("LEDGERBOARD_TEST_DATABASE_URL") != "" {
+		t.Skip("another server hashes as it likes, or trusts its clients")
 	}
+	db := pgtest.New(t)
+	superuser, err := pgx.Connect(t.Context(), db.Superuser())
+	require.NoError(t, err)
+	defer superuser.Close(t.Context())
+	var stored string
+	require.NoError(t, superuser.QueryRow(t.Context(), "select rolpassword from pg_authid where rolname = current_user").Scan(&stored))
+	require.True(t, strings.HasPrefix(stored, "SCRAM-SHA-256$1:"), stored)
 	wrong, err := url.Parse(db.Superuser())
 	require.NoError(t, err)
 	wrong.User = url.UserPassword(wrong.User.Username(), "wrong")

@@ -14,8 +14,8 @@ import (
 
 // Proxy is an address between clients and a server.
 type Proxy struct {
-	// LoseCommits is the number of commits whose answers are lost, and Lost of those that were: the server commits, but
-	// the client sees its connection end.
+	// LoseCommits is the number of commits whose answers are lost, and Lost of those that were: the server
+	// commits, but the client sees its connection end.
 	LoseCommits, Lost atomic.Int32
 
 	listener net.Listener
