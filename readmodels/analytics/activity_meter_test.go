@@ -21,7 +21,7 @@ type activityPart struct {
 	sources []int64
 }
 
-var activityMeterAgrees = agreeOnPart(
+var activityMeterAgrees = comparePart(
 	func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (activityPart, analytics.Meta, error) {
 		got, meta, err := a.ActivityMeter(ctx, scope, q)
 		return activityPart{got, meta.AsOf, sourceIDs(meta)}, meta, err

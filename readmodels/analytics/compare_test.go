@@ -376,8 +376,8 @@ func TestTotalsComparedWithPreviousYearMatchOracle(t *testing.T) {
 func dayOfInstant(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
 
 // The previous period has the same number of days if the range has whole days, otherwise the same
-// length as the elapsed part. While the range has not ended, it ends at the same hour. The previous year follows the calendar of the zone: the same dates,
-// however long their days are.
+// length as the elapsed part. While the range has not ended, it ends at the same hour. The previous year
+// follows the calendar of the zone: the same dates, however long their days are.
 func TestComparisonPeriodOfRange(t *testing.T) {
 	t.Parallel()
 	const before, year = analytics.ComparePrevious, analytics.CompareYear

@@ -46,8 +46,8 @@ func (q question) wantFollowers(w *world, want cells) {
 
 // growthInPercent returns the gain of pages that were read before the range, in hundredths of a
 // percent of their value then. Pages first read in the range, or there for the first time since they
-// came to their client, are excluded. none is 1 if all pages that were read in the range are such pages. Rule 6: a step over a long gap has no percentage, see
-// [gains.wantGap].
+// came to their client, are excluded. noBaseline is 1 if all pages that were read in the range are such
+// pages. Rule 6: a step over a long gap has no percentage, see [gains.wantGap].
 func (q question) growthInPercent(w *world, all gains, platforms []domain.Platform) (pct, noBaseline *int64) {
 	var base, grew, pages int64
 	last := q.stock(w, domain.MetricFollowers, q.Range.From, q.Range.To, platforms)

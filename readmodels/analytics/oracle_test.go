@@ -21,22 +21,22 @@ import (
 // oracle searches all events for every figure; it shares only the shape of the answers.
 type oracle struct {
 	question
-	w        *world
-	asOf     *time.Time
-	reads    []domain.PostRead       // result of [oracle.agencyReads]
-	accounts []gainsReading          // result of [oracle.accountReads]
-	all      []gainsReading          // of accounts, also those that lose their instant
-	counted  map[bool][]gainsReading // result of [oracle.readings]
-	steps    map[postStep]int64
-	shown    map[int64]bool // social accounts with a figure in the range
+	w                  *world
+	asOf               *time.Time
+	reads              []domain.PostRead       // result of [oracle.agencyReads]
+	accounts           []gainsReading          // result of [oracle.accountReads]
+	allAccountReadings []gainsReading          // result of [allReadings], also those that lose their instant
+	counted            map[bool][]gainsReading // result of [oracle.readings]
+	steps              map[postStep]int64
+	shown              map[int64]bool // social accounts with a figure in the range
 }
 
 func newOracle(w *world, q question) *oracle {
 	return &oracle{question: q, w: w, shown: map[int64]bool{}, counted: map[bool][]gainsReading{}}
 }
 
-// readings returns the result of [readingsOf], which some oracles look through for each day and account: sorted
-// again each time, it took half of their CPU time.
+// readings returns the result of [readingsOf], which some oracles look through for each day and account:
+// sorted again each time, it took half of their CPU time.
 func (o *oracle) readings(posts bool) []gainsReading {
 	if o.counted[posts] == nil {
 		o.counted[posts] = readingsOf(o.w, o.scope.ParentAccount, posts)
@@ -223,8 +223,8 @@ func (g *gainsWorld) drawQuery() question {
 	return q
 }
 
-// Every part of an answer that [TestGainsAddUp] does not check agrees with the oracle. Each world is folded once
-// for all of them.
+// Every part of an answer that [TestGainsAddUp] does not check agrees with the oracle. Each world is folded
+// once for all of them.
 func TestAnswersAgreeWithTheOracle(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -241,11 +241,11 @@ func TestAnswersAgreeWithTheOracle(t *testing.T) {
 	})
 }
 
-// agrees compares one answer, or a part of it, with the oracle.
-type agrees func(t *rapid.T, queries *analytics.Analytics, w *world, q question)
+// comparison compares one answer, or a part of it, with the oracle.
+type comparison func(t *rapid.T, queries *analytics.Analytics, w *world, q question)
 
-// agreeOnPart compares the part of an answer that want returns.
-func agreeOnPart[R any](answer endpoint[R], want func(*oracle) R) agrees {
+// comparePart compares the part of an answer that want returns.
+func comparePart[R any](answer endpoint[R], want func(*oracle) R) comparison {
 	return func(t *rapid.T, queries *analytics.Analytics, w *world, q question) {
 		got, meta, err := answer(queries, t.Context(), q.scope, q.RangeQuery)
 		if o := newOracle(w, q); !o.refuses(t, err) {
@@ -260,7 +260,7 @@ type reachPart struct {
 	Impressions, Engaged []analytics.ReadFigure // as read
 }
 
-var reachAgrees = agreeOnPart(
+var reachAgrees = comparePart(
 	func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (reachPart, analytics.Meta, error) {
 		insights, _, _ := a.AccountInsights(ctx, scope, q)
 		stats, meta, err := a.AccountStats(ctx, scope, q)
@@ -341,10 +341,10 @@ func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64
 func (o *oracle) window(id int64, window, date string) *hit {
 	var newest *hit
 	var first gainsReading
-	if o.all == nil {
-		o.all = allReadings(o.w, o.scope.ParentAccount, false)
+	if o.allAccountReadings == nil {
+		o.allAccountReadings = allReadings(o.w, o.scope.ParentAccount, false)
 	}
-	for _, r := range o.all {
+	for _, r := range o.allAccountReadings {
 		for _, f := range r.figures {
 			if r.owner.SocialAccount != id || f.Name != domain.MetricReach || f.Window != window || f.Day != date {
 				continue

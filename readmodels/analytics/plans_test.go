@@ -114,8 +114,8 @@ func TestOldRangeQueriesDoNotReadLaterPosts(t *testing.T) {
 }
 
 // A ranking reads the weeks of the range of all posts of an owner at once, and the readings around
-// them. It neither probes each post nor compares each post with each reading, although the generic plan, made without the
-// scope, member and category, expects a few posts instead of thousands.
+// them. It neither probes each post nor compares each post with each reading, although the generic plan,
+// made without the scope, member and category, expects a few posts instead of thousands.
 func TestRankingReadsPostsInOnePass(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

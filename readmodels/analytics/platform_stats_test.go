@@ -114,7 +114,7 @@ func (o *oracle) demographics(p domain.Platform, in part) *analytics.Demographic
 	return &out
 }
 
-var statsAgree = agreeOnPart(
+var statsAgree = comparePart(
 	func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error) {
 		got, meta, err := a.Stats(ctx, scope, q)
 		return withoutGains(got), meta, err

@@ -22,13 +22,13 @@ func postsAgree(t *rapid.T, queries *analytics.Analytics, w *world, q question) 
 	q.Category = rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "category")
 	q.Page.Limit = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "limit")
 	q.By = rapid.SampledFrom([]analytics.RankBy{"", analytics.RankByGained, analytics.RankByTotal, analytics.RankByTotal}).Draw(t, "by")
-	for _, agree := range []agrees{postInsightsAgree, postsLikesAgree, postsEngagementsAgree, topPostsAgree, leaderboardAgrees} {
-		agree(t, queries, w, q)
+	for _, compare := range []comparison{postInsightsAgree, postsLikesAgree, postsEngagementsAgree, topPostsAgree, leaderboardAgrees} {
+		compare(t, queries, w, q)
 	}
 }
 
-// agreeing requests pages of a drawn length one after the other; join combines them.
-func agreeing[R any](answer endpoint[R], want func(*oracle) R, join func(all *R, page R)) agrees {
+// comparePages requests pages of a drawn length one after the other; join combines them.
+func comparePages[R any](answer endpoint[R], want func(*oracle) R, join func(all *R, page R)) comparison {
 	return func(t *rapid.T, queries *analytics.Analytics, w *world, q question) {
 		got, meta, err := answer(queries, t.Context(), q.scope, q.RangeQuery)
 		o := newOracle(w, q)
@@ -78,7 +78,7 @@ func listed[E any](o *oracle, line func(knownPost) E, metrics ...string) []E {
 	return lines
 }
 
-var postInsightsAgree = agreeing((*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
+var postInsightsAgree = comparePages((*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
 	return analytics.PostInsights{Posts: listed(o, func(p knownPost) analytics.PostInsight {
 		return analytics.PostInsight{Post: p.Post, Latest: p.counts(o.Range.To), Growth: p.growth}
 	}, append([]string{domain.MetricViews}, engagementParts...)...)}
@@ -92,7 +92,7 @@ func listedLikes(a *analytics.Analytics, ctx context.Context, s readmodels.Scope
 	return got.Posts, meta, err
 }
 
-var postsLikesAgree = agreeing(listedLikes, func(o *oracle) []analytics.PostLikes {
+var postsLikesAgree = comparePages(listedLikes, func(o *oracle) []analytics.PostLikes {
 	return listed(o, func(p knownPost) analytics.PostLikes {
 		return analytics.PostLikes{
 			Post: p.Post, Likes: p.counts(o.Range.To).Likes, Gained: p.growth.Likes, NoBaseline: p.growth.NoBaseline,
@@ -100,7 +100,7 @@ var postsLikesAgree = agreeing(listedLikes, func(o *oracle) []analytics.PostLike
 	}, domain.MetricLikes)
 }, func(all *[]analytics.PostLikes, page []analytics.PostLikes) { *all = append(*all, page...) })
 
-var postsEngagementsAgree = agreeing((*analytics.Analytics).PostsEngagements, func(o *oracle) analytics.PostsEngagements {
+var postsEngagementsAgree = comparePages((*analytics.Analytics).PostsEngagements, func(o *oracle) analytics.PostsEngagements {
 	return analytics.PostsEngagements{Posts: listed(o, func(p knownPost) analytics.PostEngagement {
 		c, g := p.counts(o.Range.To), p.growth
 		return analytics.PostEngagement{
@@ -189,14 +189,14 @@ func (o *oracle) previousRank(id int64) *int64 {
 	return new(rankOf(slices.Collect(maps.Values(sums)), func(other int64) bool { return other > sums[id] }))
 }
 
-var topPostsAgree = agreeing((*analytics.Analytics).TopPosts, func(o *oracle) analytics.TopPosts {
+var topPostsAgree = comparePages((*analytics.Analytics).TopPosts, func(o *oracle) analytics.TopPosts {
 	o.showing(engagementParts...)
 	ranked, shown := o.ranking()
 	o.asOf = o.asOfList(shown)
 	return analytics.TopPosts{Posts: ranked}
 }, func(all *analytics.TopPosts, page analytics.TopPosts) { all.Posts = append(all.Posts, page.Posts...) })
 
-var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *oracle) analytics.Leaderboard {
+var leaderboardAgrees = comparePages((*analytics.Analytics).Leaderboard, func(o *oracle) analytics.Leaderboard {
 	o.showing(engagementParts...)
 	ranked, shown := o.ranking()
 	board := analytics.Leaderboard{Members: []analytics.RankedMember{}, Posts: ranked}
