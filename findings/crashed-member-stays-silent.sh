@@ -3,12 +3,11 @@
 # because fixed ids were made for restarts; and what the classic protocol does, `group.protocol=consumer` does as well.
 #
 # What happens: with the classic protocol, the new process takes the place of the crashed one and reads. With the
-# protocol of Kafka 4, the broker refuses the new process as long as the session of the crashed one lasts (45 seconds
-# by default; here 30). Its poll throws UnreleasedInstanceIdException once. After that, poll returns no records and
-# throws nothing, also when the session has ended: the member is in a fatal state and does not ask again. A loop that
-# logs exceptions and goes on, as one does for errors of the network, polls and reads nothing. A new KafkaConsumer in
-# the same process reads at once. The documentation of `group.instance.id` does not mention any of this; it recommends a
-# longer session for "process restarts", with which the refusal lasts longer.
+# protocol of Kafka 4, the broker refuses a new process that starts before the session of the crashed one has ended
+# (here after 30 seconds). Its poll throws UnreleasedInstanceIdException once. After that, poll returns no records and
+# throws nothing, also when the session has ended. A loop that logs exceptions and goes on, as one does for errors of
+# the network, polls and reads nothing. A new KafkaConsumer in the same process reads, if it is opened after the end of
+# the session. The documentation of `group.instance.id` mentions no refusal.
 #
 # Versions: Apache Kafka and kafka-clients 4.3.1 (Maven); Java 17.
 # Output seen:
@@ -18,9 +17,9 @@
 #   consumer, closed and opened again: 0 exceptions, reads
 #   `group.instance.id` documents a refusal: false
 #
-# Why it matters: with the new protocol, which is chosen for its quicker rebalances, a dashboard may stay at its last
-# figures after a crash, while the process lives and reports one error, of the start. That exception has to close the
-# consumer, and a supervisor has to try again for longer than a session.
+# Why it matters: with the new protocol, a dashboard may stay at its last figures after a crash, while the process
+# lives and reports one error, of the start. That exception has to close the consumer, and a supervisor has to try again
+# for longer than a session.
 #
 # Exits with 1 if the behavior changes. Needs Java 17, Maven, and its registry.
 set -euo pipefail
@@ -45,7 +44,7 @@ import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in sockets))')
 
-# Both protocols have sessions of 30 seconds, so that the script need not wait for 45.
+# Both protocols have sessions of 30 seconds.
 cat > broker.properties << END
 process.roles=broker,controller
 node.id=1

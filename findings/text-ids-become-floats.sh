@@ -5,8 +5,7 @@
 # What happens: read_excel guesses the type of a column again, from the texts. If all of them look like numbers, the
 # column is one of numbers; if one cell is empty, of floats. The ids of two posts become the same float, and a sum by
 # post adds the figures of both. Without the empty cell the same ids are exact integers, so that a test with complete
-# rows finds nothing. There is no error and no warning; both engines do it. `dtype={"post": str}` keeps the texts; only
-# the documentation of that parameter hints at the guess.
+# rows finds nothing. There is no error and no warning; both engines do it. `dtype={"post": str}` keeps the texts.
 #
 # Versions: pandas 3.1.1, openpyxl 3.1.5, python-calamine 0.9.1 (PyPI); Python 3.11.
 # Output seen:
@@ -20,7 +19,7 @@
 #
 # Why it matters: the ids of TikTok's videos and of Instagram's accounts have 17 to 19 digits, and an export has rows
 # without a post, for example those of the account. A report made of a workbook counts too few posts and gives one the
-# reach of several, although the file is right in every spreadsheet. Ids need `dtype`, also in workbooks.
+# reach of several, although the file holds the ids as texts. Ids need `dtype`, also in workbooks.
 #
 # Exits with 1 if the behavior changes. Needs Python with pip, and the package registry.
 set -euo pipefail
@@ -51,7 +50,8 @@ for engine in ("openpyxl", "calamine"):
         posts = (f"{post if isinstance(post, str) else int(post)} with {reach}" for post, reach in sums.items())
         print(f"{engine}, {what}: {table['post'].dtype}, posts: {', '.join(posts)}")
 END
-PYTHONPATH=site python3 read.py | tee seen
+# A warning would be an error, and what is written to the standard error is compared, too.
+PYTHONPATH=site python3 -W error read.py 2>&1 | tee seen
 diff seen - << 'END' || { echo 'The behavior has changed.'; exit 1; }
 the workbook: 7300000000000000001 (text) 7300000000000000002 (text) empty
 openpyxl, all rows: float64, posts: 7300000000000000000 with 300
