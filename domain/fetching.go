@@ -28,7 +28,7 @@ type FetchWanted struct {
 
 	Limit   int           // of the accounts
 	Lasts   time.Duration // how long no other process may read them
-	OnlyNew bool          // leaves out those that were read or tried before, unless their token was replaced
+	OnlyNew bool          // leaves out those that were read or tried before
 }
 
 // FetchClaim is a set of social accounts that only one process may read until a time of the

@@ -87,14 +87,18 @@ func (r *remote) connect(ctx context.Context, dataDir, as string) (client, error
 	return client{found, &url.URL{Scheme: "http", Host: "ledgerboard"}, header, find}, err
 }
 
-var errNotRunning = errors.New("no service responds in the data directory")
+// Errors of findService.
+var (
+	errNotRunning = errors.New("no service responds in the data directory")
+	errOtherUser  = errors.New("belongs to another system user")
+)
 
 func findService(ctx context.Context, dataDir string) (*http.Client, error) {
 	name, err := socket.Find(ctx, socketDir(dataDir), "/api/")
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, usageError{fmt.Errorf("the service of %s belongs to another system user: "+
-			"run the command as that user, or set --url and a token (%w)", dataDir, err)}
+		return nil, usageError{fmt.Errorf("the data directory %s %w: "+
+			"run the command as that user, or set --url and a token", dataDir, errOtherUser)}
 	case errors.Is(err, socket.ErrNone):
 		return nil, usageError{fmt.Errorf("%w %s: start it with 'ledgerboard serve', "+
 			"or set --data-dir to the data directory of a running service, or --url to its address", errNotRunning, dataDir)}

@@ -132,9 +132,9 @@ func TestSocketRefusesAnotherSystemUser(t *testing.T) {
 			raw, _ := child.CombinedOutput()
 			return string(raw), child.ProcessState.ExitCode()
 		}
-		for _, command := range []string{"log", "status"} { // nothing listens at the address that status asks, too
+		for command, want := range map[string]int{"log": exitUsage, "status": exitNotReady} { // nothing listens at the address that status asks, too
 			out, code := asks(command)
-			require.Equal(t, exitUsage, code, out)
+			require.Equal(t, want, code, out)
 			require.Contains(t, out, "belongs to another system user")
 		}
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -82,10 +81,13 @@ func (s statusCommand) health(ctx context.Context, std streams) (health operator
 	switch {
 	case errors.Is(err, errNotRunning):
 		return s.readiness(ctx, s.Own)
-	case errors.Is(err, fs.ErrPermission): // the service of another system user
-		if public, failed := s.readiness(ctx, s.Own); failed == nil {
-			return public, nil
+	case errors.Is(err, errOtherUser): // its service may listen at the usual address
+		public, failed := s.readiness(ctx, s.Own)
+		if failed != nil {
+			return public, fmt.Errorf("%w at %s, and %w", errNoAnswer, s.Own, err)
 		}
+		fmt.Fprintf(std.Err, "ledgerboard: the response is from %s, because %s\n", s.Own, err)
+		return public, nil
 	case errors.Is(err, socket.ErrSilent): // what listens at the address may be another service
 		err = fmt.Errorf("%w: %w", errNoAnswer, err)
 	}

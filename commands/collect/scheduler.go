@@ -24,8 +24,8 @@ const (
 	// claimSize is the maximum number of connections per claim: a claim is read quickly, so that new
 	// connections do not wait for it.
 	claimSize     = 64
-	maxWorkers    = 4                // claims per kind and platform that a process reads at once
-	maxOfNew      = 4                // further ones, of connections that were never read, while the workers are busy
+	maxWorkers    = 4                // claims per kind and platform that a process reads at once; one more when woken
+	maxNewClaims  = 4                // further ones, of connections that were never read
 	lookTimeout   = 30 * time.Second // for a measurement of the backlog, and for a claim
 	lookEvery     = 30 * time.Second // between two measurements of the backlog: they read all that is due
 	picturesEvery = 5 * time.Minute
@@ -174,36 +174,39 @@ type loop struct {
 	queue   domain.FetchQueue
 	readers sync.WaitGroup
 	running int // claims that are read
-	ofNew   int // further ones, of new connections only
+	news    int // further ones, of new connections only
 	ended   chan endedClaim
 	more    bool      // there may be due connections
-	added   bool      // there may be new ones, which do not wait for the claims that are read
+	moreNew bool      // there may be new ones, which wait neither for claims that are read nor for resumes
 	size    int       // of the next claim
 	resumes time.Time // until then, a quota of the platform refuses readings
 }
 
 // endedClaim is a claim that was read.
 type endedClaim struct {
-	ofNew bool
-	wait  time.Duration // how long a quota refuses further claims
+	onlyNew bool
+	wait    time.Duration // how long a quota refuses further claims
 }
 
 // serve claims and reads the connections of a queue until ctx is done. It returns when its readers
 // have finished.
 func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	every := s.Every[queue.Kind]
-	l := &loop{scheduler: s, queue: queue, ended: make(chan endedClaim, maxWorkers+maxOfNew), size: claimSize, more: true}
+	l := &loop{scheduler: s, queue: queue, ended: make(chan endedClaim, maxWorkers+1+maxNewClaims), size: claimSize, more: true}
 	defer l.readers.Wait()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	woken := s.Woken(queue) // before the claims: accounts may become due during them
+	workers := maxWorkers
 	for {
-		for l.more && l.running < maxWorkers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
-			l.more, l.added = l.next(ctx, working, false), false // the new ones come first
+		for l.more && l.running < workers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
+			l.more = l.next(ctx, working, false)
+			l.moreNew = l.moreNew && l.more // the new ones come first
 		}
-		for l.added && l.running == maxWorkers && l.ofNew < maxOfNew && ctx.Err() == nil {
-			l.added = l.next(ctx, working, true)
+		for l.moreNew && l.news < maxNewClaims && ctx.Err() == nil {
+			l.moreNew = l.next(ctx, working, true)
 		}
+		workers = maxWorkers
 		resumes := time.NewTimer(time.Until(l.resumes))
 		if l.resumes.IsZero() {
 			resumes.Stop()
@@ -211,15 +214,16 @@ func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
-			l.more = true
+			l.more, l.moreNew = true, true
 		case <-woken:
 			woken = s.Woken(queue)
-			l.more, l.added, l.resumes = true, true, time.Time{} // what was added may use calls that others must leave
+			l.more, l.moreNew, l.resumes = true, true, time.Time{} // what was added may use calls that others must leave
+			workers++                                              // and does not wait for the claims that are read
 		case <-resumes.C:
 			l.more, l.resumes = true, time.Time{}
 		case e := <-l.ended:
-			if e.ofNew {
-				l.ofNew--
+			if e.onlyNew {
+				l.news--
 			} else {
 				l.running--
 			}
@@ -246,6 +250,9 @@ func (l *loop) next(ctx, working context.Context, onlyNew bool) (more bool) {
 	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
 	wanted := domain.FetchWanted{FetchQueue: l.queue, Limit: l.size, Lasts: lasts, OnlyNew: onlyNew}
+	if onlyNew {
+		wanted.Limit = claimSize // the size is that of claims whose calls a quota refused
+	}
 	var claim domain.FetchClaim
 	err := safely(func() (err error) {
 		claim, err = l.claim(claiming, wanted)
@@ -256,12 +263,12 @@ func (l *loop) next(ctx, working context.Context, onlyNew bool) (more bool) {
 		return false
 	}
 	if onlyNew {
-		l.ofNew++
+		l.news++
 	} else {
 		l.running++
 	}
 	l.readers.Go(func() { l.ended <- endedClaim{onlyNew, l.read(working, claim, ends)} })
-	return len(claim.Tasks) == l.size
+	return len(claim.Tasks) == wanted.Limit
 }
 
 // measure measures the backlog of a queue.

@@ -412,17 +412,26 @@ func TestNewConnectionIsClaimedNextWhileWorkersAreBusy(t *testing.T) {
 		pass(15 * time.Second)
 		wake() // finds nothing new, and leaves the workers to those that follow
 		pass(time.Second)
-		for n := range 3 {
+		added := 0
+		add := func(connections int) {
 			q.mu.Lock()
-			q.due[connection{domain.TikTok, int64(firstNew + n)}], due = true, time.Now()
+			for range connections {
+				q.due[connection{domain.TikTok, int64(firstNew + added)}], due = true, time.Now()
+				added++
+			}
 			q.mu.Unlock()
 			wake()
+		}
+		for range 3 {
+			add(1)
 			pass(time.Second)
 		}
+		pass(15 * time.Second)
+		add(3*collect.ClaimSize + 1) // more than one worker takes at once
 		pass(10 * time.Minute)
 		require.NoError(t, p.end())
-		require.Equal(t, backlog+3, q.readOf(domain.TikTok))
-		require.Equal(t, make([]time.Duration, 3), waited)
+		require.Equal(t, backlog+added, q.readOf(domain.TikTok))
+		require.Equal(t, make([]time.Duration, 3+4), waited)
 	})
 }
 

@@ -101,8 +101,9 @@ func TestSocketFindsNewestServingProcess(t *testing.T) {
 func TestSilentProcessDiffersFromNone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
-	_, err := socket.Listen(t.Context(), dir)
+	silent, err := socket.Listen(t.Context(), dir)
 	require.NoError(t, err)
+	defer silent.Close()
 	_, err = socket.Find(t.Context(), dir, "/")
 	require.ErrorIs(t, err, socket.ErrSilent)
 	serve(t, dir, http.StatusServiceUnavailable)

@@ -47,7 +47,8 @@ const (
 
 // claim claims the accounts without a row first, which were never read, and then those that are due:
 // never tried, or else the most overdue. The accounts whose time has come are read in the order of an
-// index, each with its conditions, until there are enough; the others only if there are too few.
+// index, each with its conditions, until there are enough; the others only if there are too few. $7 leaves
+// out those that were tried.
 const claim = `
 	with fresh as (
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
@@ -62,10 +63,10 @@ const claim = `
 		returning social_account_id as id, claimed_until
 	), free as (
 		select id from (` + claimable + ` (f.not_before is null or f.not_before <= $3 or` + replaced + `)
-			offset 0) s where f.due_at <= $3 and (not $7 or ` + untried + `)` + inOrder + `) due
+			offset 0) s where f.due_at <= $3 and ` + untried + ` >= $7` + inOrder + `) due
 		union all
 		select id from (` + claimable + replaced + `
-			offset 0) s where f.due_at > $3` + inOrder + `) early
+			offset 0) s where f.due_at > $3 and not $7` + inOrder + `) early
 		limit greatest(0, $5 - (select count(*) from fresh))
 	), claimed as (
 		update kept.fetch_state f set claimed_until = now() + $6::interval
