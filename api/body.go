@@ -83,16 +83,18 @@ func (d *decoder) members(members map[string]json.RawMessage, open bool, body re
 		}
 		fields[memberName(field)] = value
 	}
-	names := slices.Sorted(maps.Keys(fields))
+	absent := map[string]string{} // by their spelling
+	for name := range fields {
+		if members[name] == nil {
+			absent[spelling(name)] = name
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		like := slices.IndexFunc(names, func(field string) bool {
-			return members[field] == nil && spelling(field) == spelling(name)
-		})
 		switch field, known := fields[name]; {
 		case known:
 			d.member(name, members[name], field)
-		case like >= 0:
-			d.bad.Addf(clip(name), "is an unknown member; did you mean %s?", names[like])
+		case absent[spelling(name)] != "":
+			d.bad.Addf(clip(name), "is an unknown member; did you mean %s?", absent[spelling(name)])
 		case !open: // if open, an old frontend that sends a whole document may have others
 			d.bad.Addf(clip(name), "is an unknown member: remove it")
 		}
