@@ -87,12 +87,10 @@ func (r *remote) connect(ctx context.Context, dataDir, as string) (client, error
 	return client{found, &url.URL{Scheme: "http", Host: "ledgerboard"}, header, find}, err
 }
 
-// Errors of findService.
-var (
-	errNotRunning = errors.New("no service responds in the data directory")
-	errOtherUser  = errors.New("belongs to another system user")
-)
+var errOtherUser = errors.New("belongs to another system user")
 
+// findService looks for the service of a data directory. Errors: [errOtherUser], [socket.ErrNone] and
+// [socket.ErrSilent].
 func findService(ctx context.Context, dataDir string) (*http.Client, error) {
 	name, err := socket.Find(ctx, socketDir(dataDir), "/api/")
 	switch {
@@ -100,8 +98,8 @@ func findService(ctx context.Context, dataDir string) (*http.Client, error) {
 		return nil, usageError{fmt.Errorf("the data directory %s %w: "+
 			"run the command as that user, or set --url and a token", dataDir, errOtherUser)}
 	case errors.Is(err, socket.ErrNone):
-		return nil, usageError{fmt.Errorf("%w %s: start it with 'ledgerboard serve', "+
-			"or set --data-dir to the data directory of a running service, or --url to its address", errNotRunning, dataDir)}
+		return nil, usageError{fmt.Errorf("%w in the data directory %s: start it with 'ledgerboard serve', "+
+			"or set --data-dir to the data directory of a running service, or --url to its address", err, dataDir)}
 	case errors.Is(err, socket.ErrSilent):
 		return nil, fmt.Errorf("the service of %s is stopped or busy: %w", dataDir, err)
 	case err != nil:

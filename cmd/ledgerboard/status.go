@@ -79,7 +79,7 @@ func (s statusCommand) health(ctx context.Context, std streams) (health operator
 		return fetch[operator.Health](ctx, at, "/api/ops/health")
 	}
 	switch {
-	case errors.Is(err, errNotRunning):
+	case errors.Is(err, socket.ErrNone):
 		return s.readiness(ctx, s.Own)
 	case errors.Is(err, errOtherUser): // its service may listen at the usual address
 		public, failed := s.readiness(ctx, s.Own)

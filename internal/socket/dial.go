@@ -16,7 +16,7 @@ import (
 
 // Errors of [Find].
 var (
-	ErrNone   = errors.New("no process has a socket")
+	ErrNone   = errors.New("no service responds")
 	ErrSilent = errors.New("a process accepts connections but does not answer")
 )
 
