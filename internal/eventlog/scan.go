@@ -13,7 +13,7 @@ import (
 
 // scanFetchBytes is the requested size of a response. At most two responses per partition are in
 // memory, where readings take up to ten times this size.
-const scanFetchBytes = 512 << 10
+const scanFetchBytes = 256 << 10
 
 // ScanConfig configures [Log.Scan].
 type ScanConfig struct {
