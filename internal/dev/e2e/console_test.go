@@ -69,6 +69,7 @@ func (w *consoleWindow) version() (version int) {
 
 // TestConsoleForEveryRoleInBrowser is everyone who uses the console, on one demo, in one browser.
 func TestConsoleForEveryRoleInBrowser(t *testing.T) {
+	t.Parallel()
 	awayFromMidnight(t, 15*time.Minute)
 	frontend := serveFiles(t, map[string]string{"/": "<!doctype html><title>A frontend</title>"})
 	p := startDemo(t, t.TempDir(), "--rate-limit", "0", "--cors-origins", frontend)
