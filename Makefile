@@ -59,9 +59,10 @@ environments: ## test tables, rebuilds and searches with a database of another l
 	.ci/temporary go test -count=1 -run 'TestPools|LimitsOfTheDatabase' ./internal/pg
 	.ci/temporary go test -count=1 -p 2 -timeout 20m -run 'Search|Alphabet|OneAddress' ./readmodels ./api
 
-# KILLS is how often processes are killed while commands ask them.
+# KILLS is how often processes are killed while commands ask them. The tests wait for processes most of the time, so
+# more of them run at a time than a small machine has cores.
 e2e: ## test the program as a process, with kill -9 under load and stock clients
-	LEDGERBOARD_E2E_KILLS=$(KILLS) go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
+	LEDGERBOARD_E2E_KILLS=$(KILLS) go test -count=1 -parallel 3 -timeout 100m -tags e2e ./internal/dev/e2e/...
 
 # RUNS is the number of runs: make freezes RUNS=3 PACKAGES=./commands/collect
 freezes: ## run all tests twenty times on a machine that stalls, to find tests that depend on timing
