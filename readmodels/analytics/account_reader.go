@@ -181,11 +181,12 @@ func (f *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
 		ids = append(ids, series)
 	}
 	first, end := f.query.Range.flowDays()
-	from, until := []time.Time{first.utc()}, []time.Time{end.utc()}
+	spans := []days{{first, end}}
 	if !f.uncompared {
 		comparedFirst, comparedEnd := f.compared.flowDays()
-		from, until = append(from, comparedFirst.utc()), append(until, comparedEnd.utc())
+		spans = joined(days{comparedFirst, comparedEnd}, spans[0])
 	}
+	from, until := ends(spans)
 	batch.Queue(`
 		select d.owner, d.figure, d.window_name, d.day, d.value, d.captured_at, d.source
 		from unnest($2::smallint[]) as f(figure)
@@ -313,12 +314,9 @@ func (f *figureReader) queueDays(batch *pgx.Batch, owners []int64, numbers []int
 		if f.compared.To.Before(until) {
 			until = f.compared.To.UTC()
 		}
-		spans = append(spans, days{dayOf(at), dayOf(until.UTC())})
+		spans = joined(days{dayOf(at), dayOf(until.UTC())}, spans[0])
 	}
-	var from, to []time.Time
-	for _, s := range spans {
-		from, to = append(from, s.first.utc()), append(to, s.end.utc())
-	}
+	from, to := ends(spans)
 	var key int
 	var date time.Time
 	var p gainedUntil
@@ -335,6 +333,23 @@ func (f *figureReader) queueDays(batch *pgx.Batch, owners []int64, numbers []int
 				f.keys[key].readings.fill(dayOf(date), p)
 			})
 		})
+}
+
+// joined returns two spans of days, or one if there is no gap between them, because each is a scan for
+// every figure.
+func joined(earlier, later days) []days {
+	if earlier.end < later.first {
+		return []days{earlier, later}
+	}
+	return []days{{min(earlier.first, later.first), max(earlier.end, later.end)}}
+}
+
+// ends returns the first days of spans and the days after them.
+func ends(spans []days) (from, until []time.Time) {
+	for _, s := range spans {
+		from, until = append(from, s.first.utc()), append(until, s.end.utc())
+	}
+	return from, until
 }
 
 // fill sets the gain up to the end of a day at the first instant after it.
