@@ -51,12 +51,12 @@ generate: ## regenerate the generated files; CI fails if that changes a file
 
 # internal/dev/pgtest/environments.go explains the properties. PG=17 or PG=18 selects that version of PostgreSQL,
 # which .ci/postgres downloads; otherwise the newest installed one is tested.
-environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer,timeouts
+environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer,timeouts,sessions
 environments: export LEDGERBOARD_TEST_POSTGRES = $(PG)
 environments: export PATH := $(if $(PG),$(shell .ci/postgres $(PG)):)$(PATH)
 environments: ## test tables, rebuilds and searches with a database of another locale, owner, pooler and limits
 	.ci/temporary go test -count=1 -p 2 -timeout 20m ./migrations ./projections/...
-	.ci/temporary go test -count=1 -run 'TestPools|LimitsOfTheDatabase' ./internal/pg
+	.ci/temporary go test -count=1 -run 'TestPools|OfTheDatabase' ./internal/pg
 	.ci/temporary go test -count=1 -p 2 -timeout 20m -run 'Search|Alphabet|OneAddress' ./readmodels ./api
 
 # KILLS is how often processes are killed while commands ask them. The tests wait for processes most of the time, so

@@ -38,8 +38,9 @@ const (
 //
 // Settings, also those of the URL, are sent after connecting, because a pooler refuses startup
 // parameters that it does not know. The session has limits of its own for statements, locks and
-// transactions: defaults of the user or the database do not reach it. Settings of the URL replace
-// these limits, and settings replace both.
+// transactions, and commits synchronously: defaults of the user or the database do not reach it.
+// Settings of the URL replace these, and settings replace both. Nothing but settings replaces
+// [meanings].
 func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
 	url, err := secret.Read(url)
 	if err != nil {
@@ -61,9 +62,11 @@ func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
 		"tcp_user_timeout":        strconv.FormatInt(userTimeout.Milliseconds(), 10),
 		"lock_timeout":            strconv.FormatInt(LockWait.Milliseconds(), 10),
 		"idle_session_timeout":    "0",
+		synchronousCommit:         "on",
 	}
 	maps.Copy(session, Limits(statementLimit, "", "0"))
 	maps.Copy(session, config.RuntimeParams)
+	maps.Copy(session, meanings)
 	maps.Copy(session, settings)
 	config.RuntimeParams = map[string]string{}
 	for _, name := range startupParameters {
@@ -106,8 +109,24 @@ func Limits(statement, lock, idle string) map[string]string {
 	return limits
 }
 
-// transactionTimeout is a setting that servers before PostgreSQL 17 do not know.
-const transactionTimeout = "transaction_timeout"
+const (
+	// transactionTimeout is a setting that servers before PostgreSQL 17 do not know.
+	transactionTimeout = "transaction_timeout"
+	// synchronousCommit has more values than on and off; only off loses commits in a crash.
+	synchronousCommit = "synchronous_commit"
+)
+
+// meanings are settings that change what statements mean or return, with PostgreSQL's defaults. An
+// administrator may have set others for the user or the database, for another program:
+//
+//   - With another encoding of the client, texts are stored garbled, without an error.
+//   - Under REPEATABLE READ or SERIALIZABLE, a transaction that waits for a lock sees the state before
+//     the wait, and a row that another session has changed meanwhile is an error.
+//   - The others are formats of values that a statement converts to text.
+var meanings = map[string]string{
+	"client_encoding": "UTF8", "default_transaction_isolation": "read committed",
+	"datestyle": "ISO, MDY", "intervalstyle": "postgres", "bytea_output": "hex", "extra_float_digits": "1",
+}
 
 // startupParameters are the parameters that poolers know, and those that cannot be set later.
 var startupParameters = []string{
@@ -121,8 +140,11 @@ func set(ctx context.Context, conn *pgconn.PgConn, settings map[string]string) e
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, []byte(name), []byte(settings[name]))
 		call := fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args))
-		if name == transactionTimeout {
+		switch {
+		case name == transactionTimeout:
 			call = "case when current_setting('" + name + "', true) is not null then " + call + " end"
+		case name == synchronousCommit && settings[name] == "on": // others wait for standbys, or not
+			call = "case when current_setting('" + name + "') = 'off' then " + call + " end"
 		}
 		calls = append(calls, call)
 	}

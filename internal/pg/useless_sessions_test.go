@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -128,4 +129,41 @@ func TestSessionsKeepNoLimitsOfTheDatabase(t *testing.T) {
 		show(pg.Config{URL: db.URL + "&statement_timeout=30000"}), "of the operator")
 	require.Equal(t, []string{"0", "30s", "0", "0", "0"}[:len(limits)],
 		show(pg.Config{URL: db.URL + "&statement_timeout=30000", Params: pg.Limits("0", "30s", "0")}), "long work")
+}
+
+// What statements mean and return, and whether commits survive a crash, does not depend on the defaults of
+// the user or the database.
+func TestSessionsKeepNoMeaningsOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	usual := openTest(t, pg.Config{URL: db.URL})
+	db.SetDefaults(t, pgtest.OtherDefaults())
+	for _, url := range []string{db.URL, db.URL + "&client_encoding=LATIN1&datestyle=German"} {
+		unusual := openTest(t, pg.Config{URL: url})
+		const texts = `
+			select 'Bäckerei', array['2026-02-03 04:05:06+00'::timestamptz::text, '1 day 2 hours'::interval::text,
+				'\xc3a4'::bytea::text, 0.1::float8::text, (0.1 + 0.2::float8)::text, current_setting('transaction_isolation'),
+				current_setting('synchronous_commit'), octet_length($1::text)::text]`
+		type row struct {
+			Word  string
+			Texts []string
+		}
+		answer := func(pool *pgxpool.Pool) row {
+			got, _, err := pg.Find(t.Context(), pool, "ask", pgx.RowToStructByPos[row], texts, "Bäckerei")
+			require.NoError(t, err)
+			return got
+		}
+		want := answer(usual)
+		require.Equal(t, "9", want.Texts[len(want.Texts)-1])
+		require.Equal(t, want, answer(unusual), url)
+	}
+	show := func(c pg.Config) (value string) {
+		require.NoError(t, openTest(t, c).QueryRow(t.Context(), "show synchronous_commit").Scan(&value))
+		return value
+	}
+	require.Equal(t, "off", show(pg.Config{URL: db.URL, AsyncCommit: true}))
+	require.Equal(t, "off", show(pg.Config{URL: db.URL + "&synchronous_commit=off"}), "of the operator")
+	db.SetDefaults(t, map[string]string{"synchronous_commit": "remote_apply"})
+	require.Equal(t, "remote_apply", show(pg.Config{URL: db.URL}), "no less durable")
+	require.Equal(t, "off", show(pg.Config{URL: db.URL, AsyncCommit: true}))
 }

@@ -22,6 +22,7 @@ const (
 	role      = "role"      // the user owns nothing but what it creates in the database
 	pgbouncer = "pgbouncer" // PgBouncer in session mode, with its default settings
 	timeouts  = "timeouts"  // short limits for people's statements, locks, transactions and sessions: see [DB.Limit]
+	sessions  = "sessions"  // defaults of sessions for another program: see [OtherDefaults]
 )
 
 const roleName = "ledgerboard_tester"
@@ -67,12 +68,32 @@ func (d *DB) Limit(t testing.TB, limit string) []string {
 	if query[bool](t, d.admin, "select current_setting('transaction_timeout', true) is not null") {
 		limits = append(limits, "transaction_timeout")
 	}
+	settings := map[string]string{}
+	for _, name := range limits {
+		settings[name] = limit
+	}
+	d.SetDefaults(t, settings)
+	return limits
+}
+
+// SetDefaults gives new sessions of the database other settings, as an administrator does.
+func (d *DB) SetDefaults(t testing.TB, settings map[string]string) {
+	t.Helper()
 	u, err := url.Parse(d.admin)
 	require.NoError(t, err)
-	for _, name := range limits {
-		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '"+limit+"'")
+	for name, value := range settings {
+		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '"+value+"'")
 	}
-	return limits
+}
+
+// OtherDefaults returns settings that change what statements mean or return. Administrators have set
+// them for another program that uses the database, or for an earlier one.
+func OtherDefaults() map[string]string {
+	return map[string]string{
+		"client_encoding": "LATIN1", "default_transaction_isolation": "serializable", "synchronous_commit": "off",
+		"timezone": "Asia/Kathmandu", "datestyle": "SQL, DMY", "intervalstyle": "iso_8601", "bytea_output": "escape",
+		"extra_float_digits": "0", "search_path": "", "transform_null_equals": "on", "array_nulls": "off",
+	}
 }
 
 // alterSessions is the beginning of a statement that changes the defaults of the user's sessions in a

@@ -50,6 +50,9 @@ func New(t testing.TB) *DB {
 	if is(timeouts) {
 		db.Limit(t, "3s")
 	}
+	if is(sessions) {
+		db.SetDefaults(t, OtherDefaults())
+	}
 	db.Pool = open(t, ctx, pg.Config{
 		URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16,
 	})
