@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/bearer"
@@ -251,7 +252,15 @@ func isOrigin(origin string) bool {
 	}
 	origin = strings.TrimSuffix(origin, ":*")
 	u, err := url.Parse(origin)
-	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin &&
+		strings.EqualFold(u.Host, browserHost(u))
+}
+
+// browserHost returns the host of a URL as browsers send it: in lower case, and without the port that
+// the scheme implies. A name that is not ASCII has another form there, which only a browser knows.
+func browserHost(u *url.URL) string {
+	implied := map[string]string{"http": ":80", "https": ":443"}
+	return strings.TrimSuffix(strings.ToLower(u.Host), implied[u.Scheme])
 }
 
 // checkPublicURL returns an error if platforms cannot redirect people to the public URL. Platforms
@@ -271,6 +280,11 @@ func (c Config) checkPublicURL() error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
 		strings.HasSuffix(base, "/") {
 		return fmt.Errorf("%q must have the form https://host, without a trailing slash", base)
+	}
+	isASCII := strings.IndexFunc(u.Host, func(c rune) bool { return c > unicode.MaxASCII }) < 0
+	if !isASCII || u.Host != browserHost(u) || !strings.HasPrefix(base, u.Scheme) {
+		return fmt.Errorf("%q is not as browsers send it: write the scheme and the host in lower case, an international name "+
+			"in its form xn--…, and no port if it is 443 for https or 80 for http", base)
 	}
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
