@@ -138,7 +138,7 @@ func (r *results) with(err error) error {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if err := errors.Join(dropEmpty(), loadConfigFile(os.Getenv(configFileVariable))); err != nil {
+	if err := errors.Join(cleanVariables(), loadConfigFile(os.Getenv(configFileVariable))); err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage
 	}
@@ -165,7 +165,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err == nil {
-		err = refuseDash(parsed)
+		err = errors.Join(refuseDash(parsed), cleanValues(parsed))
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "ledgerboard: %s\nTry 'ledgerboard --help'.\n", err)

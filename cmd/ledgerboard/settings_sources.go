@@ -43,16 +43,58 @@ func unknownSettings(parser *kong.Kong) ([]string, error) {
 	return unknown, nil
 }
 
-// dropEmpty unsets empty variables: the empty values of an example file must not override defaults.
-func dropEmpty() error {
+// cleanVariables removes line ends at the end of variables, which a shell leaves there that reads a file
+// with the line ends of Windows. It then unsets empty variables: the empty values of an example file must not
+// override defaults.
+func cleanVariables() error {
 	for _, pair := range os.Environ() {
-		if name, ok := strings.CutSuffix(pair, "="); ok && strings.HasPrefix(name, "LEDGERBOARD_") {
-			if err := os.Unsetenv(name); err != nil {
-				return fmt.Errorf("unset %s: %w", name, err)
-			}
+		name, value, _ := strings.Cut(pair, "=")
+		clean := strings.TrimRight(value, "\r\n")
+		var err error
+		switch {
+		case !strings.HasPrefix(name, "LEDGERBOARD_"):
+		case clean == "":
+			err = os.Unsetenv(name)
+		case clean != value:
+			err = os.Setenv(name, clean)
+		}
+		if err != nil {
+			return fmt.Errorf("clean the value of %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// cleanValues removes white space around the elements of lists. It returns an error that names the settings
+// with white space around a value, or quotation marks around a value or an element: `docker run --env-file`
+// leaves the marks there, so that a setting would mean nothing, or a secret be one that anybody can guess.
+// The error does not contain the value, which may be a secret.
+func cleanValues(parsed *kong.Context) error {
+	var wrong []string
+	for _, flag := range parsed.Flags() {
+		marked := false
+		switch value := parsed.FlagValue(flag).(type) {
+		case string:
+			marked = quoted(value) || strings.TrimSpace(value) != value
+		case []string:
+			for i, element := range value { // the array is that of the command, too
+				value[i] = strings.TrimSpace(element)
+				marked = marked || quoted(value[i])
+			}
+		}
+		if marked && len(flag.Envs) > 0 {
+			wrong = append(wrong, flag.Envs[0])
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("white space or quotation marks around a value of %s: remove them. Docker leaves quotation marks in "+
+		"the file of --env-file. If they belong to a secret, store it in a file, and set file:PATH", strings.Join(wrong, ", "))
+}
+
+func quoted(value string) bool {
+	return len(value) > 1 && value[0] == value[len(value)-1] && (value[0] == '"' || value[0] == '\'')
 }
 
 // loadConfigFile sets the variables in a file that has the format of systemd's EnvironmentFile, so that

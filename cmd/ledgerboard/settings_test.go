@@ -140,6 +140,8 @@ func TestPublicURLIsValidated(t *testing.T) {
 	for _, bad := range []string{
 		"http://boards.example", "https://boards.example/", "boards.example", "https://", "https://me@boards.example", "https://boards.example?x=1", "ftp://localhost",
 		"http://localhost.evil.example",
+		// Browsers send another host, with which the console refuses to connect pages.
+		"https://Boards.example", "https://boards.example:443", "http://localhost:80", "https://b\u00fccher.example", "HTTPS://boards.example",
 	} {
 		require.Contains(t, wrong(bad), "LEDGERBOARD_PUBLIC_URL: ", bad)
 	}
@@ -410,6 +412,54 @@ func TestDemoUsesOnlySimulatorURLs(t *testing.T) {
 	}
 }
 
+// Docker leaves quotation marks around a value in the file of --env-file. A secret between them is not the
+// one of the main application, and "file:…" between them is a secret that anybody can guess.
+func TestMarksAroundValuesAreRefused(t *testing.T) {
+	for variable, value := range map[string]string{
+		"JWT_SECRET":            `"file:/run/secrets/of-the-main-application"`,
+		"MANAGED_SUBSCRIPTIONS": `hush_plan, "hush_other"`,
+		"DATA_DIR":              "hush ",
+		"JWT_ISSUER":            `'hush'`,
+		"FACEBOOK_APP_SECRET":   `"hush"`,
+	} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv("LEDGERBOARD_"+variable, value)
+			code, _, problems := byHand(t, "serve")
+			require.Equal(t, exitUsage, code, problems)
+			require.Contains(t, problems, "around a value of LEDGERBOARD_"+variable)
+			require.NotContains(t, problems, "hush")
+			require.NotContains(t, problems, "/run/secrets")
+		})
+	}
+}
+
+// A list may have spaces after its commas: " hush" would be an unknown product type.
+func TestListsMayHaveSpaces(t *testing.T) {
+	var c cli
+	parser, err := newParser(&c)
+	require.NoError(t, err)
+	t.Setenv("LEDGERBOARD_MANAGED_SUBSCRIPTIONS", "hush, hush_other ")
+	command, err := parser.Parse([]string{"serve", "--kafka-brokers=a:1, b:1", "--checkpoint-public-keys=\ta"})
+	require.NoError(t, err)
+	require.NoError(t, cleanValues(command))
+	require.Equal(t, []string{"hush", "hush_other"}, c.Serve.ManagedSubscriptions)
+	require.Equal(t, []string{"a:1", "b:1"}, c.Serve.KafkaBrokers)
+	require.Equal(t, []string{"a"}, c.Serve.CheckpointPublicKeys)
+}
+
+// A shell that reads a file with the line ends of Windows leaves a carriage return in each variable. For
+// a directory it would be another one, which is empty.
+func TestLineEndsOfVariablesAreRemoved(t *testing.T) {
+	for name, value := range map[string]string{"LEDGERBOARD_DATA_DIR": "data-of-windows\r", "LEDGERBOARD_TOPIC_PREFIX": "\r\n", "ELSEWHERE": "a\r"} {
+		t.Setenv(name, value)
+	}
+	require.NoError(t, cleanVariables())
+	require.Equal(t, "data-of-windows", os.Getenv("LEDGERBOARD_DATA_DIR"))
+	_, set := os.LookupEnv("LEDGERBOARD_TOPIC_PREFIX")
+	require.False(t, set)
+	require.Equal(t, "a\r", os.Getenv("ELSEWHERE"), "of another program")
+}
+
 // A mistyped setting is named before anything else is said, also if it is in the file.
 func TestMistypedSettingsAreNamed(t *testing.T) {
 	for name, value := range map[string]string{
@@ -574,7 +624,8 @@ func TestSettingsDocumentMatchesProgram(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
 		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names. The file has the format of systemd's `EnvironmentFile`: " +
-		"a name is set once, and a value with a backslash is written in single quotation marks.\n\n" +
+		"a name is set once, and a value with a backslash is written in single quotation marks. White space or quotation marks around a value, " +
+		"as `docker run --env-file` leaves them, are an error; spaces in lists are removed.\n\n" +
 		"A setting with a secret, and `LEDGERBOARD_DATABASE_URL`, may be `file:PATH`. Files of Kafka and of the database, also those that its URL names, " +
 		"are read for each new connection, the checkpoint key for each signature, all others once a minute.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces, also in that file; " +

@@ -5,6 +5,7 @@
 //
 //   - Line breaks at the end are cut: files and variables often have one.
 //   - No error contains a secret or a part of one.
+//   - The path of a file is not taken for a secret, if file: was forgotten.
 //   - Callers keep the setting and read it for each new use, or through [Cached] or [Text], so that
 //     a file that is replaced takes effect without a restart.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -16,11 +17,25 @@ const fileScheme = "file:"
 // maxAge is how long [Cached] uses a secret before it reads the setting again.
 const maxAge = time.Minute
 
-// Read returns the secret of a setting; "" for an empty setting. A file must not be empty.
+// inFile returns the path of the file that a setting names. As in other URLs, the case of the scheme does
+// not matter.
+func inFile(setting string) (path string, ok bool) {
+	if len(setting) < len(fileScheme) || !strings.EqualFold(setting[:len(fileScheme)], fileScheme) {
+		return "", false
+	}
+	return setting[len(fileScheme):], true
+}
+
+// Read returns the secret of a setting; "" for an empty setting. A file must not be empty. The path of a
+// file that exists is no secret: anybody could guess it.
 func Read(setting string) (string, error) {
-	path, inFile := strings.CutPrefix(setting, fileScheme)
-	if !inFile {
-		return strings.TrimRight(setting, "\r\n"), nil
+	path, named := inFile(setting)
+	if !named {
+		value := strings.TrimRight(setting, "\r\n")
+		if filepath.IsAbs(value) && isFile(value) {
+			return "", fmt.Errorf("the value is the path of a file: for the secret in it, write %s%s", fileScheme, value)
+		}
+		return value, nil
 	}
 	text, err := ReadFile(path)
 	if err != nil {
@@ -31,6 +46,11 @@ func Read(setting string) (string, error) {
 		return "", fmt.Errorf("read the file of a secret: %s is empty", path)
 	}
 	return value, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // ReadFile reads a file that a person wrote, secret or not. Editors of Windows may begin a text with a
@@ -74,7 +94,8 @@ func Cached[T any](setting string, parse func(secret string) (T, error)) func() 
 	return func() (T, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if !read.IsZero() && (time.Since(read) < maxAge || !strings.HasPrefix(setting, fileScheme)) {
+		_, named := inFile(setting)
+		if !read.IsZero() && (time.Since(read) < maxAge || !named) {
 			return value, nil
 		}
 		text, err := Read(setting)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,8 +36,26 @@ func TestSecretReadFromFile(t *testing.T) {
 		_, err := secret.Read(setting)
 		require.ErrorContains(t, err, "read the file of a secret", setting)
 	}
-	_, err := secret.Read(file("utf16", "\xff\xfeg\x00e\x00"))
+	got, err := secret.Read("File:" + strings.TrimPrefix(file("scheme", "geheim\n"), "file:"))
+	require.NoError(t, err)
+	require.Equal(t, "geheim", got)
+	_, err = secret.Read(file("utf16", "\xff\xfeg\x00e\x00"))
 	require.ErrorContains(t, err, "is encoded in UTF-16: save it as UTF-8")
+}
+
+// The path of a file is not taken for the secret in it: anybody could guess it. A secret may begin like a
+// path.
+func TestPathIsNoSecret(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "jwt_secret")
+	require.NoError(t, os.WriteFile(path, []byte("geheim\n"), 0o600))
+	for _, setting := range []string{path, path + "\n"} {
+		_, err := secret.Read(setting)
+		require.ErrorContains(t, err, "write file:"+path)
+	}
+	got, err := secret.Read("/Xq7geheim=")
+	require.NoError(t, err)
+	require.Equal(t, "/Xq7geheim=", got)
 }
 
 // A file is read again after a minute. While it cannot be used, the last value stays in use and the
