@@ -47,7 +47,16 @@ func bounded(n int64) count {
 	return count{n: n, ok: true}
 }
 
+// ptr returns the number, or nil if it is absent or negative: -1 has been used for what is not known.
 func (c count) ptr() *int64 {
+	if c.n < 0 {
+		return nil
+	}
+	return c.signed()
+}
+
+// signed is ptr for numbers that the platform documents as negative.
+func (c count) signed() *int64 {
 	if !c.ok {
 		return nil
 	}

@@ -227,7 +227,7 @@ func sharePost(p Post, byURN map[string]shareElement, zero bool) PostSnapshot {
 		case !active && zero:
 			*domain.MetricOf(&s.Counts, m.name) = new(int64)
 		default:
-			s.put(m.name, e.Total.v.value(m.source).ptr(), domain.StatusNoData)
+			s.put(m.name, e.Total.v.value(m.source).signed(), domain.StatusNoData)
 		}
 	}
 	return s

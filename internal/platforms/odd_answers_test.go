@@ -313,3 +313,40 @@ func TestImpossibleValuesAreAbsent(t *testing.T) {
 	}
 	require.Equal(t, time.Date(1905, 3, 4, 0, 0, 0, 0, time.UTC), page.Posts[3].PublishedAt, "backdated by its page")
 }
+
+// Nobody has -1 followers: the number is unknown, and would count as a loss of all of them. LinkedIn
+// documents negative likes and clicks.
+func TestNegativeNumbersAreUnknown(t *testing.T) {
+	t.Parallel()
+	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
+	client := canned(t, always(http.StatusOK, `{"data":{"user":{"open_id":"100","follower_count":-1,"likes_count":"-1","video_count":7}},
+		"error":{"code":"ok"}}`)).client(t, domain.TikTok)
+	snap := client.account(at)
+	require.Equal(t, []domain.Figure{{Name: domain.MetricPosts, Kind: domain.Stock, Source: "video_count", Value: 7}}, snap.Figures)
+	for _, name := range []string{domain.MetricFollowers, domain.MetricLikes, domain.MetricEngagement} {
+		require.Contains(t, snap.Missing, domain.MissingFigure{Name: name, Code: domain.StatusNoData})
+	}
+
+	client = canned(t, always(http.StatusOK, `{"id":"100","followers_count":-1,"data":[
+		{"name":"page_media_view","period":"day","values":[{"value":-5,"end_time":"2026-01-03T08:00:00+0000"}]},
+		{"name":"page_total_media_view_unique","period":"day","values":[{"value":-1,"end_time":"2026-01-03T08:00:00+0000"}]},
+		{"name":"page_actions_post_reactions_total","period":"day","values":[{"value":{"like":-2},"end_time":"2026-01-03T08:00:00+0000"}]}]}`)).
+		client(t, domain.Facebook)
+	snap = client.account(at)
+	require.Len(t, snap.Figures, 1)
+	require.Equal(t, int64(-2), snap.Figures[0].Value, "withdrawn reactions of a day")
+	for _, name := range []string{domain.MetricFollowers, domain.MetricViews, domain.MetricImpressions, domain.MetricReach} {
+		require.Contains(t, snap.Missing, domain.MissingFigure{Name: name, Code: domain.StatusNoData})
+	}
+
+	client = canned(t, always(http.StatusOK, `{"data":{"videos":[{"id":"1","like_count":-1,"view_count":3}]},"error":{"code":"ok"}}`)).
+		client(t, domain.TikTok)
+	post := client.metrics(at, []platforms.Post{{ID: "1"}})[0]
+	require.Nil(t, post.Counts.Likes)
+	require.Equal(t, int64(3), *post.Counts.Views)
+	require.Contains(t, post.Missing, domain.MissingFigure{Name: domain.MetricLikes, Code: domain.StatusNoData})
+
+	client = canned(t, always(http.StatusOK, `{"elements":[{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:71",
+		"totalShareStatistics":{"likeCount":-3}}]}`)).client(t, domain.LinkedIn)
+	require.Equal(t, int64(-3), *client.metrics(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}})[0].Counts.Likes)
+}

@@ -311,7 +311,7 @@ func (r *reading) each(n int, read func(i int) error) error {
 }
 
 func (r *reading) total(name string, kind domain.Kind, source string, value count) {
-	if !value.ok {
+	if !value.ok || value.n < 0 {
 		r.snap.miss(name, domain.StatusNoData)
 		return
 	}
@@ -336,8 +336,12 @@ func (r *reading) missingNames(names []string) []string {
 }
 
 // add replaces an earlier figure for the same metric, day and window: the last day of one answer
-// may be the first day of the next.
+// may be the first day of the next. A negative figure is unknown, except of those that LinkedIn corrects.
 func (r *reading) add(figure domain.Figure) {
+	corrected := []string{domain.MetricLikes, domain.MetricClicks, domain.MetricEngagement}
+	if figure.Value < 0 && !slices.Contains(corrected, figure.Name) {
+		return
+	}
 	key := figure
 	key.Value = 0
 	if i, ok := r.index[key]; ok {
