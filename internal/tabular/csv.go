@@ -1,25 +1,26 @@
 package tabular
 
 import (
+	"bufio"
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// CSV writes a table as CSV for programs (RFC 4180, but with LF line endings: with CRLF, Go's writer
-// drops a CR inside a cell, and an export must not change data). It contains the column names and
-// the rows, and nothing else.
-type CSV struct{ out *csv.Writer }
+// CSV writes a table as CSV for programs (RFC 4180, but with LF line endings). It contains the column
+// names and the rows, and nothing else.
+type CSV struct{ out *bufio.Writer }
 
 // NewCSV writes the column names and returns a writer for the rows.
 func NewCSV(out io.Writer, columns []string) CSV {
-	w := CSV{csv.NewWriter(out)}
-	_ = w.out.Write(columns)
+	w := CSV{bufio.NewWriter(out)}
+	_ = w.write(columns)
 	return w
 }
 
@@ -55,14 +56,29 @@ func (c CSV) row(line []reflect.Value) error {
 		}
 		cells[i] = cell
 	}
-	return c.out.Write(cells)
+	return c.write(cells)
+}
+
+// write writes a row, with quotation marks around a cell with a semicolon or a tab, too: by default,
+// LibreOffice takes each of them as a separator, and the figures after a name with a semicolon would
+// move to other columns.
+func (c CSV) write(cells []string) error {
+	for i, cell := range cells {
+		if i > 0 {
+			_ = c.out.WriteByte(',') // a later write returns the error
+		}
+		first, _ := utf8.DecodeRuneInString(cell)
+		endsCopy := cell == `\.` // PostgreSQL ends reading there
+		if strings.ContainsAny(cell, ",;\t\"\r\n") || unicode.IsSpace(first) || endsCopy {
+			cell = `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
+		}
+		_, _ = c.out.WriteString(cell)
+	}
+	return c.out.WriteByte('\n')
 }
 
 // Flush writes buffered data and returns the first error of any write.
-func (c CSV) Flush() error {
-	c.out.Flush()
-	return c.out.Error()
-}
+func (c CSV) Flush() error { return c.out.Flush() }
 
 // csvCell formats a value: null is empty, the elements of a list of scalars are separated by spaces,
 // and an object is JSON.

@@ -3,7 +3,12 @@ package tabular_test
 import (
 	"bytes"
 	"encoding/csv"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +17,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/tabular"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -118,6 +124,38 @@ func records(t *testing.T, text string) (rows []map[string]string) {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// A text with a separator of another locale stays in its cell. LibreOffice splits at commas, semicolons and
+// tabs unless a person says otherwise, and so are they set here.
+func TestLibreOfficeKeepsColumnsOfCSV(t *testing.T) {
+	t.Parallel()
+	needs.Programs(t, "soffice")
+	texts := []string{"Müller; Söhne", "a\tb", "c, d", `"e"; f`, " g;", "h\ni", `\.`, "plain"}
+	var leaves []csvElem
+	for i, text := range texts {
+		leaves = append(leaves, csvElem{Name: text, csvLeaf: csvLeaf{Day: "2026-01-02", Gain: new(float64(i))}})
+	}
+	text, _, err := csvOf(leaves, "")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "in.csv"), []byte(text), 0o600))
+	const separated, out = "44/59/9,34,76,1", "csv:Text - txt - csv (StarCalc):124,34,76,1"
+	command := exec.CommandContext(t.Context(), "soffice", "--headless", "--norestore", "-env:UserInstallation=file://"+dir+"/profile",
+		"--infilter=CSV:"+separated, "--convert-to", out, "--outdir", filepath.Join(dir, "out"), filepath.Join(dir, "in.csv"))
+	printed, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", printed)
+	read, err := os.ReadFile(filepath.Join(dir, "out", "in.csv"))
+	require.NoError(t, err)
+	reader := csv.NewReader(bytes.NewReader(read))
+	reader.Comma = '|'
+	lines, err := reader.ReadAll()
+	require.NoError(t, err)
+	name, gain := slices.Index(lines[0], "name"), slices.Index(lines[0], "gain")
+	for i, text := range texts {
+		require.Equal(t, text, lines[i+1][name])
+		require.Equal(t, strconv.Itoa(i), lines[i+1][gain], text)
+	}
 }
 
 // csvOf formats data as CSV and returns the names of its tables.
