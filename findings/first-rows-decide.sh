@@ -3,10 +3,10 @@
 # that the rows before it suggested, the column gets a wider type or there is an error.
 #
 # What happens: polars decides by the first 100 dicts. A field that the 101st is the first to have is dropped, and after
-# 100 integers, 0.75 becomes 0; a text after integers is an error. read_ndjson drops the field, too; read_json, with the
-# 100 integers, 0.75 becomes 0; a text after integers is an error. read_ndjson drops the field, too; read_json, with the
-# after the 20,480 objects of its sample, and 0.75 becomes 1. Nothing warns, and the number of rows is right. pandas
-# keeps all.
+# 100 integers, 0.75 becomes 0; a text after integers is an error. read_ndjson drops the field, too; read_json, given
+# the same posts in an array, raises an error. pyarrow decides by the first dict. DuckDB's read_json drops a field that
+# comes after the 20,480 objects of its sample, and 0.75 becomes 1. Nothing warns, and the number of rows is right.
+# pandas keeps all.
 #
 # Versions: polars 2.1.0, pyarrow 26.0.1, duckdb 2.0.0, pandas 3.1.1 (PyPI); Python 3.11.
 # Output seen:
@@ -76,7 +76,8 @@ show("polars.read_json", 100, lambda rows: polars.read_json(write("posts.json", 
 show("pyarrow.Table.from_pylist", 1, pyarrow.Table.from_pylist)
 show("duckdb.read_json", 20_479, lambda rows: duckdb.read_json(write("posts.ndjson", rows)).pl())
 show("duckdb.read_json", 20_480, lambda rows: duckdb.read_json(write("posts.ndjson", rows)).pl())
-show("duckdb.read_json, all rows read", 20_480, lambda rows: duckdb.read_json(write("posts.ndjson", rows), sample_size=-1).pl())
+show("duckdb.read_json, all rows read", 20_480,
+     lambda rows: duckdb.read_json(write("posts.ndjson", rows), sample_size=-1).pl())
 try:
     polars.DataFrame([{"rate": 1}] * 100 + [{"rate": "x"}])
 except Exception as error:
