@@ -38,25 +38,6 @@ func TestEncodedParametersAreDecodedOnce(t *testing.T) {
 		"%2531 is %31, not 1")
 }
 
-func TestAccountParameterNarrowsAnalyticsScope(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	path := "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
-	bad := b.get("/auth/getAccountInsights/2026-02-01/2026-01-01/2?tz=x&account=y", b.agencyToken())
-	require.Len(t, bad.Failure(t).Errors, 4, "all are named at once, and no scope is asked for")
-	require.Equal(t, http.StatusOK, b.get(path+"?account=17", b.agencyToken()).Status)
-	require.Equal(t, http.StatusOK, b.get(path+"?account="+client2, b.token(client1, "client")).Status)
-	require.Equal(t, []readmodels.ScopeRequest{
-		{ParentAccount: agency, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{RowID: 17}}}},
-		{ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{ID: client2}}}},
-	}, b.scopes)
-	b.scopeErr = readmodels.ErrAccountNotFound
-	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).Status)
-	b.scopeErr = readmodels.ErrNoOpenDashboard
-	require.Equal(t, http.StatusForbidden, b.get(path, b.token(client1, "client")).Status)
-	require.Len(t, b.queries, 2)
-}
-
 func TestAnalyticsAsCSV(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
@@ -159,24 +160,6 @@ func TestUserStatusCacheIsBounded(t *testing.T) {
 	require.Equal(t, 10_050, known.asked)
 }
 
-// An agency's GET of a missing dashboard creates it, which is a change; a GET of an existing one is
-// a read.
-func TestGetCreatesNoDashboardWhileDirectoryLags(t *testing.T) {
-	t.Parallel()
-	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
-	known := error(stale)
-	b := setup(t, func(d *api.Deps) { d.PeopleKnown = func() error { return known } })
-	b.views[agency+"/"+client2] = view(client2, 3)
-	require.Equal(t, http.StatusOK, b.get(dashboardPath+client2, b.agencyToken()).Status)
-	refused := b.get(dashboardPath+client1, b.agencyToken()).Says(t, http.StatusServiceUnavailable)
-	require.Equal(t, stale.Message, refused.Failure(t).Message)
-	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).Status, "a reader who creates nothing gets what there is")
-	require.Empty(t, b.opened)
-	known = nil
-	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).Status)
-	require.Len(t, b.opened, 1)
-}
-
 func TestWithdrawnSubjectsFileIsReloadedAndEnforced(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
@@ -227,7 +210,7 @@ func TestWithdrawnSubjectsFileIsReloadedAndEnforced(t *testing.T) {
 		withdrawn, err := api.OpenWithdrawnSubjects(file, logger)
 		require.NoError(t, err)
 		b := setup(t, func(d *api.Deps) {
-			d.Withdrawn, d.Operators, d.People = withdrawn, &fakeOperators{}, &people{status: known}
+			d.Withdrawn, d.Operators, d.People = withdrawn, &apitest.Operators{}, &people{status: known}
 		})
 		b.views[agency+"/"+client1] = view(client1, 3)
 		path := map[bool]string{true: "/api/ops/projections", false: dashboardPath + client1}[c.role == "operator"]
@@ -354,7 +337,7 @@ func TestRebuildStreamEndsWhenOperatorIsWithdrawn(t *testing.T) {
 	require.NoError(t, err)
 	b := setup(t, func(d *api.Deps) {
 		d.Withdrawn = withdrawn
-		d.Operators = &fakeOperators{builds: []operator.Generation{{ID: "x.g1", State: "building"}}} // it never ends
+		d.Operators = &apitest.Operators{Builds: []operator.Generation{{ID: "x.g1", State: "building"}}} // it never ends
 	})
 	base := b.serve()
 	s := b.listen(base+"/api/ops/generations/x.g1/events", b.token("", "operator", map[string]any{"account_id": nil}))
@@ -436,7 +419,7 @@ func pathOf(pattern string) string {
 
 func TestRolesOfATokenCombine(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(d *api.Deps) { d.Operators = &fakeOperators{} })
+	b := setup(t, func(d *api.Deps) { d.Operators = &apitest.Operators{} })
 	b.views[agency+"/"+client1] = view(client1, 3)
 	token := b.token(agency, []string{"auditor", "operator"})
 	require.Equal(t, http.StatusOK, b.get("/api/projects/dashboard/"+client1, token).Status)

@@ -26,6 +26,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -129,7 +130,7 @@ func runNode(t *testing.T, script string, env ...string) []byte {
 func TestTypedClientConnectsAccounts(t *testing.T) {
 	t.Parallel()
 	needs.Programs(t, "node")
-	log := setupTenants(t).facts
+	log := tenants(t)
 	deps := mainAppDeps(t, log, onePage)
 	b := setup(t, func(d *api.Deps) { d.Connect, d.MainApp = connectDesk(t, log, time.Now), deps })
 	base := b.serve()
@@ -171,7 +172,7 @@ func TestProgramInConnectingGuideRuns(t *testing.T) {
 	require.NotNil(t, printed, "the document has a block of js")
 	file := filepath.Join(t.TempDir(), "tell.mjs")
 	require.NoError(t, os.WriteFile(file, printed[1], 0o600))
-	log := setupTenants(t).facts
+	log := tenants(t)
 	b := setup(t, func(d *api.Deps) { d.Directory, d.MainApp = directoryDeps(log, false), mainAppDeps(t, log, onePage) })
 	b.facts = log
 	base := b.serve()
@@ -199,7 +200,7 @@ func TestProgramInConnectingGuideRuns(t *testing.T) {
 func TestEveryRouteAnswersCORSPreflight(t *testing.T) {
 	t.Parallel()
 	const origin = "https://app.example.com"
-	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins, d.Operators = []string{origin}, &fakeOperators{} })
+	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins, d.Operators = []string{origin}, &apitest.Operators{} })
 	methods := map[string]bool{}
 	for _, route := range b.server.Routes() {
 		for _, header := range []string{
@@ -255,7 +256,7 @@ func TestHEADOptionsAnd405OnEveryRoute(t *testing.T) {
 // and ids keep their case.
 func TestPathsIgnoreCaseAndTrailingSlash(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	for path, want := range map[string]int{
 		"/HEALTHZ": http.StatusOK, "/API/Projects/DashBoard/" + strings.ToUpper(client1) + "/": http.StatusOK,
 		"/auth/GETACCOUNTINSIGHTS/2026-01-01/2026-01-31/ALL": http.StatusOK, "/getmemberstopposts/7/ALL/": http.StatusOK,

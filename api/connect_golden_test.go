@@ -74,7 +74,7 @@ var chance = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4
 // The responses of connecting are frozen, except for random values.
 func TestConnectResponsesMatchGoldenFiles(t *testing.T) {
 	t.Parallel()
-	log := setupTenants(t).facts
+	log := tenants(t)
 	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
 	deps := mainAppDeps(t, log, onePage)

@@ -61,7 +61,7 @@ func (b *bundle) feedBody(query, body string, headers ...string) fedBy {
 // setupFed returns a server whose directory a main application imports.
 func setupFed(t *testing.T) *bundle {
 	t.Helper()
-	log := setupTenants(t).facts
+	log := tenants(t)
 	b := setup(t, func(d *api.Deps) { d.Directory = directoryDeps(log, false) })
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, domain.PersonErased{Members: []int64{99}}, erasedMember)))
 	b.facts = log
@@ -186,7 +186,7 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 // A line that was compared with tables without a person's erasure, and appended after it, is erased.
 func TestLineImportedDuringErasureIsErased(t *testing.T) {
 	t.Parallel()
-	log := setupTenants(t).facts
+	log := tenants(t)
 	b := setup(t, func(d *api.Deps) {
 		d.Directory = directoryDeps(log, false)
 		d.Directory.Feed.Append = func(ctx context.Context, drafts []domain.Draft) []error {

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,16 +17,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 )
 
 // client3 has no dashboard.
 const client3 = "c10000000000000000000003"
 
-// discovery returns a server with two agencies and their entities.
-func discovery(t *testing.T) *bundle {
+// discovered returns a log of [tenants] with more entities, and figures of a post.
+func discovered(t testing.TB) *ledgertest.Log {
 	t.Helper()
-	b := setupTenants(t)
-	b.facts.Put(t,
+	log := tenants(t)
+	log.Put(t,
 		domain.DirectoryAccount{ID: client3, RowID: 13, ParentAccount: agency, Name: "Client 3", Email: "three@example.org", Active: false},
 		domain.DirectoryCategory{ID: 5, Name: "Travel"}, domain.DirectoryCategory{ID: 6, Name: "Food"},
 		domain.DirectoryUser{
@@ -36,13 +38,16 @@ func discovery(t *testing.T) *bundle {
 	owner := domain.Tenant{ParentAccount: agency, AccountID: client1, MemberID: 7, SocialAccount: 70}
 	for day := 3; day <= 5; day++ {
 		at := time.Date(2026, 1, day, 3, 0, 0, 0, time.UTC)
-		require.NoError(t, b.facts.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, owner.Key(), domain.PostRead{
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, owner.Key(), domain.PostRead{
 			Tenant: owner, Platform: domain.Facebook, ExternalID: "p", CapturedAt: at,
 			Counts: domain.Counts{Likes: new(int64(day * 10))}, GrowthWindow: "168h0m0s",
 		}, at)))
 	}
-	return b
+	return log
 }
+
+// sharedDiscovery has the tables of tests that change nothing in them.
+var sharedDiscovery = sync.OnceValue(func() *ledgertest.Log { return discovered(pgtest.Shared()) })
 
 // entries reads all pages of a list, one entry at a time, and returns one member of each entry.
 func (b *bundle) entries(path, token, by string) (named []any) {
@@ -74,7 +79,7 @@ func (b *bundle) entries(path, token, by string) (named []any) {
 // Nobody needs an id from elsewhere: everything that a path or a parameter takes stands in a list.
 func TestEveryIDInPathsIsListed(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, sharedDiscovery())
 	staff, client := b.agencyToken(), b.token(client1, "client")
 	for _, test := range []struct {
 		path, by    string
@@ -123,7 +128,7 @@ func TestEveryIDInPathsIsListed(t *testing.T) {
 // Linked dashboards name their accounts; the other linked one can be opened as well.
 func TestLinkedDashboardsNameTheirAccounts(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, discovered(t))
 	yes := true
 	b.update(domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}, AllowClientDashboard: &yes})
 	require.Equal(t, []any{"Client 1", "Client 2"}, b.entries("/api/dashboards", b.token(client1, "client"), "sub_account_name"))
@@ -140,7 +145,7 @@ func (b *bundle) me(token string) map[string]any {
 // Everybody learns who they are, and what is open to them.
 func TestMeReturnsProfileAndOpenDashboards(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, sharedDiscovery())
 	client := b.me(b.token(client1, "client"))
 	require.Equal(t, map[string]any{
 		"name": "Alice", "email": "alice@example.org", "image": "https://img.example/alice.png", "is_owner": false, "active": true,
@@ -158,6 +163,7 @@ func TestMeReturnsProfileAndOpenDashboards(t *testing.T) {
 	stranger := b.me(b.token(client2, "client")) // on no list, and no user of this account
 	require.Nil(t, stranger["user"])
 	require.Equal(t, false, stranger["opens"].(map[string]any)["figures"])
+	b.get(insightsPath, b.token(client2, "client")).Says(t, http.StatusForbidden)
 	require.Empty(t, stranger["scopes"])
 
 	auditor := b.me(b.token(agency, []string{"auditor"}))
@@ -216,7 +222,7 @@ func sourcesIn(t *testing.T, a ledgertest.Answer) (accounts []any) {
 // Several accounts are one question; if one of them is unknown, there is no answer.
 func TestUnknownAccountRefusesWholeRequest(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, sharedDiscovery())
 	ask := func(accounts, token string) ledgertest.Answer { return b.get(insightsPath+"?account="+accounts, token) }
 	staff := b.agencyToken()
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask("11,"+client2, staff)))
@@ -238,7 +244,7 @@ func TestUnknownAccountRefusesWholeRequest(t *testing.T) {
 // while it is closed.
 func TestDashboardFiguresCoverLinkedAccounts(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, discovered(t))
 	ask := func(dashboard, token string) ledgertest.Answer {
 		return b.get(insightsPath+"?dashboard="+dashboard, token)
 	}
@@ -324,7 +330,7 @@ func TestPictureRequiresAccessToItsPost(t *testing.T) {
 // Clients see the logo of their own agency, as it was sent; another agency has none.
 func TestClientsGetOnlyOwnAgencyLogo(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	_, encoded, err := domain.SplitLogo(logoURI)
 	require.NoError(t, err)
 	for _, role := range []string{"agency", "client"} {
@@ -347,7 +353,7 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 		"кафе", "КАФЕ", "istanbul", "ISTANBUL", "İSTANBUL", "I\u0307stanbul", "ılıca", "ILICA", "ilica", "Café", "CAFÉ", "cafe\u0301", "CAFE\u0301 100%_", "MARKER",
 	}
 	others := []string{"arzte", "cafe 100", "каве", "100_", "100%%", "mar%er", "zzz"}
-	b := discovery(t)
+	b := setupOn(t, discovered(t))
 	b.facts.Put(t,
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: name, Email: "marker@example.org", Active: true},
 		domain.DirectoryUser{ID: alice, AccountID: client1, Name: name, Role: "Ärzte", Active: true},
@@ -385,7 +391,7 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 // Lists of names are in the order of the alphabet, page by page, whatever the locale of the database.
 func TestListsAreInAlphabeticalOrder(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, discovered(t))
 	want := []any{"apple pie", "A\u0308rzte", "Ärzte", "cafe", "Cafe", "café", "Zebra", "zebra crossing", "Zoo", "ζήτα", "кафе", "東京"}
 	for i, name := range slices.Backward(want) {
 		b.facts.Put(t, domain.DirectoryCategory{ID: int64(50 + i), Name: name.(string)})

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 )
 
 var errPasses = errors.New("the database is away")
@@ -59,17 +58,6 @@ func TestInternalErrorsHaveOneFormat(t *testing.T) {
 	}
 }
 
-// failingOperators is a service for operators where reading a connection fails.
-type failingOperators struct {
-	api.OperatorService
-
-	err error
-}
-
-func (f *failingOperators) ReadConnection(context.Context, commands.Caller, string, domain.Reason) error {
-	return f.err
-}
-
 // That nothing was changed is said only where it is known: a client that believes it repeats
 // without looking.
 func TestUnknownOutcomeIsNotReportedAsUnchanged(t *testing.T) {
@@ -79,7 +67,7 @@ func TestUnknownOutcomeIsNotReportedAsUnchanged(t *testing.T) {
 	of := func(op string) error {
 		return fmt.Errorf("%w: %w", errPasses, &net.OpError{Op: op, Net: "tcp", Err: errors.New("refused")})
 	}
-	operators := &failingOperators{}
+	operators := &apitest.Operators{}
 	b := setup(t, func(d *api.Deps) { d.Operators = operators })
 	for _, c := range []struct {
 		method, path string
@@ -92,7 +80,7 @@ func TestUnknownOutcomeIsNotReportedAsUnchanged(t *testing.T) {
 		{http.MethodPost, "/api/ops/connections/7/read", of("read"), open},
 		{http.MethodPost, "/api/ops/connections/7/read", lost, open},
 	} {
-		b.readErr, b.updateErr, operators.err = c.err, c.err, c.err
+		b.readErr, b.updateErr, operators.Refusal = c.err, c.err, c.err
 		body := map[string]string{http.MethodPut: `{"users":[]}`, http.MethodPost: `{"reason":"test"}`}[c.method]
 		answer := b.ask(c.method, c.path, body, "Authorization: Bearer "+b.token(agency, []string{"agency", "operator"}), "Content-Type: application/json")
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)

@@ -20,7 +20,7 @@ import (
 // Ranges at the ends of time are answered.
 func TestExtremeTimeRangesAreAnswered(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	for _, route := range b.server.Routes() {
 		start, end := "{startTime}", "{endTime}"
 		if strings.Contains(route.Pattern, "{fromDate}") {
@@ -44,7 +44,7 @@ func TestExtremeTimeRangesAreAnswered(t *testing.T) {
 // A cursor goes on in the list that gave it, for its caller, and nowhere else.
 func TestCursorIsBoundToItsListAndCaller(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	const posts, more = "/auth/getPostInsights/2026-01-01/2026-01-31/all?limit=1", "&cursor="
 	cursor := metaOf(t, b.get(posts, b.agencyToken()))["next_cursor"].(string)
 	require.Equal(t, http.StatusOK, b.get(posts+more+cursor, b.agencyToken()).Status)
@@ -72,7 +72,7 @@ func TestCursorIsBoundToItsListAndCaller(t *testing.T) {
 // Paths that are no address, parameters that none takes, forms that nobody can have.
 func TestMalformedPathsAndParametersAreClientErrors(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	token := b.agencyToken()
 	for _, path := range []string{
 		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth///getRoiViews",
@@ -90,6 +90,8 @@ func TestMalformedPathsAndParametersAreClientErrors(t *testing.T) {
 		answer := b.get(path, token)
 		requireNamed(t, answer, field)
 	}
+	all := b.get("/auth/getAccountInsights/2026-02-01/2026-01-01/2?tz=x&account=y", token)
+	require.Len(t, all.Failure(t).Errors, 4, "all are named at once")
 	for _, text := range []string{"%00", "%ff", "%ed%a0%80", "a%00b"} {
 		for _, path := range []string{"/connect/start/", "/connect/choose/", "/connect/link/", "/connect/meta/delete/", "/connect/"} {
 			b.ask(http.MethodGet, path+text, "").Says(t, http.StatusNotFound, "Check the URL")
@@ -108,7 +110,7 @@ func TestMalformedPathsAndParametersAreClientErrors(t *testing.T) {
 // the document.
 func TestWellFormedRequestsAreRefusedOnlyByDocumentedRules(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, sharedDiscovery())
 	doc := b.document()
 	components := doc["components"].(map[string]any)["schemas"].(map[string]any)
 	requests, accepted := 0, 0
@@ -274,21 +276,24 @@ func queryOf(doc map[string]any, route api.Route) (names []string) {
 // A foreign id is answered as an unknown one: by the same statements, with the same bytes.
 func TestForeignIDIsIndistinguishableFromUnknownID(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 10, Window: time.Second} })
+	log := tenants(t)
+	traced, statements := pgtest.Traced(t, log.DB.ReadOnly)
+	log.DB.ReadOnly = traced
+	b := setupOn(t, log, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 10, Window: time.Second} })
 	type seen struct {
 		answer     ledgertest.Answer
 		statements []string
 	}
 	ask := func(method, path, role, body string, headers []string) seen {
 		b.now = b.now.Add(2 * time.Second) // each request is the first one of its window
-		b.statements.Take()
+		statements.Take()
 		headers = append([]string{"Authorization: Bearer " + b.tokenOf(role)}, headers...)
 		a := b.ask(method, path, body, headers...)
 		if id := a.Header.Get("X-Request-Id"); id != "" { // each request has its own
 			a.Body = strings.ReplaceAll(a.Body, id, "its id")
 			a.Header.Del("X-Request-Id")
 		}
-		return seen{a, sent(b.statements)}
+		return seen{a, sent(statements)}
 	}
 	doc := b.document()
 	tried := 0

@@ -78,7 +78,7 @@ const registersPage = `{"account":"` + client1 + `","platform":1,"external_id":"
 func TestMainAppRegistersPageAndHandsOverToken(t *testing.T) {
 	t.Parallel()
 	const person, page = "PERSONSSECRETWORD", "PAGESSECRETWORD"
-	log := setupTenants(t).facts
+	log := tenants(t)
 	deps := mainAppDeps(t, log, holders{person: {PersonID: "7001", Offered: []platforms.Offered{
 		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: page, MayRead: true},
 	}}})

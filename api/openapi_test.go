@@ -181,7 +181,7 @@ var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI
 // Each error has an example that is one, and each operation a request that the server takes.
 func TestOpenAPIExamplesAreAccepted(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	doc := b.document()
 	checked := 0
 	for name, response := range b.contract.doc.Components.Responses {

@@ -87,7 +87,7 @@ var malformed = map[reflect.Type][]string{
 // A malformed parameter is a 400 that names it, at every route that declares it.
 func TestEveryDeclaredParameterIsValidated(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	b := setupOn(t, sharedTenants())
 	judged, names := 0, map[string]bool{}
 	for _, op := range reads(t) {
 		for _, declared := range op.Parameters {
@@ -181,7 +181,7 @@ var changing = map[string][]string{
 // Every parameter of figures and entities changes the response.
 func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
 	t.Parallel()
-	b := discovery(t)
+	b := setupOn(t, sharedDiscovery())
 	tried := 0
 	for _, op := range reads(t) {
 		audit := slices.Contains(op.Roles, api.RoleAuditor)

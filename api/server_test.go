@@ -21,6 +21,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -128,7 +129,7 @@ func TestReadyForReadsButNotForWrites(t *testing.T) {
 			h.Pauses = []domain.Pause{{Name: "linkedin", Actor: "anna"}}
 		},
 	}
-	b := setup(t, func(d *api.Deps) { d.Health, d.Operators = health, &fakeOperators{} })
+	b := setup(t, func(d *api.Deps) { d.Health, d.Operators = health, &apitest.Operators{} })
 	alone := health.Handler(http.NotFoundHandler())
 	operators := b.token(agency, "operator")
 	for _, c := range []struct {

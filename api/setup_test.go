@@ -47,24 +47,19 @@ type bundle struct {
 
 	mu        sync.Mutex
 	views     map[string]readmodels.DashboardView // by parent and sub-account
-	reads     []readmodels.DashboardRequest
 	readErr   error
 	opened    []commands.OpenDashboard
-	openErr   error
 	updates   []commands.UpdateDashboard
 	previews  []commands.UpdateDashboard
 	result    commands.Result
 	updateErr error
-	scopes    []readmodels.ScopeRequest
 	scopeErr  error
 	queries   []analytics.RangeQuery
 	meta      analytics.Meta // beside the range, of AccountInsights
 	large     int            // platforms that AccountInsights lists
 	panics    bool
 
-	// Of [setupTenants]: what the real queries sent, and the log that their tables are made of.
-	statements *pgtest.Statements
-	facts      *ledgertest.Log
+	facts *ledgertest.Log // of [setupOn]: the tables of the real queries are made of it
 }
 
 func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
@@ -135,7 +130,6 @@ func (b *bundle) Dashboard(_ context.Context, request readmodels.DashboardReques
 	if b.panics {
 		panic("a defect")
 	}
-	b.reads = append(b.reads, request)
 	view, ok := b.views[request.ParentAccount+"/"+request.SubAccount]
 	switch {
 	case b.readErr != nil:
@@ -150,9 +144,6 @@ func (b *bundle) Open(_ context.Context, open commands.OpenDashboard) (commands.
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.opened = append(b.opened, open)
-	if b.openErr != nil {
-		return commands.Result{}, b.openErr
-	}
 	b.views[open.ParentAccount+"/"+open.SubAccount] = view(open.SubAccount, 1)
 	return commands.Result{}, nil
 }
@@ -178,7 +169,6 @@ func (*bundle) NamedPreview(context.Context, domain.DashboardPreview) (history.D
 func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.scopes = append(b.scopes, request)
 	return readmodels.Scope{ParentAccount: request.ParentAccount}, b.scopeErr
 }
 

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"testing"
@@ -10,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
@@ -19,7 +18,7 @@ import (
 var signedInAt = time.Date(2026, 7, 15, 9, 0, 0, 0, time.UTC)
 
 // beginSessions signs in alice and a user of the other agency.
-func beginSessions(t *testing.T, kept *signin.Sessions) {
+func beginSessions(t testing.TB, kept *signin.Sessions) {
 	t.Helper()
 	for i, p := range []signin.Person{{UserID: alice, AccountID: client1, Role: "client"}, {UserID: otherUser, AccountID: otherClient, Role: "client"}} {
 		require.NoError(t, kept.Begin(t.Context(), signin.Session{
@@ -28,29 +27,12 @@ func beginSessions(t *testing.T, kept *signin.Sessions) {
 	}
 }
 
-// links creates links, and keeps who asked for them.
-type links struct {
-	fakeOperators
-
-	made     []commands.Caller
-	accounts []string
-}
-
-func (l *links) SignInLink(
-	_ context.Context, c commands.Caller, user, account string, validFor time.Duration, reason domain.Reason,
-) (api.SignInLink, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.made, l.reason, l.accounts = append(l.made, c), reason, append(l.accounts, account)
-	return api.SignInLink{UserID: user, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt.Add(validFor)}, nil
-}
-
 // An agency creates links for its users and those of its clients, and ends their sessions. Other
 // users give a 404.
 func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 	t.Parallel()
-	var in links
-	b := setupTenants(t, func(d *api.Deps) { d.Operators = &in })
+	in := &apitest.Operators{Now: signedInAt}
+	b := setupTenants(t, func(d *api.Deps) { d.Operators = in })
 	const colleague = "5a0000000000000000000001"
 	b.facts.Put(t, domain.DirectoryUser{ID: colleague, AccountID: agency, Name: "Stella", Active: true})
 	staff := "Authorization: Bearer " + b.agencyToken()
@@ -66,21 +48,23 @@ func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 	for validFor, until := range map[string]string{"15m": "2026-07-15T09:15:00Z", "168h": "2026-07-22T09:00:00Z"} {
 		asks(`{"valid_for":"`+validFor+`"}`).Says(t, http.StatusOK, `"works_until":"`+until+`"`)
 	}
-	require.Len(t, in.made, 4)
-	require.Equal(t, []string{client1, agency, client1, client1}, in.accounts, "a user who has moved meanwhile gets no link of another account")
+	made := in.Acts()
+	require.Len(t, made, 4)
+	for i, account := range []string{client1, agency, client1, client1} {
+		require.Contains(t, made[i].What, account, "a user who has moved meanwhile gets no link of another account")
+	}
 	for _, validFor := range []string{`"14m59s"`, `"168h1s"`, `"-24h"`, `"tomorrow"`} {
 		asks(`{"valid_for":`+validFor+`}`).Says(t, http.StatusBadRequest, `"field":"valid_for","detail":"must be a duration from 15m to 168h (7 days)"`)
 	}
 	for _, body := range []string{`{"valid_for":24}`, `{"validfor":"24h"}`} {
 		require.Equal(t, http.StatusBadRequest, asks(body).Status, body)
 	}
-	require.Len(t, in.made, 4)
-	for _, c := range in.made {
-		require.Equal(t, []string{agency, alice, "agency"}, []string{c.ParentAccount, c.UserID, c.Role}, "alice is the token's subject")
-		require.NotEmpty(t, c.RequestID)
+	require.Len(t, in.Acts(), 4)
+	for _, act := range made {
+		require.Equal(t, []string{agency, alice, "agency"}, []string{act.By.ParentAccount, act.By.UserID, act.By.Role}, "alice is the token's subject")
+		require.NotEmpty(t, act.By.RequestID)
+		require.Equal(t, domain.Reason{Code: domain.ReasonCustomerRequest}, act.Reason)
 	}
-
-	require.Equal(t, domain.Reason{Code: domain.ReasonCustomerRequest}, in.reason)
 
 	b.get("/api/users/"+alice+"/sessions", b.agencyToken()).Says(t, http.StatusOK, `"id":"S-`+alice+`","way":"link","signed_in_at":"2026-07-15T09:00:00Z"`)
 	b.ask(http.MethodPost, "/api/users/"+alice+"/sessions/S-"+alice+"/end", "", staff).Says(t, http.StatusOK, `"data":[]`)
@@ -89,7 +73,7 @@ func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/users/"+otherUser+path, "", staff).Status)
 		require.Equal(t, http.StatusForbidden, b.ask(http.MethodPost, "/api/users/"+alice+path, "", "Authorization: Bearer "+b.token(client1, "client")).Status)
 	}
-	require.Len(t, in.made, 4)
+	require.Len(t, in.Acts(), 4)
 	still, err := b.facts.SignIns(t).Kept.Of(t.Context(), otherUser, time.Now())
 	require.NoError(t, err)
 	require.Len(t, still, 1)

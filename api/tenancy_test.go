@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -454,15 +455,13 @@ func (b *bundle) update(change domain.UpdateDashboard) {
 	require.NoError(b.t, err)
 }
 
-// setupTenants returns a server with the real queries and commands and the tables of two agencies.
 // logoURI is a PNG of 4 x 2 pixels.
 const logoURI = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR42mMQj6iHIwZkDgBdigdxnbz6RAAAAABJRU5ErkJggg=="
 
-func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
+// tenants returns a log whose tables have two agencies with open dashboards.
+func tenants(t testing.TB) *ledgertest.Log {
 	t.Helper()
 	log := ledgertest.New(t)
-	var statements *pgtest.Statements
-	log.DB.ReadOnly, statements = pgtest.Traced(t, log.DB.ReadOnly)
 	log.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Color: "#17587f", Logo: logoURI, Active: true},
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},
@@ -490,26 +489,8 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 			Tenant: owner, Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
 		}, published)))
 	}
-	updates := log.Dashboards(t, time.Now)
-	audit := &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}
-	pool := log.DB.ReadOnly
-	audited := &history.History{Pool: pool}
-	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.ParentAccount, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}.ParentAccount, log.Queries(), updates
-		d.NamedPreview = audited.NamedPreview
-		d.Scope, d.Analytics = readmodels.Scopes{Pool: pool}.Scope, &analytics.Analytics{Pool: pool}
-		d.Entities = &directory.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: audited, Records: audit, Proofs: fakeProver{}}
-		d.Operators = &fakeOperators{}
-		d.Picture = keptPictures{}.Picture
-		d.SignIns = log.SignIns(t)
-		beginSessions(t, d.SignIns.Kept)
-		d.Directory = directoryDeps(log, true)
-		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)
-		d.Streams = quietHub(t)
-		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	}}, change...)...)
-	b.statements, b.facts = statements, log
+	beginSessions(t, log.SignIns(t).Kept)
+	updates, audit := log.Dashboards(t, time.Now), recordsOf(log)
 	yes := true
 	for _, change := range []domain.UpdateDashboard{
 		{Primary: client1, Users: &[]string{alice}, AllowClientDashboard: &yes},
@@ -525,5 +506,41 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		require.NoError(t, err)
 		require.NoError(t, audit.RecordRead(t.Context(), caller, domain.AuditRead{What: domain.AuditHistory, Dashboard: change.Primary}))
 	}
+	return log
+}
+
+func recordsOf(log *ledgertest.Log) *commands.Audit {
+	return &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}
+}
+
+// sharedTenants has the tables of tests that change nothing in them.
+var sharedTenants = sync.OnceValue(func() *ledgertest.Log { return tenants(pgtest.Shared()) })
+
+// setupTenants returns a server with the real queries and commands and the tables of two agencies.
+func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
+	t.Helper()
+	return setupOn(t, tenants(t), change...)
+}
+
+// setupOn returns a server with the real queries and commands on a log's tables.
+func setupOn(t *testing.T, log *ledgertest.Log, change ...func(*api.Deps)) *bundle {
+	t.Helper()
+	pool := log.DB.ReadOnly
+	audited := &history.History{Pool: pool}
+	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {
+		d.ParentAccount, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}.ParentAccount, log.Queries(), log.Dashboards(t, time.Now)
+		d.NamedPreview = audited.NamedPreview
+		d.Scope, d.Analytics = readmodels.Scopes{Pool: pool}.Scope, &analytics.Analytics{Pool: pool}
+		d.Entities = &directory.Entities{Pool: pool}
+		d.Audit = &api.AuditDeps{History: audited, Records: recordsOf(log), Proofs: fakeProver{}}
+		d.Operators = &apitest.Operators{}
+		d.Picture = keptPictures{}.Picture
+		d.SignIns = log.SignIns(t)
+		d.Directory = directoryDeps(log, true)
+		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)
+		d.Streams = quietHub(t)
+		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	}}, change...)...)
+	b.facts = log
 	return b
 }

@@ -162,8 +162,7 @@ func TestFiguresAreReadConcurrently(t *testing.T) {
 // A panic during one of the requests results in an error page and does not end the process.
 func TestAPanicInARequestIsAnErrorPage(t *testing.T) {
 	t.Parallel()
-	r := newReal(t, func(d *api.Deps) { d.Analytics = &analytics.Analytics{} }) // has no database
-	b := r.signedIn("agency")
+	b := newServer(t, func(d *api.Deps) { d.Analytics = &analytics.Analytics{} }).signedIn("agency") // has no database
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusInternalServerError, "An internal error occurred").lacks("nil pointer")
 	b.get("/console/clients/"+bakery+"/people").says(http.StatusOK, "Clara Holm")
 }

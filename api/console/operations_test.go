@@ -20,10 +20,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -35,48 +35,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: sharing{m}}) }
-
-// sharing is the tests, and what they share.
-type sharing struct{ tests interface{ Run() int } }
-
-func (s sharing) Run() int {
-	defer whole.end()
-	return s.tests.Run()
-}
-
-// whole lasts as long as the test binary.
-var whole binary
-
-type binary struct {
-	testing.TB
-
-	ends []func()
-}
-
-func (*binary) Helper() {}
-
-func (*binary) Context() context.Context { return context.Background() }
-
-func (*binary) Name() string { return "shared" }
-
-func (b *binary) Cleanup(end func()) { b.ends = append(b.ends, end) }
-
-func (*binary) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-func (*binary) FailNow() { panic("what the tests share cannot be opened") }
-
-func (b *binary) end() {
-	for _, end := range slices.Backward(b.ends) {
-		end()
-	}
-}
+func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}) }
 
 // october is when tests begin.
 var october = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 
 // shared is the service of tests that change nothing.
-var shared = sync.OnceValue(func() *service { return openService(&whole, func() time.Time { return october }) })
+var shared = sync.OnceValue(func() *service { return openService(pgtest.Shared(), func() time.Time { return october }) })
 
 // The other agency, whose names no page of this agency shows.
 const (
@@ -90,6 +55,7 @@ type service struct {
 	log        *ledgertest.Log
 	statements *pgtest.Statements
 	boards     *commands.Dashboards
+	people     directory.People // not counted among the statements: it is asked once a second
 	server     *api.Server
 	audit      *commands.Audit
 }
@@ -97,9 +63,9 @@ type service struct {
 func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) *service {
 	t.Helper()
 	log := ledgertest.New(t)
-	r := &service{log: log, boards: log.Dashboards(t, now), audit: &commands.Audit{Log: log, Now: now, Logger: ledgertest.Quiet}}
-	people := directory.People{Pool: log.DB.ReadOnly} // not counted: it is asked once a second
-	log.DB.ReadOnly, r.statements = pgtest.Traced(t, log.DB.ReadOnly)
+	s := &service{log: log, boards: log.Dashboards(t, now), audit: &commands.Audit{Log: log, Now: now, Logger: ledgertest.Quiet}}
+	s.people.Pool = log.DB.ReadOnly
+	log.DB.ReadOnly, s.statements = pgtest.Traced(t, log.DB.ReadOnly)
 	var drafts []domain.Draft
 	for _, entity := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North", Active: true},
@@ -121,35 +87,41 @@ func openService(t testing.TB, now func() time.Time, change ...func(*api.Deps)) 
 	for _, err := range log.AppendBatch(context.Background(), drafts) {
 		require.NoError(t, err)
 	}
-	pool := log.DB.ReadOnly
+	s.share(t, bakery, []string{bakery}, clara)
+	s.change(t, otherAgency, domain.UpdateDashboard{Primary: otherClient, Users: &[]string{otherUser}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)})
+	s.serve(t, now, change...)
+	return s
+}
+
+// serve gives the service a server.
+func (s *service) serve(t testing.TB, now func() time.Time, change ...func(*api.Deps)) {
+	t.Helper()
+	log, pool := s.log, s.log.DB.ReadOnly
 	audited := &history.History{Pool: pool}
 	told := directory.Lookup{Pool: pool, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
 	deps := api.Deps{
-		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return api.Principal{}, errNone }), People: people,
-		ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: log.Queries(), DashboardCommands: r.boards,
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return api.Principal{}, errNone }), People: s.people,
+		ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: log.Queries(), DashboardCommands: s.boards,
 		NamedPreview: audited.NamedPreview, Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Entities:  &directory.Entities{Pool: pool},
-		Audit:     &api.AuditDeps{History: audited, Records: r.audit, Proofs: noProofs{}},
+		Audit:     &api.AuditDeps{History: audited, Records: s.audit, Proofs: noProofs{}},
 		Directory: &api.DirectoryDeps{Entities: told, Local: commands.LocalDirectory{Log: log, Tables: told, Local: true, Now: time.Now}},
 		Connect:   desk(t, log, now),
-		Operators: &operators{projections: []operator.Projection{{Projection: "dashboards"}}}, SignIns: log.SignIns(t), Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
+		Operators: &apitest.Operators{}, SignIns: log.SignIns(t), Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
 		IsTemporary: pg.IsTemporary, Logger: ledgertest.Quiet, Now: now,
 	}
 	for _, c := range change {
 		c(&deps)
 	}
 	var err error
-	r.server, err = api.Handler(deps)
+	s.server, err = api.Handler(deps)
 	require.NoError(t, err)
-	t.Cleanup(r.server.Close)
-	r.share(t, bakery, []string{bakery}, clara)
-	r.change(t, otherAgency, domain.UpdateDashboard{Primary: otherClient, Users: &[]string{otherUser}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)})
-	return r
+	t.Cleanup(s.server.Close)
 }
 
 // desk connects pages at a platform whose dialog no test opens.
 func desk(t testing.TB, log *ledgertest.Log, now func() time.Time) *connect.Connect {
-	pool := ledgertest.OpenVault(t, log.DB.URL)
+	pool := log.Vault()
 	return &connect.Connect{Config: connect.Config{
 		Directory: directory.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: ledgertest.Secrets(t, pool, ledgertest.Key),
 		Places: directory.Connections{Pool: log.DB.ReadOnly}, Log: log, Gate: func() error { return nil }, Moved: func() <-chan struct{} { return nil },
@@ -167,9 +139,20 @@ type real struct {
 func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 	t.Helper()
 	s := bareStage(t)
-	r := &real{s, openService(t, func() time.Time { return s.now }, change...)}
-	s.deps.API, s.deps.RecordView = r.server, r.audit.RecordRead
-	s.open()
+	return (&real{s, openService(t, func() time.Time { return s.now }, change...)}).begin()
+}
+
+// newServer is a stage on a server of its own, on the tables of a service that tests share and do not change.
+func newServer(t *testing.T, change ...func(*api.Deps)) *real {
+	t.Helper()
+	s, with := bareStage(t), *shared()
+	with.serve(t, func() time.Time { return s.now }, change...)
+	return (&real{s, &with}).begin()
+}
+
+func (r *real) begin() *real {
+	r.deps.API, r.deps.RecordView = r.server, r.audit.RecordRead
+	r.open()
 	return r
 }
 
@@ -257,7 +240,7 @@ var rolesGet = map[string]map[string]gets{
 	"GET /console/verify/bundle":                                   {"agency": shown, "auditor": shown},
 	"GET /console/ops":                                             {"operator": shown},
 	"GET /console/ops/projections":                                 {"operator": shown},
-	"GET /console/ops/projections/generations/{id}":                {"operator": absent},
+	"GET /console/ops/projections/generations/{id}":                {"operator": shown},
 	"GET /console/ops/dead-letters":                                {"operator": shown},
 	"GET /console/ops/platforms":                                   {"operator": shown},
 	"GET /console/ops/log":                                         {"operator": shown},
@@ -297,7 +280,7 @@ func address(pattern, client, user, page string) string {
 // the operations. A page that is refused changes nothing, and none names the other agency.
 func TestEveryPageForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
-	r := newReal(t)
+	r := newServer(t)
 	patterns := []string{}
 	for pattern := range r.console.Views() {
 		public := strings.Contains(pattern, "sign") && !strings.Contains(pattern, "/people/") || strings.Contains(pattern, "/link/")

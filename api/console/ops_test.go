@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,10 +13,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -30,28 +28,18 @@ type healthy struct {
 
 func (h *healthy) Health(context.Context) operator.Health { return h.health }
 
-// operators is the service of operators, whose state a test sets. What it does is tested with the
-// program.
+// operators is the service of operators, on a service whose health a test sets.
 type operators struct {
-	api.OperatorService
+	apitest.Operators
 
-	service     *healthy
-	projections []operator.Projection
-	generations []operator.Generation
-	letters     []operator.DeadLetter
-	pauses      []domain.Pause
-	connections []directory.ConnectionReading
-	actions     []operator.RecordedAction
-	incomplete  string   // of actions
-	acts        []string // what was done
-	refusal     error    // of acts
+	service *healthy
 }
 
 // newOperators returns a healthy service with nothing to do, and an operator.
 func newOperators(t *testing.T) (*real, *operators, *browser) {
 	t.Helper()
 	o := &operators{}
-	r := newReal(t, func(d *api.Deps) { d.Operators = o })
+	r := newServer(t, func(d *api.Deps) { d.Operators = o })
 	o.service = &healthy{Service: r.server, health: operator.Health{
 		Status: operator.Ready, MayWrite: true, Checks: []operator.HealthCheck{{Name: "log", OK: true}},
 		Projections: []operator.ProjectionHealth{{Projection: "dashboards", Readable: true}},
@@ -60,96 +48,10 @@ func newOperators(t *testing.T) (*real, *operators, *browser) {
 	return r, o, r.open().signedIn("operator")
 }
 
-func (o *operators) did(c commands.Caller, reason domain.Reason, act ...string) error {
-	if o.refusal == nil {
-		o.acts = append(o.acts, c.UserID+": "+strings.Join(act, " ")+" "+reason.String())
-	}
-	return o.refusal
-}
-
-func (o *operators) SignInLink(
-	_ context.Context, c commands.Caller, user, _ string, validFor time.Duration, reason domain.Reason,
-) (api.SignInLink, error) {
-	return api.SignInLink{
-		UserID: user, URL: "https://boards.example/console/link/WORD", WorksUntil: time.Date(2026, 10, 2, 12, 0, 0, 0, time.UTC),
-	}, o.did(c, reason, "link", user, validFor.String())
-}
-
-func (o *operators) Projections(context.Context) ([]operator.Projection, error) {
-	return o.projections, nil
-}
-
-func (o *operators) Generations(context.Context) ([]operator.Generation, error) {
-	return o.generations, nil
-}
-
-func (o *operators) Generation(_ context.Context, id string) (operator.Generation, error) {
-	for _, g := range o.generations {
-		if g.ID == id {
-			return g, nil
-		}
-	}
-	return operator.Generation{}, domain.NewError(domain.CodeNotFound, "There is no generation %s.", id)
-}
-
-func (o *operators) DeadLetters(context.Context, operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
-	return o.letters, nil
-}
-
-func (o *operators) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
-
-func (o *operators) Pauses(context.Context) ([]domain.Pause, error) { return o.pauses, nil }
-
-func (o *operators) Pausable(context.Context, domain.PauseKind, string) (t domain.OperatorTarget, err error) {
-	return t, nil
-}
-
-func (o *operators) Connections(context.Context, directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
-	return o.connections, nil
-}
-
-func (o *operators) Actions(context.Context, int, string) ([]operator.RecordedAction, readmodels.TrailMeta, error) {
-	return o.actions, readmodels.TrailMeta{Incomplete: o.incomplete}, nil
-}
-
-func (o *operators) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	return o.did(c, reason, "pause", string(kind), name)
-}
-
-func (o *operators) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Generation, error) {
-	return operator.Generation{ID: projection + ".g3"}, o.did(c, reason, "rebuild", projection)
-}
-
-func (o *operators) CancelBuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	return o.did(c, reason, "cancel", id)
-}
-
-func (o *operators) RetryStream(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error) {
-	return operator.StreamFolded{}, o.did(c, reason, "retry", id)
-}
-
-func (o *operators) SkipEvent(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error) {
-	return operator.StreamFolded{}, o.did(c, reason, "skip", id)
-}
-
-func (o *operators) ShowDeadLetter(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.DeadRecord, error) {
-	return operator.DeadRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)}, o.did(c, reason, "show", id)
-}
-
-func TestEveryOperatorPageIsServed(t *testing.T) {
-	t.Parallel()
-	_, _, b := newOperators(t)
-	for _, path := range []string{"", "/projections", "/dead-letters", "/platforms", "/log", "/actions"} {
-		b.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
-	}
-	b.get("/console/ops/do/burn/it").says(http.StatusNotFound)
-	b.get("/console/ops/do/rebuild/nothing").says(http.StatusNotFound)
-}
-
 func TestHealthPageExplainsEveryReason(t *testing.T) {
 	t.Parallel()
 	s, o, b := newOperators(t)
-	b.get("/console/ops").says(http.StatusOK, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
+	b.get("/console/ops").says(http.StatusOK, `aria-current="page"`, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
 
 	reason := func(code operator.HealthCode) []operator.HealthReason { return []operator.HealthReason{{Code: code}} }
 	o.service.health = operator.Health{
@@ -163,15 +65,15 @@ func TestHealthPageExplainsEveryReason(t *testing.T) {
 		{Kind: domain.PauseConnection, Name: "33", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 	}
-	o.generations = []operator.Generation{
+	o.Builds = []operator.Generation{
 		{ID: "directory.g2", Projection: "directory", State: "building"},
 	}
-	o.connections = []directory.ConnectionReading{
+	o.Readings = []directory.ConnectionReading{
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"},
 		{PlatformName: "linkedin", ConnectionID: 31, AccountName: "Old Mill"},
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
 	}
-	o.actions = []operator.RecordedAction{
+	o.Recorded = []operator.RecordedAction{
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
@@ -185,7 +87,7 @@ func TestHealthPageExplainsEveryReason(t *testing.T) {
 		{Action: domain.ActionPersonErased, Actor: "system:erase", Erasure: &domain.ErasureOrder{By: "platform"}},
 		{Action: domain.ActionDataImported, Import: &domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}, {Name: "posts.csv"}}}},
 	}
-	o.incomplete = "It is paused"
+	o.Trail.Incomplete = "It is paused"
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; a profile on LinkedIn, client Old Mill; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+strings.Replace(named, "(", "(today ", 1)+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
@@ -215,11 +117,11 @@ func TestHealthPageExplainsEveryReason(t *testing.T) {
 func TestActionsAskForConfirmation(t *testing.T) {
 	t.Parallel()
 	s, o, b := newOperators(t)
-	o.projections = []operator.Projection{
+	o.Models = []operator.Projection{
 		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
 	}
-	o.letters = []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Stream: "a"}, {ID: "x-1-2", Stream: "account:c"}}
-	o.connections = []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}
+	o.Letters = []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Stream: "a"}, {ID: "x-1-2", Stream: "account:c"}}
+	o.Readings = []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}
 
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", `href="/console/ops/projections">Go back`, "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone", `href="/console/ops/dead-letters">Go back`)
@@ -227,10 +129,11 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
 	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client or person can be added, and no page connected or disconnected", "histories and exports until the projection is resumed")
-	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
-	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
+	for _, act := range []string{"pause-platform/myspace", "resume-platform/myspace", "burn/it", "rebuild/nothing"} {
+		b.get("/console/ops/do/" + act).says(http.StatusNotFound)
+	}
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", `href="/console/ops/platforms">Go back`, "Other platforms are not affected")
-	o.pauses = []domain.Pause{
+	o.Paused = []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PauseConnection, Name: "31"},
 	}
@@ -240,11 +143,11 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		b.get("/console/ops/do/"+act).says(http.StatusOK, says).lacks("<button>") // there is nothing to do
 	}
 	b.get("/console/ops/do/resume-connection/31").says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
-	o.pauses = []domain.Pause{}
+	o.Paused = []domain.Pause{}
 	b.get("/console/ops/dead-letters").
 		says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2", "North<br><code>a</code>", "Old Mill<br><code>account:c</code>").
 		lacks("/console/ops/do/skip/x-1-2", "/console/ops/do/retry/x-1-2") // it stops no stream
-	o.letters = []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Reason: "chain_broken"}}
+	o.Letters = []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Reason: "chain_broken"}}
 	b.get("/console/ops/dead-letters").says(http.StatusOK, "/console/ops/do/retry/dashboards-1-5").lacks("/console/ops/do/skip")
 
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
@@ -257,11 +160,11 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		"ops: rebuild post_insights incident:OPS-7", "ops: skip dashboards-1-5 incident:OPS-7", "ops: retry dashboards-1-5 test",
 		"ops: pause platform linkedin incident:OPS-7", "ops: show dashboards-1-5 incident:OPS-7",
 	}
-	require.Equal(t, done, o.acts)
+	require.Equal(t, done, o.Done())
 
-	o.refusal = domain.NewError(domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
+	o.Refusal = domain.NewError(domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
 	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusOK, "The rebuild r9 is under way", `value="incident" selected`, `value="OPS-7"`)
-	o.refusal = nil
+	o.Refusal = nil
 	for _, wrong := range []struct{ code, ticket, says string }{
 		{"other", "", "The reason “other” requires a ticket."}, {"test", "a b", "Use 1 to 64 of the characters"}, {"", "T1", "Choose a reason."},
 	} {
@@ -270,7 +173,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Equal(t, done, o.acts)
+	require.Equal(t, done, o.Done())
 }
 
 func TestBuildProgress(t *testing.T) {
@@ -282,7 +185,7 @@ func TestBuildProgress(t *testing.T) {
 		Rate: 1250.4, ETASeconds: &eta, Reason: "data_repair:T-1", RequestedBy: "ops", CreatedAt: s.now,
 	}
 	show := func(words ...string) string {
-		o.generations = []operator.Generation{g}
+		o.Builds = []operator.Generation{g}
 		page := b.get("/console/ops/projections/generations/post_insights.g2").says(http.StatusOK, words...)
 		return page.Body.String()
 	}
@@ -299,7 +202,7 @@ func TestBuildProgress(t *testing.T) {
 	require.NotContains(t, done, "data-refresh", "the page is no longer refreshed")
 	require.NotContains(t, done, "Cancel build")
 	require.Equal(t, 2, strings.Count(done, `<li class="done">`))
-	o.refusal = domain.NewError(domain.CodeConflict, "Words of the API.")
+	o.Refusal = domain.NewError(domain.CodeConflict, "Words of the API.")
 	b.post("/console/ops/do/cancel/post_insights.g2", url.Values{"code": {"test"}}).says(http.StatusOK, "It is not being built any more. Its state is live.").
 		lacks("Words of the API.", "<form class=\"row\"") // there is nothing to cancel
 	g.State = "dropped"
@@ -317,11 +220,11 @@ func TestProjectionPanelLinksToRunningBuild(t *testing.T) {
 	_, o, b := newOperators(t)
 	g := operator.Generation{ID: "post_insights.g2", Projection: "post_insights", State: "building", Generation: 2}
 	live := operator.Generation{ID: "post_insights.g1", Projection: "post_insights", State: "live", Generation: 1}
-	o.projections = []operator.Projection{
+	o.Models = []operator.Projection{
 		{Projection: "post_insights", Generation: 1, Lag: 1, Building: []operator.Generation{g}},
 		{Projection: "contents", Generation: 1, Paused: true, Problem: "projection is paused"},
 	}
-	o.generations = []operator.Generation{g, live}
+	o.Builds = []operator.Generation{g, live}
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections").says(http.StatusOK, "<dd>1 event</dd>")
 	page.says(http.StatusOK, "View build", "Building generation 2", `href="/console/ops/do/rebuild/contents"`, `class="badge warn">paused<`).lacks(rebuild, "rojection is paused")
@@ -329,14 +232,14 @@ func TestProjectionPanelLinksToRunningBuild(t *testing.T) {
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
 
 	g.State = "dropped"
-	o.generations = []operator.Generation{g, live}
+	o.Builds = []operator.Generation{g, live}
 	b.get("/console/ops/projections").says(http.StatusOK, rebuild, "canceled", "in use").lacks("View build")
 }
 
 func TestPlatformsPageGroupsConnectionsByState(t *testing.T) {
 	t.Parallel()
 	s, o, b := newOperators(t)
-	o.connections = []directory.ConnectionReading{
+	o.Readings = []directory.ConnectionReading{
 		{
 			PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, ConnectionStatus: domain.ConnectionStatus{Status: "reconnect", Text: "The person has to sign in again."}, Agency: agency, CallsADay: 30,
 			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency",
@@ -345,7 +248,7 @@ func TestPlatformsPageGroupsConnectionsByState(t *testing.T) {
 		{PlatformName: "instagram", ConnectionID: 33, SocialAccount: 72, ConnectionStatus: domain.ConnectionStatus{Status: "failing"}},
 		{PlatformName: "instagram", ConnectionID: 34, SocialAccount: 73, ConnectionStatus: domain.ConnectionStatus{Status: "unsubscribed"}},
 	}
-	o.pauses = []domain.Pause{
+	o.Paused = []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
 	}
 	page := b.get("/console/ops/platforms")
@@ -355,10 +258,10 @@ func TestPlatformsPageGroupsConnectionsByState(t *testing.T) {
 		lacks("pause-connection/32", "read-connection/31"). // the API refuses it: a person must sign in first
 		lacks("read-connection/34")                         // the API refuses it: no subscription runs
 	require.Equal(t, 2, strings.Count(page.Body.String(), ">active<"), "the others have no accounts")
-	o.pauses = []domain.Pause{{Kind: domain.PauseConnection, Name: "31"}}
+	o.Paused = []domain.Pause{{Kind: domain.PauseConnection, Name: "31"}}
 	b.get("/console/ops/platforms").says(http.StatusOK, ">sign-in required, paused<", `href="/console/ops/do/resume-connection/31"`).
 		lacks("pause-connection/31") // it is paused already
-	o.connections = nil
+	o.Readings = nil
 	b.get("/console/ops/platforms").says(http.StatusOK, "No account is connected yet.").lacks("connected account is read")
 }
 
@@ -370,13 +273,13 @@ func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	paused := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, ConnectionStatus: domain.ConnectionStatus{Status: "paused", Text: "An operator has paused its platform: incident."}}
 	alone := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, ConnectionStatus: domain.ConnectionStatus{Status: "paused", Text: "An operator has paused it: test."}}
 	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
-	o.connections = []directory.ConnectionReading{paused}
-	o.pauses = pauses
+	o.Readings = []directory.ConnectionReading{paused}
+	o.Paused = pauses
 	b.get("/console/ops/platforms").says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.").
 		lacks("resume-connection")
 
-	o.connections = []directory.ConnectionReading{paused, alone}
-	o.pauses = append(o.pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"})
+	o.Readings = []directory.ConnectionReading{paused, alone}
+	o.Paused = append(o.Paused, domain.Pause{Kind: domain.PauseConnection, Name: "32"})
 	b.get("/console/ops/platforms").says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`).
 		lacks("resume-connection/31")
 }

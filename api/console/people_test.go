@@ -17,6 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/apitest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -140,9 +141,9 @@ func TestViewAsClientUserIsNotUpdated(t *testing.T) {
 const signsIn = "/console/people/" + clara + "/sign-in"
 
 // newInvites has one session of Clara, and of a colleague.
-func newInvites(t *testing.T) (*real, *operators, *browser) {
+func newInvites(t *testing.T) (*real, *apitest.Operators, *browser) {
 	t.Helper()
-	i := &operators{}
+	i := &apitest.Operators{Now: october}
 	r := newReal(t, func(d *api.Deps) { d.Operators = i })
 	began, kept := time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), r.log.SignIns(t).Kept
 	for n, p := range []signin.Person{{UserID: clara, AccountID: bakery, Role: "client"}, {UserID: adam, AccountID: agency, Role: "agency"}} {
@@ -218,21 +219,21 @@ func TestSignInLinkIsCreatedOnlyByButton(t *testing.T) {
 	_, i, b := newInvites(t)
 	b.get(signsIn).says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has the link can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
 		"Operators can see that you created the link", "a one-time link", "1 Oct 2026, 11:00:00 UTC").lacks("first invitation")
-	require.Empty(t, i.acts)
+	require.Empty(t, i.Done())
 	made := b.post(signsIn, url.Values{"valid_for": {"168h"}})
-	made.says(http.StatusOK, "Send this link to Clara Holm only", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC",
+	made.says(http.StatusOK, "Send this link to Clara Holm only", "https://boards.example/console/link/WORD", "until <time", "8 Oct 2026, 12:00:00 UTC",
 		"data-sent") // a reload with scripts opens the page without creating a link
 	require.Empty(t, made.Result().Cookies(), "no cookie carries another person's link")
-	require.Equal(t, []string{alice + ": link " + clara + " 168h0m0s " + domain.Reason{Code: domain.ReasonCustomerRequest}.String()}, i.acts)
+	require.Equal(t, []string{alice + ": link " + clara + " " + bakery + " 168h0m0s " + domain.Reason{Code: domain.ReasonCustomerRequest}.String()}, i.Done())
 	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
 
-	i.refusal = domain.NewError(domain.CodeUnprocessable, "This person is not active.")
+	i.Refusal = domain.NewError(domain.CodeUnprocessable, "This person is not active.")
 	b.post(signsIn, url.Values{"valid_for": {"15m"}}).says(http.StatusOK, `<p class="bad" role="alert">This person is not active.</p>`,
 		"How Clara Holm signs in", `<option value="15m" selected>15 minutes</option>`)
 	b.post(signsIn, url.Values{"valid_for": {"400h"}}).says(http.StatusOK, `<p class="bad" role="alert">`, "15m to 168h (7 days)")
-	i.refusal = domain.NewError(domain.CodeUnavailable, "It could not be recorded.")
+	i.Refusal = domain.NewError(domain.CodeUnavailable, "It could not be recorded.")
 	b.post(signsIn, url.Values{}).says(http.StatusServiceUnavailable, "It could not be recorded.")
-	require.Len(t, i.acts, 1)
+	require.Len(t, i.Done(), 1)
 }
 
 func TestAnAgencyEndsASession(t *testing.T) {

@@ -254,8 +254,7 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	report := "/console/clients/" + bakery + "/report"
 	b.get(report).says(http.StatusOK, `<p class="by">North</p>`).lacks(stripe) // no color
 	b.get("/console/logo").says(http.StatusNotFound)
-	const logo = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR42mMQj6iHIwZkDgBdigdxnbz6RAAAAABJRU5ErkJggg=="
-	r.log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North Star", Logo: logo, Active: true})
+	r.log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North Star", Logo: "data:image/png;base64," + logoInBase64, Active: true})
 	b.get(report).says(http.StatusOK, `<img src="/console/logo" alt="North Star">`)
 	sent := b.get("/console/logo")
 	require.Equal(t, http.StatusOK, sent.Code)

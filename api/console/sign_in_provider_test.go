@@ -347,7 +347,7 @@ func TestProviderPagesAre404WithoutProvider(t *testing.T) {
 func TestSignInRefusalsAreReportedWithReason(t *testing.T) {
 	t.Parallel()
 	var notReady error
-	s := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
+	s := newServer(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
 	b := s.browser()
 	b.get("/console/link/NONE").says(http.StatusNotFound)
 	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity)

@@ -109,7 +109,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 func TestUnavailableAPIDoesNotEndSession(t *testing.T) {
 	t.Parallel()
 	var notReady error
-	s := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
+	s := newServer(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
 	b := s.signedIn("agency")
 	notReady = domain.NewError(domain.CodeUnavailable, "The read models are being made.")
 	b.get("/console").says(http.StatusServiceUnavailable, "being made", "Request <code>")
@@ -145,7 +145,7 @@ func (t *timed) Bundle(ctx context.Context, parent, by string, out io.Writer) (p
 func TestPagesTimeOut(t *testing.T) {
 	t.Parallel()
 	proofs := &timed{}
-	s := newReal(t, func(d *api.Deps) { d.Audit.Proofs = proofs })
+	s := newServer(t, func(d *api.Deps) { d.Audit.Proofs = proofs })
 	b := s.signedIn("auditor")
 	b.get("/console/verify/bundle")
 	require.True(t, proofs.unbounded)

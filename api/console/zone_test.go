@@ -75,7 +75,7 @@ func TestStaffSetClientTimeZone(t *testing.T) {
 	require.Equal(t, "Asia/Tokyo", ledgertest.Value[string](t, r.log.DB.ReadOnly, "select time_zone from accounts where id = $1", bakery))
 	form.Set("tz", "Mars/Base")
 	b.post("/console/zone", form).says(http.StatusOK, `list="zones"><strong class="fault">Enter a time zone like`)
-	elsewhere := newReal(t, func(d *api.Deps) { d.Directory.Local = commands.LocalDirectory{} })
+	elsewhere := newServer(t, func(d *api.Deps) { d.Directory.Local = commands.LocalDirectory{} })
 	form.Set("tz", "Asia/Tokyo")
 	elsewhere.signedIn("agency").post("/console/zone", form).says(http.StatusOK, "Accounts and users come from the main application")
 }

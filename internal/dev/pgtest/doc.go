@@ -9,6 +9,7 @@
 //
 //   - Each test has a database instead of a schema, because NOTIFY channels and the fixed schema
 //     names are per database.
+//   - Tests that change nothing may share a database, which is that of [Shared].
 //   - A database is dropped after a test that changed the catalog, sequences or rows of migrations,
 //     as every test does that starts an engine, which creates tables.
 package pgtest

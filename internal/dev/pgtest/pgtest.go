@@ -182,10 +182,11 @@ type Runner struct {
 	Autovacuum bool
 }
 
-// Run runs the tests, stops the server that they started and returns the exit code.
+// Run runs the tests, ends what they shared, stops the server that they started and returns the exit code.
 func (r Runner) Run() int {
 	server.autovacuum = r.Autovacuum
 	code := r.Tests.Run()
+	shared.end()
 	if server.pooler != nil {
 		_ = server.pooler.stop() // its directory is temporary
 	}
