@@ -37,7 +37,7 @@ func built(t *testing.T, module string) (program string) {
 	dir, version := filepath.Join(root, "api", "mount", "testdata", module), regexp.MustCompile(`(?m)^go .*$`).Find(mod)
 	workspace, program := filepath.Join(t.TempDir(), "go.work"), filepath.Join(t.TempDir(), module)
 	require.NoError(t, os.WriteFile(workspace, fmt.Appendf(nil, "%s\nuse %q\nuse %q\n", version, root, dir), 0o600))
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
 	build.Dir, build.Env = dir, append(os.Environ(), "GOWORK="+workspace)
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
