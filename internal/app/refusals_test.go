@@ -138,32 +138,31 @@ func TestReadinessNamesDisabledPlatformApp(t *testing.T) {
 // A version of a platform's API that ends soon is named, with what to do, if the platform is read.
 func TestReadinessNamesExpiringAPIVersion(t *testing.T) {
 	t.Parallel()
+	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
 	months := func(ago int) string { return time.Now().UTC().AddDate(0, -ago, 0).Format("200601") }
 	for version, soon := range map[string]bool{months(14): true, months(11): true, months(2): false} {
-		t.Run(version, func(t *testing.T) {
-			t.Parallel()
-			cluster, db, registry := ledgertest.NewBroker(t, nil), pgtest.New(t), prometheus.NewRegistry()
-			s, err := app.Open(t.Context(), app.Config{
-				Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: db.URL}, Platforms: app.Platforms{LinkedInVersion: version},
-				Roles: []string{app.RoleAPI}, SecretsKey: ledgertest.Key, Logger: ledgertest.Quiet, Registerer: registry,
-			})
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, s.Close()) })
-			ends := func() string { return textOf(t, s, "platform versions") }
-			require.Empty(t, ends(), "LinkedIn is not read")
-			ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
-				values ('account_insights', $1, 1, now(), now())`, domain.LinkedIn)
-			key := "ledgerboard_platform_version_left_seconds linkedin " + version
-			require.Contains(t, ledgertest.Metrics(t, registry), key)
-			require.Equal(t, soon, ledgertest.Metrics(t, registry)[key] < 60*24*60*60)
-			if !soon {
-				require.Empty(t, ends())
-				return
-			}
+		registry := prometheus.NewRegistry()
+		s, err := app.Open(t.Context(), app.Config{
+			Storage: app.Storage{KafkaBrokers: cluster.ListenAddrs(), DatabaseURL: db.URL}, Platforms: app.Platforms{LinkedInVersion: version},
+			Roles: []string{app.RoleAPI}, SecretsKey: ledgertest.Key, Logger: ledgertest.Quiet, Registerer: registry,
+		})
+		require.NoError(t, err)
+		ends := func() string { return textOf(t, s, "platform versions") }
+		ledgertest.Exec(t, s.KeptPool, `delete from fetch_state`)
+		require.Empty(t, ends(), "LinkedIn is not read")
+		ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+			values ('account_insights', $1, 1, now(), now())`, domain.LinkedIn)
+		key := "ledgerboard_platform_version_left_seconds linkedin " + version
+		require.Contains(t, ledgertest.Metrics(t, registry), key)
+		require.Equal(t, soon, ledgertest.Metrics(t, registry)[key] < 60*24*60*60)
+		if soon {
 			require.Contains(t, ends(), "version "+version+" of the linkedin API ends about 20")
 			require.Contains(t, ends(), "LEDGERBOARD_LINKEDIN_VERSION")
 			require.NotContains(t, ends(), "graph")
-		})
+		} else {
+			require.Empty(t, ends())
+		}
+		require.NoError(t, s.Close())
 	}
 }
 
