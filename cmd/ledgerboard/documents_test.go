@@ -31,9 +31,10 @@ func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 	}
 	require.ElementsMatch(t, names, listedIn(t, text, "## Topics"))
 	formatList := listedIn(t, text, "## Tables")
-	withService(t, newStorage(t), func(a *process, _ string) {
+	withSharedService(t, func(a *process, _ string) {
 		require.ElementsMatch(t, tablesOf(t, a), formatList, "every table has a row, every row its table")
 		a.exec(t, `create table kept.people_in_secret (name text)`)
+		defer a.exec(t, `drop table kept.people_in_secret`)
 		require.Equal(t, []string{"kept.people_in_secret"}, slices.DeleteFunc(tablesOf(t, a), func(table string) bool {
 			return slices.Contains(formatList, table)
 		}), "a new table is found")

@@ -134,9 +134,12 @@ func TestErasePersonRemovesOnlyThatPerson(t *testing.T) {
 const figuresOfAccounts = "select social_account_id from tSAccountIns union all select social_account_id from tSPosts " +
 	"union all select social_account_id from tSPostInsights"
 
-// If the main application sends a text during the erasure, the same command erases it once the tables
-// show it.
-func TestEraseTextSentDuringErasure(t *testing.T) {
+// The service does not erase by outdated tables: it waits for all tables that have data of people, and gives up
+// with an error. If the main application sends a text during the erasure, the same command erases it once the
+// tables show it.
+func TestErasureWaitsForTablesAndErasesLateTexts(t *testing.T) {
+	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"},
+		app.ProjectionsOfPeople(), "only histories keep a person's id")
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
 		profile := atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Page")
@@ -145,37 +148,32 @@ func TestEraseTextSentDuringErasure(t *testing.T) {
 		page.Connected = false
 		a.appendEntities(t, profile, page) // the erasure does not wait until tables show that they are disconnected
 		a.until(t, 2, "select count(*) from tSAccounts where member_id = 7 and not connected")
-		a.pauseContents(t)
 		command := eraseErna(a.Storage)
 		command.SocialAccount = nil
+		resume := resumeCommand{service: service{DataDir: a.DataDir}, actionFlags: someReason, Names: []string{"contents"}}
+
+		a.pauseContents(t)
+		a.appendText(t, 702702702, "late", domain.PostTexts{Content: "Sam was late"})
+		impatient := command
+		impatient.Wait = time.Millisecond
+		_, err := runCommand(t, impatient)
+		require.ErrorContains(t, err, "Nothing was erased. The tables of projection contents are 1 event behind the log.")
+		a.until(t, 1, "select count(*) from users where id = '"+erased+"'")
+		mustRun(t, resume)
+		a.until(t, 1, "select count(*) from post_contents where external_id = 'late'")
+
+		a.pauseContents(t)
 		printed, failed := "", error(nil)
 		var erasing sync.WaitGroup
 		erasing.Go(func() { printed, failed = runCommand(t, command) })
 		a.until(t, 1, "select count(*) from operations_trail where event_type = 'operations.person_erased.v1'")
 		a.appendText(t, 700, "late", domain.PostTexts{Content: "Erna was late"})
-		mustRun(t, resumeCommand{service: service{DataDir: a.DataDir}, actionFlags: someReason, Names: []string{"contents"}})
+		mustRun(t, resume)
 		erasing.Wait()
 		require.NoError(t, failed)
 		require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"connections":[70,71],"profiles":[700],
 			"contents":1,"sessions":2,"pages":[701],"secrets":2}`, printed)
 		a.until(t, 0, "select count(*) from post_contents where social_account_id = 700")
-	})
-}
-
-// The service does not erase by outdated tables: it gives up with an error. It waits for all tables that
-// have data of people.
-func TestErasureIsRefusedWhileTablesLag(t *testing.T) {
-	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"},
-		app.ProjectionsOfPeople(), "only histories keep a person's id")
-	withService(t, newStorage(t), func(a *process, _ string) {
-		seedErasure(t, a)
-		a.pauseContents(t)
-		a.appendText(t, 700, "late", domain.PostTexts{Content: "Erna was late"})
-		command := eraseErna(a.Storage)
-		command.Wait = time.Millisecond
-		_, err := runCommand(t, command)
-		require.ErrorContains(t, err, "Nothing was erased. The tables of projection contents are 1 event behind the log.")
-		a.until(t, 1, "select count(*) from users where id = '"+erased+"'")
 	})
 }
 

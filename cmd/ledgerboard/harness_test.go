@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 )
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // patience is the time limit of waits; only failing tests reach it.
 const patience = ledgertest.Patience
@@ -54,8 +57,25 @@ func mustRun(t *testing.T, c command) (printed string) {
 	return printed
 }
 
+// ran is a command line that has ended.
+type ran struct {
+	args           []string
+	code           int
+	stdout, stderr string
+}
+
+// exits requires an exit code, and texts on stderr.
+func (r ran) exits(t *testing.T, code int, texts ...string) ran {
+	t.Helper()
+	require.Equal(t, code, r.code, "%q: %s", r.args, r.stderr)
+	for _, text := range texts {
+		require.Contains(t, r.stderr, text, "%q", r.args)
+	}
+	return r
+}
+
 // byHand runs a command line next to the service.
-func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
+func (p *process) byHand(t *testing.T, args ...string) ran {
 	t.Helper()
 	at := p.storageSettings(t)
 	return byHand(t, append(args, "--data-dir", at.DataDir, "--database-url", at.DatabaseURL, "--kafka-brokers", strings.Join(at.KafkaBrokers, ","),
@@ -63,16 +83,16 @@ func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr
 }
 
 // ask runs a command that speaks to the service.
-func (p *process) ask(t *testing.T, args ...string) (code int, stdout, stderr string) {
+func (p *process) ask(t *testing.T, args ...string) ran {
 	t.Helper()
 	return byHand(t, append(args, "--data-dir", p.DataDir)...)
 }
 
-func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
+func byHand(t *testing.T, args ...string) ran {
 	t.Helper()
 	var out, problems bytes.Buffer
-	code = run(t.Context(), args, &out, &problems)
-	return code, out.String(), problems.String()
+	code := run(t.Context(), args, &out, &problems)
+	return ran{args, code, out.String(), problems.String()}
 }
 
 func parsed(t *testing.T, args ...string) (c cli) {
@@ -107,6 +127,27 @@ func (p *process) storageSettings(t *testing.T) storage {
 func withService(t *testing.T, at storage, use func(a *process, base string)) {
 	t.Helper()
 	runService(t, eraseSettings(at), ledgertest.Quiet, use)
+}
+
+// sharedService runs until the last test has ended.
+var sharedService = sync.OnceValues(func() (a *process, base string) {
+	t := pgtest.Shared()
+	a, err := eraseSettings(storage{DataDir: t.TempDir(), DatabaseURL: pgtest.New(t).URL}).start(t.Context(), "127.0.0.1:0", ledgertest.Quiet)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, a.Close()) })
+	ready := make(chan string, 1)
+	ledgertest.Run(t, func(ctx context.Context) error {
+		return a.run(ctx, func(_ context.Context, base string) error { ready <- base; return nil })
+	})
+	return a, ledgertest.Receive(t, ready)
+})
+
+// withSharedService calls use with a service of tests that leave it as they found it, and are not parallel.
+func withSharedService(t *testing.T, use func(a *process, base string)) {
+	t.Helper()
+	a, base := sharedService()
+	a.awaitCommands(t)
+	use(a, base)
 }
 
 func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *process, base string)) {

@@ -131,16 +131,13 @@ func TestWithdrawnImportDoesNotCount(t *testing.T) {
 	at := newStorage(t)
 	report, _, err := runImport(t, moving(t, at))
 	require.NoError(t, err)
-	counts := []string{"tSAccountIns", "tSPostInsights", "tSPosts"}
-	requireRows := func(rows int) {
-		withService(t, at, func(a *process, _ string) {
-			for _, table := range counts {
-				a.until(t, rows, "select count(*) from "+table)
-			}
-			a.until(t, 4, "select count(*) from dashboard_preferences")
-		})
+	requireRows := func(a *process, rows int) {
+		t.Helper()
+		for _, table := range []string{"tSAccountIns", "tSPostInsights", "tSPosts"} {
+			a.until(t, rows, "select count(*) from "+table)
+		}
+		a.until(t, 4, "select count(*) from dashboard_preferences")
 	}
-	requireRows(3)
 	withdraw := func(id string, change func(*importCommand)) (said string, err error) {
 		c := importInto(at)
 		c.Files, c.Withdraw, c.JSON, c.actionFlags = nil, id, false, someReason
@@ -166,7 +163,7 @@ func TestWithdrawnImportDoesNotCount(t *testing.T) {
 	said, err := withdraw(report.ID, func(c *importCommand) { c.DryRun = true })
 	require.NoError(t, err)
 	require.Contains(t, said, "This would withdraw 3 posts and 6 readings of")
-	requireRows(3)
+	withService(t, at, func(a *process, _ string) { requireRows(a, 3) })
 
 	another := pgtest.New(t)
 	ledgertest.Exec(t, another.Pool, "update lb_engine.identity set database_id = gen_random_uuid()")
@@ -180,20 +177,21 @@ func TestWithdrawnImportDoesNotCount(t *testing.T) {
 	said, err = withdraw(report.ID, nil)
 	require.NoError(t, err)
 	require.Contains(t, said, "already withdrawn")
-	requireRows(0)
 
-	correct := strings.ReplaceAll(readFile(t, sample("readings.jsonl")), `"followers": 1204`, `"followers": 1205`)
-	files := importInto(at, newFile(t, "readings.jsonl", correct), sample("posts.jsonl"))
-	again, _, err := runImport(t, files)
-	require.NoError(t, err)
-	require.Equal(t, domain.ImportCounts{Posts: 3, AccountReadings: 3, PostReadings: 3}, again.Imported)
-	repeated, _, err := runImport(t, files)
-	require.NoError(t, err)
-	require.Equal(t, domain.ImportCounts{}, repeated.Imported)
-	requireRows(3)
 	withService(t, at, func(a *process, _ string) {
+		requireRows(a, 0)
+		correct := strings.ReplaceAll(readFile(t, sample("readings.jsonl")), `"followers": 1204`, `"followers": 1205`)
+		files := importInto(at, newFile(t, "readings.jsonl", correct), sample("posts.jsonl"))
 		_, _, err := runImport(t, files)
 		require.ErrorContains(t, err, "or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS")
+		files.storage = a.storageSettings(t)
+		again, _, err := runImport(t, files)
+		require.NoError(t, err)
+		require.Equal(t, domain.ImportCounts{Posts: 3, AccountReadings: 3, PostReadings: 3}, again.Imported)
+		repeated, _, err := runImport(t, files)
+		require.NoError(t, err)
+		require.Equal(t, domain.ImportCounts{}, repeated.Imported)
+		requireRows(a, 3)
 		a.until(t, 1, "select count(*) from tSAccountIns where followers = 1205")
 		a.until(t, 0, "select count(*) from tSAccountIns where followers = 1204")
 		a.until(t, 1, `select count(*) from operations_trail where data ->> 'action' = 'import.withdrawn'

@@ -39,63 +39,54 @@ const (
 var fetchKey = strings.Repeat("ab", 32)
 
 func TestStoredTokensAreReencrypted(t *testing.T) {
-	withService(t, newStorage(t), func(a *process, _ string) {
+	withSharedService(t, func(a *process, _ string) {
 		seedFetching(t, a)
 		next := strings.Repeat("cd", 32)
-		rotate := func(more ...string) (code int, stdout, stderr string) {
+		rotate := func(more ...string) ran {
 			return a.byHand(t, append([]string{"secrets", "rotate"}, more...)...)
 		}
-		code, out, problems := rotate("--secrets-key", next+","+fetchKey)
-		require.Zero(t, code, problems)
-		require.Contains(t, out, "3 secrets re-encrypted")
-		code, _, problems = rotate("--secrets-key", fetchKey, "--json")
-		require.Equal(t, exitFailure, code, "the old key is no longer set")
-		require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
-		code, _, problems = rotate("--secrets-key", "short")
-		require.Equal(t, exitUsage, code)
-		require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+		require.Contains(t, rotate("--secrets-key", next+","+fetchKey).exits(t, exitOK).stdout, "3 secrets re-encrypted")
+		rotate("--secrets-key", fetchKey, "--json").exits(t, exitFailure, "LEDGERBOARD_SECRETS_KEY") // the old key is no longer set
+		rotate("--secrets-key", "short").exits(t, exitUsage, "LEDGERBOARD_SECRETS_KEY")
 	})
 }
 
 // While a read model is paused, the command does not say that no service runs a rebuild of it.
 func TestRebuildOfAPausedReadModelWaits(t *testing.T) {
-	withService(t, newStorage(t), func(a *process, _ string) {
-		code, _, problems := a.ask(t, "pause", "contents", "--yes", "--reason", "test")
-		require.Zero(t, code, problems)
+	withSharedService(t, func(a *process, _ string) {
+		a.ask(t, "pause", "contents", "--yes", "--reason", "test").exits(t, exitOK)
 		a.until(t, 0, "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'ledgerboard contents.g%'")
+		generation := a.countsOf(t, "select max(generation) + 1 from lb_engine.generations where projection = 'contents'")
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		rebuild := rebuildCommand{
 			service: service{DataDir: a.DataDir}, actionFlags: actionFlags{Yes: true, Reason: "test"}, Names: []string{"contents"},
 		}
-		err := rebuild.Run(ctx, streams{Out: io.Discard, Err: killer{stop, "rebuild contents.g2 waits: an operator has paused this read model"}})
+		err := rebuild.Run(ctx, streams{Out: io.Discard, Err: killer{stop, fmt.Sprintf("rebuild contents.g%d waits: an operator has paused this read model", generation)}})
 		require.ErrorContains(t, err, "after 'ledgerboard resume', a running service completes the rebuild")
-		code, _, problems = a.ask(t, "resume", "contents", "--yes", "--reason", "test")
-		require.Zero(t, code, problems)
-		a.until(t, 1, "select count(*) from lb_engine.generations where projection = 'contents' and generation = 2 and state = 'live'")
+		a.ask(t, "resume", "contents", "--yes", "--reason", "test").exits(t, exitOK)
+		a.until(t, generation, "select generation from lb_engine.generations where projection = 'contents' and state = 'live'")
 	})
 }
 
 // A connection paused on the command line is listed as paused until it is resumed; one unknown id
 // refuses all.
 func TestPauseConnectionsCommand(t *testing.T) {
-	withService(t, newStorage(t), func(a *process, _ string) {
+	withSharedService(t, func(a *process, _ string) {
 		seedFetching(t, a)
-		run := func(args ...string) (code int, out, problems string) {
+		defer a.exec(t, "delete from kept.fetch_state")
+		run := func(args ...string) ran {
 			if args[0] != "connections" || args[1] != "list" {
 				args = append(args, "--yes", "--reason", "incident:OPS-5")
 			}
 			return a.ask(t, args...)
 		}
-		runs := func(args ...string) string {
-			code, out, problems := run(args...)
-			require.Zero(t, code, problems)
-			return out
-		}
+		runs := func(args ...string) string { return run(args...).exits(t, exitOK).stdout }
 		fails := func(want string, args ...string) {
-			code, out, problems := run(args...)
-			require.NotZero(t, code, out)
-			require.Contains(t, problems, want)
+			t.Helper()
+			failed := run(args...)
+			require.NotZero(t, failed.code)
+			require.Contains(t, failed.stderr, want)
 		}
 		reading := func(of int64) directory.ConnectionReading {
 			var list []directory.ConnectionReading
@@ -117,8 +108,7 @@ func TestPauseConnectionsCommand(t *testing.T) {
 		require.Regexp(t, `(?m)^1 +facebook .* paused `, runs("connections", "list"))
 		require.Contains(t, runs("pause", "1"), "Nothing was changed or recorded")
 		fails("is not 24 hex digits", "connections", "list", "--account", "zzz")
-		_, out, _ := byHand(t, "rebuild", "--help")
-		require.Contains(t, strings.Join(strings.Fields(out), " "), "operations, contents.")
+		require.Contains(t, strings.Join(strings.Fields(byHand(t, "rebuild", "--help").stdout), " "), "operations, contents.")
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
@@ -297,12 +287,10 @@ func TestLockedDataDirectoryErrorSaysHowToConnect(t *testing.T) {
 // nothing from the log is asked before anything is opened.
 func TestMistypedTopicPrefixCreatesNoTopics(t *testing.T) {
 	erasures := newFile(t, "erasures.jsonl", `{"kind":"user","id":"`+erased+`","at":"2026-01-01T00:00:00Z"}`)
-	withService(t, newStorage(t), func(a *process, _ string) {
+	withSharedService(t, func(a *process, _ string) {
 		for _, line := range []string{"import --withdraw 0199-other", "erase --from " + erasures} {
 			line += " --yes --reason incident:OPS-1 --topic-prefix mistyped."
-			code, _, stderr := a.byHand(t, strings.Fields(line)...)
-			require.Equal(t, exitFailure, code, line)
-			require.Contains(t, stderr, "the log does not exist yet", line)
+			a.byHand(t, strings.Fields(line)...).exits(t, exitFailure, "the log does not exist yet")
 		}
 		client, err := kgo.NewClient(kgo.SeedBrokers(a.Brokers()...))
 		require.NoError(t, err)
@@ -312,13 +300,13 @@ func TestMistypedTopicPrefixCreatesNoTopics(t *testing.T) {
 		require.Contains(t, topics.Names(), domain.TopicMetrics)
 		require.NotContains(t, strings.Join(topics.Names(), " "), "mistyped.")
 
-		_, _, stderr := a.ask(t, "erase", "--from", erasures, "--database-url", a.settings.DatabaseURL)
-		require.Contains(t, stderr, "without a terminal, also set --yes", "although the service locks the log")
+		locked := a.ask(t, "erase", "--from", erasures, "--database-url", a.settings.DatabaseURL)
+		require.Contains(t, locked.stderr, "without a terminal, also set --yes", "although the service locks the log")
 	})
 }
 
 func TestLogShowsTopics(t *testing.T) {
-	withService(t, newStorage(t), func(a *process, _ string) {
+	withSharedService(t, func(a *process, _ string) {
 		command := logCommand{service: service{DataDir: a.DataDir}}
 		require.Regexp(t, `(?m)^dashboards +12 +\d+ +`, mustRun(t, command))
 		command.JSON = true
@@ -381,8 +369,13 @@ func TestPrepareCommandBuildsMissingTables(t *testing.T) {
 // data. It changes neither, whether the database is new, was migrated, or belongs to a service.
 func TestCommandsRefuseTheLogOfAnotherInstallation(t *testing.T) {
 	t.Parallel()
+	claim := func(at storage) {
+		p, err := eraseSettings(at).open(t.Context(), ledgertest.Quiet)
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+	}
 	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
+	claim(at)
 	before := importedEnds(t, at.DataDir)
 	erasures := newFile(t, "erasures.jsonl", `{"kind":"user","id":"`+erased+`","at":"2026-01-01T00:00:00Z"}`)
 	category := newFile(t, "categories.jsonl", `{"type":"directory.category.v1","data":{"id":7,"name":"Events"}}`)
@@ -393,7 +386,7 @@ func TestCommandsRefuseTheLogOfAnotherInstallation(t *testing.T) {
 	_, err = conn.Exec(t.Context(), `drop schema kept cascade; drop schema lb_engine cascade; drop schema lb cascade`)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close(t.Context()))
-	withService(t, served, func(*process, string) {})
+	claim(served)
 
 	const reason = "--yes --reason incident:OPS-1"
 	for _, databaseURL := range []string{unmigrated, pgtest.New(t).URL, served.DatabaseURL} {
@@ -406,15 +399,14 @@ func TestCommandsRefuseTheLogOfAnotherInstallation(t *testing.T) {
 			"erase --from " + erasures + " " + reason,
 			"prepare directory " + reason,
 		} {
-			_, _, stderr := byHand(t, append(strings.Fields(line), with...)...)
-			require.Contains(t, stderr, "the topics belong to another installation", line)
+			require.Contains(t, byHand(t, append(strings.Fields(line), with...)...).stderr, "the topics belong to another installation", line)
 		}
-		_, _, stderr := byHand(t, append([]string{"backup", "--to", filepath.Join(t.TempDir(), "backup")}, with...)...)
+		backup := byHand(t, append([]string{"backup", "--to", filepath.Join(t.TempDir(), "backup")}, with...)...)
 		if databaseURL != unmigrated {
-			require.Contains(t, stderr, "do not show the age of this backup: the topics belong to another installation")
+			require.Contains(t, backup.stderr, "do not show the age of this backup: the topics belong to another installation")
 		}
 	}
 	require.Equal(t, before, importedEnds(t, at.DataDir))
-	code, _, stderr := byHand(t, "import", category, "--data-dir", at.DataDir, "--database-url", at.DatabaseURL, "--log-level", "error")
-	require.Zero(t, code, "with the database of the installation: %s", stderr)
+	// with the database of the installation
+	byHand(t, "import", category, "--data-dir", at.DataDir, "--database-url", at.DatabaseURL, "--log-level", "error").exits(t, exitOK)
 }

@@ -108,9 +108,16 @@ func (l leadingTo) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// withProvider runs the service with an identity provider and calls use; sight returns a new
-// browser.
-func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, use func(a *process, sight func() *personsBrowser)) {
+// addressedSettings returns the settings of a service with a public URL.
+func addressedSettings(in storage) settings {
+	settings := eraseSettings(in)
+	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
+	settings.GrowthWindow, settings.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
+	return settings
+}
+
+// providerSettings returns the settings of a service with a public URL and an identity provider.
+func providerSettings(t *testing.T, in storage, at *issuer.Issuer, staff ...string) settings {
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
 	settings := addressedSettings(in)
@@ -119,14 +126,6 @@ func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, u
 		OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret+"\n"),
 	}
 	require.NotContains(t, fmt.Sprint(settings.validate(":1")), "OIDC")
-	withAddress(t, settings, use)
-}
-
-// addressedSettings returns the settings of a service with a public URL.
-func addressedSettings(in storage) settings {
-	settings := eraseSettings(in)
-	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
-	settings.GrowthWindow, settings.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
 	return settings
 }
 
@@ -165,7 +164,8 @@ func (p *personsBrowser) signsIn(as string) (status int, text string) {
 	return p.shows(at+"&as="+url.QueryEscape(as), nil)
 }
 
-// Sign-in through provider, log and tables: who gets which role, who is refused, and why.
+// Sign-in through provider, log and tables: who gets which role, who is refused, and why. An operator links a
+// person whose address the provider does not verify.
 func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 	in, at := newStorage(t), issuer.Start(t)
 	verified := func(subject, email string) { at.Knows(subject, map[string]any{"email": email, "email_verified": true}) }
@@ -178,8 +178,7 @@ func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 	verified("kelvin", "\u212Aim@agency.example")
 	verified("olga", "Olga@Operators.example")
 	at.Knows("nora", map[string]any{"email": "nora@agency.example", "email_verified": false})
-	staff := []string{"operator:olga@operators.example"}
-	withProvider(t, in, at, staff, func(a *process, sight func() *personsBrowser) {
+	withAddress(t, providerSettings(t, in, at, "operator:olga@operators.example"), func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		stella := domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@Agency.example", Active: true}
 		a.appendEntities(t, stella,
@@ -192,7 +191,7 @@ func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 		a.until(t, 7, "select count(*) from users where email <> ''")
 
 		for as, want := range map[string]string{
-			"nobody": "canceled", "nora": "has not verified your email address", "twin": "several people",
+			"nobody": "canceled", "nora": "ask the operator of this service to link you", "twin": "several people",
 			"gone": "No one with your email address", "stranger": "No one with your email address", "kelvin": "No one with your email address",
 		} {
 			status, text := sight().signsIn(as)
@@ -201,7 +200,25 @@ func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 		}
 		require.Zero(t, a.countsOf(t, "select count(*) from kept.identities")+a.countsOf(t, "select count(*) from kept.sessions"))
 
-		status, text := sight().signsIn("stella")
+		link := func(user, subject string) signInLinkCommand {
+			return signInLinkCommand{service: service{DataDir: a.DataDir}, User: user, Subject: subject, ValidFor: "24h", actionFlags: someReason}
+		}
+		require.Contains(t, mustRun(t, link(signInNora, "nora")), `The subject "nora" now signs in as this user.`)
+		for want, c := range map[string]signInLinkCommand{
+			"already linked":  link(signInNora, "s-8"),
+			"or this account": link(signInCleo, "nora"),
+			"no active user":  link(signInColleague, "s-9"),
+			"printable ASCII": link(signInCleo, "s\n7"),
+		} {
+			_, err := runCommand(t, c)
+			require.ErrorContains(t, err, want)
+		}
+		status, text := sight().signsIn("nora")
+		require.Equal(t, http.StatusOK, status, text)
+		require.Contains(t, text, "Nora")
+		a.until(t, 1, "select count(distinct actor) from operations_trail where data ->> 'action' = 'sign_in.linked' and data -> 'target' ->> 'user' = '"+signInNora+"'")
+
+		status, text = sight().signsIn("stella")
 		require.Equal(t, http.StatusOK, status, text)
 		require.Contains(t, text, "agency · <bdi>Agency</bdi>")
 		_, text = sight().signsIn("cleo")
@@ -234,7 +251,7 @@ func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 		_, err = runCommand(t, signInLinkCommand{service: service{DataDir: a.DataDir}, User: signInStaff, ValidFor: "1h", actionFlags: someReason})
 		require.ErrorContains(t, err, "so a sign-in link would not work")
 	})
-	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
+	withAddress(t, providerSettings(t, in, at), func(a *process, sight func() *personsBrowser) {
 		_, text := sight().signsIn("stella's other")
 		require.Contains(t, text, "Stella", "the next sign-in with the address is linked")
 		status, text := sight().signsIn("stella")
@@ -250,16 +267,11 @@ func TestConsoleSignInThroughProviderAssignsRoles(t *testing.T) {
 // their names, and prevents new ones. The log has the lines that match no one.
 func TestWithdrawnListEndsProviderSessions(t *testing.T) {
 	at, withdrawn := issuer.Start(t), newFile(t, "withdrawn", "nobody@operators.example\n")
-	at.Returns(atBoards + "/console/signin/callback")
 	at.Knows("o-1", map[string]any{"email": "Olga@Operators.example", "email_verified": true})
 	at.Knows("a-1", map[string]any{"email": "audrey@auditors.example", "email_verified": true})
 	at.Knows("s-1", map[string]any{"email": "stella@agency.example", "email_verified": true})
-	settings := addressedSettings(newStorage(t))
+	settings := providerSettings(t, newStorage(t), at, "operator:olga@operators.example", "auditor:"+signInAgency+":a-1")
 	settings.Withdrawn = withdrawn
-	settings.SignIn = app.SignIn{
-		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret),
-		OIDCStaff: []string{"operator:olga@operators.example", "auditor:" + signInAgency + ":a-1"},
-	}
 	var logs ledgertest.Output
 	withLog(t, settings, slog.New(slog.NewTextHandler(&logs, nil)), func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
@@ -316,38 +328,6 @@ func TestWithdrawnListEndsProviderSessions(t *testing.T) {
 			patience, 20*time.Millisecond)
 	})
 	require.Contains(t, logs.String(), "lines=[1]", "the first list")
-}
-
-// An operator links a person whose address the provider does not verify.
-func TestOperatorLinksUserToProviderSubject(t *testing.T) {
-	in, at := newStorage(t), issuer.Start(t)
-	at.Knows("s-7", map[string]any{"email": "stella@agency.example", "email_verified": false})
-	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
-		seedConsole(t, a)
-		a.appendEntities(t, domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true})
-		a.until(t, 1, "select count(*) from users where email <> ''")
-		status, text := sight().signsIn("s-7")
-		require.Equal(t, http.StatusForbidden, status)
-		require.Contains(t, text, "ask the operator of this service to link you")
-
-		link := func(user, subject string) signInLinkCommand {
-			return signInLinkCommand{service: service{DataDir: a.DataDir}, User: user, Subject: subject, ValidFor: "24h", actionFlags: someReason}
-		}
-		require.Contains(t, mustRun(t, link(signInStaff, "s-7")), `The subject "s-7" now signs in as this user.`)
-		for want, c := range map[string]signInLinkCommand{
-			"already linked":  link(signInStaff, "s-8"),
-			"or this account": link(signInCleo, "s-7"),
-			"no active user":  link(signInColleague, "s-9"),
-			"printable ASCII": link(signInCleo, "s\n7"),
-		} {
-			_, err := runCommand(t, c)
-			require.ErrorContains(t, err, want)
-		}
-		status, text = sight().signsIn("s-7")
-		require.Equal(t, http.StatusOK, status, text)
-		require.Contains(t, text, "Stella")
-		a.until(t, 1, "select count(distinct actor) from operations_trail where data ->> 'action' = 'sign_in.linked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
-	})
 }
 
 var linkShown = regexp.MustCompile(`https://[^<]+/console/link/[A-Z2-7]+`)

@@ -23,31 +23,25 @@ import (
 // The log has the system user of an action and the name that the operator claims, as claimed. Where
 // operators sign in with a provider, a claimed name is refused. The socket serves no page.
 func TestLocalActionsRecordSystemUser(t *testing.T) {
-	withService(t, newStorage(t), func(a *process, base string) {
+	withSharedService(t, func(a *process, base string) {
+		const finished = "select count(*) from operations_trail where event_type = 'operations.operator_finished.v1'"
+		before := a.countsOf(t, finished)
 		for _, name := range []string{"", "anna"} {
-			code, _, problems := a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", name)
-			require.Zero(t, code, problems)
-			code, _, problems = a.ask(t, "resume", "tiktok", "--yes", "--reason", "test")
-			require.Zero(t, code, problems)
+			a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", name).exits(t, exitOK)
+			a.ask(t, "resume", "tiktok", "--yes", "--reason", "test").exits(t, exitOK)
 		}
-		a.until(t, 4, "select count(*) from operations_trail where event_type = 'operations.operator_finished.v1'")
+		a.until(t, before+4, finished)
 		var actions []operator.RecordedAction
-		_, out, _ := a.ask(t, "actions", "--json", "--limit", "3")
-		require.NoError(t, json.Unmarshal([]byte(out), &actions))
+		require.NoError(t, json.Unmarshal([]byte(a.ask(t, "actions", "--json", "--limit", "3").stdout), &actions))
 		require.Len(t, actions, 3)
 		via := "uid:" + strconv.Itoa(os.Getuid())
 		for i, claimed := range []string{"", "anna", ""} {
 			require.Equal(t, []string{"system:operator", via, claimed}, []string{actions[i].Actor, actions[i].Via, actions[i].ClaimedName})
 		}
-		_, out, _ = a.ask(t, "actions")
-		require.Regexp(t, `system:operator "anna" `+via+` +platform.paused +tiktok`, out)
+		require.Regexp(t, `system:operator "anna" `+via+` +platform.paused +tiktok`, a.ask(t, "actions").stdout)
 
-		code, _, problems := a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", "not a name")
-		require.Equal(t, exitUsage, code)
-		require.Contains(t, problems, "The name is not valid")
-		code, _, problems = a.ask(t, "log", "--as", "anna", "--url", base)
-		require.Equal(t, exitUsage, code)
-		require.Contains(t, problems, "the token names you")
+		a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", "not a name").exits(t, exitUsage, "The name is not valid")
+		a.ask(t, "log", "--as", "anna", "--url", base).exits(t, exitUsage, "the token names you")
 
 		found, err := socket.Find(t.Context(), socketDir(a.DataDir), "/api/")
 		require.NoError(t, err)
@@ -61,12 +55,12 @@ func TestLocalActionsRecordSystemUser(t *testing.T) {
 			response.Body.Close()
 			require.Equal(t, want, response.StatusCode, path)
 		}
-		proving := a.settings
+		proving, serving := a.settings, *a.front.local.handler.Load()
 		proving.OIDCIssuer = "https://id.example.com"
+		defer a.front.local.handle(serving)
 		a.front.local.handle(proving.forCommands(*a.front.main.handler.Load()))
-		code, _, problems = a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", "anna")
-		require.Equal(t, exitFailure, code)
-		require.Contains(t, problems, "403 Forbidden: Operators of this service sign in with an identity provider")
+		a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", "anna").
+			exits(t, exitFailure, "403 Forbidden: Operators of this service sign in with an identity provider")
 	})
 }
 
@@ -75,11 +69,7 @@ func TestCommandsFailWithoutServiceAndCreateNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	for _, line := range []string{"connections list", "actions", "log", "pause --list", "resume tiktok --yes --reason test", "dead-letters"} {
-		code, _, problems := byHand(t, append(strings.Fields(line), "--data-dir", dir)...)
-		require.Equal(t, exitUsage, code, line)
-		for _, says := range []string{"ledgerboard serve", "--data-dir", "--url"} {
-			require.Contains(t, problems, says, line)
-		}
+		byHand(t, append(strings.Fields(line), "--data-dir", dir)...).exits(t, exitUsage, "ledgerboard serve", "--data-dir", "--url")
 	}
 	require.NoFileExists(t, dir)
 }
@@ -89,9 +79,7 @@ func TestCommandsFailWithoutServiceAndCreateNothing(t *testing.T) {
 func TestStatusWithoutAnswer(t *testing.T) {
 	t.Setenv("LEDGERBOARD_ADMIN_ADDR", "127.0.0.1:1")
 	dir := filepath.Join(t.TempDir(), "d")
-	code, _, problems := byHand(t, "status", "--data-dir", dir)
-	require.Equal(t, exitNotReady, code)
-	require.Contains(t, problems, "start it with 'ledgerboard serve'")
+	byHand(t, "status", "--data-dir", dir).exits(t, exitNotReady, "start it with 'ledgerboard serve'")
 
 	stopped, err := socket.Listen(t.Context(), socketDir(dir))
 	require.NoError(t, err)
@@ -99,9 +87,7 @@ func TestStatusWithoutAnswer(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"ready"}`) }))
 	defer other.Close()
 	t.Setenv("LEDGERBOARD_ADMIN_ADDR", other.Listener.Addr().String())
-	code, _, problems = byHand(t, "status", "--data-dir", dir)
-	require.Equal(t, exitNotReady, code)
-	require.Contains(t, problems, "the service of "+dir+" is stopped or busy")
+	byHand(t, "status", "--data-dir", dir).exits(t, exitNotReady, "the service of "+dir+" is stopped or busy")
 }
 
 const anotherUser = "LEDGERBOARD_TEST_COMMAND" // arguments of a command that runs in a child

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 )
 
@@ -58,12 +57,8 @@ var boardCases = []boardCase{
 // Every face of the service gives the same answer to the question who may open a board.
 func TestOpenAndClosedBoardsAreTheSameInAllInterfaces(t *testing.T) {
 	at, withdrawn := issuer.Start(t), newFile(t, "withdrawn", "")
-	at.Returns(atBoards + "/console/signin/callback")
-	settings := addressedSettings(newStorage(t))
+	settings := providerSettings(t, newStorage(t), at)
 	settings.Withdrawn = withdrawn
-	settings.SignIn = app.SignIn{
-		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret),
-	}
 	withAddress(t, settings, func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		f := faces{t: t, a: a, sign: settings.sign, browsers: map[string]*personsBrowser{}, staff: sight()}
