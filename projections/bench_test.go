@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -51,7 +50,7 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{Broker: ledgertest.NewBroker(t, partitions), t: t, db: newDatabase(t), chains: map[string]*chain{}}
+	b := &bench{Broker: ledgertest.NewBroker(t, partitions), t: t, db: pgtest.New(t, testSchemas()...), chains: map[string]*chain{}}
 	b.log = b.Open()
 	return b
 }
@@ -64,18 +63,8 @@ func setupReadings(t *testing.T, events int) *bench {
 	return b
 }
 
-// newDatabase returns a database of [pgtest.New] whose writer finds the tables of the newest
-// generation, including those of the tests' own projectors.
-func newDatabase(t testing.TB) *pgtest.DB {
-	t.Helper()
-	db := pgtest.New(t)
-	pool, err := pg.Open(context.Background(), pg.Config{URL: db.URL, SearchPath: testSchemas(), Name: "test", AsyncCommit: true, MaxConns: 16})
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	db.Pool = pool
-	return db
-}
-
+// testSchemas is a search path that leads to the tables of the newest generation, including those of the
+// tests' own projectors.
 func testSchemas() []string {
 	var schemas []string
 	for _, number := range []int{3, 2, 1} {

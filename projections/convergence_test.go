@@ -124,7 +124,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		e := last
+		e := last.FoldingWith(f.db.Pool) // a pool of its own would open several sessions for each of hundreds of processes
 		engines.Go(func() { _ = e.Run(ctx) })
 	}
 	for {
@@ -442,7 +442,7 @@ var idempotencyKeys = []string{
 func (d *drawing) dashboards() {
 	key := []string{agencyA, agencyB, agenciesIn(1, 1)[0]}[d.pick("agency", 3)]
 	if d.chains[key] == nil {
-		d.chains[key] = &chain{codec: d.log.Codec, key: key, opened: map[string]bool{}}
+		d.chains[key] = newChain(d.log.Codec, key)
 	}
 	c := d.chains[key]
 	account := []string{client1, client2}[d.pick("account", 2)]

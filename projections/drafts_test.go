@@ -70,10 +70,16 @@ type chain struct {
 	opened map[string]bool // sub-accounts that have a dashboard
 }
 
+// newChain returns the writer of an empty stream.
+func newChain(codec eventlog.Codec, key string) *chain {
+	head := domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)} // which the first record names
+	return &chain{codec: codec, key: key, head: head, opened: map[string]bool{}}
+}
+
 // chain returns the writer of an agency's stream; there is one per agency.
 func (b *bench) chain(key string) *chain {
 	if b.chains[key] == nil {
-		b.chains[key] = &chain{codec: b.log.Codec(), key: key, opened: map[string]bool{}}
+		b.chains[key] = newChain(b.log.Codec(), key)
 	}
 	return b.chains[key]
 }
@@ -85,18 +91,9 @@ func (c *chain) clone() *chain {
 	return &twin
 }
 
-// prev returns the hash that the next record names.
-func (c *chain) prev() [32]byte {
-	if c.head.Version == 0 {
-		return eventlog.Genesis(domain.TopicDashboards, c.key)
-	}
-	return c.head.Hash
-}
-
 // next returns the record of the next event and moves the head.
 func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.Record {
-	prev := c.prev()
-	version := c.head.Version + 1
+	prev, version := c.head.Hash, c.head.Version+1
 	d := draft(domain.TopicDashboards, c.key, fmt.Sprintf("%s.%d", c.key, version), data)
 	d.Envelope.Time = day0.Add(time.Duration(version) * time.Minute)
 	d.Envelope.Chain = &domain.ChainLink{Version: version, Prev: prev}
@@ -115,7 +112,7 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 // spoilt returns the next record with a value that cannot be decoded; it is still effective in the
 // chain.
 func (c *chain) spoilt(value string) eventlog.Record {
-	prev := c.prev()
+	prev := c.head.Hash
 	r := c.next(c.usersSet(client1, "spoilt"))
 	r.Value = []byte(value)
 	c.head.Hash = eventlog.RecordHash(prev, r)
@@ -124,7 +121,7 @@ func (c *chain) spoilt(value string) eventlog.Record {
 
 // retyped returns the next record with a type of another binary.
 func (c *chain) retyped(eventType string) eventlog.Record {
-	prev := c.prev()
+	prev := c.head.Hash
 	r := withHeader(c.next(c.usersSet(client1, "of a newer binary")), "ce_type", []byte(eventType))
 	c.head.Hash = eventlog.RecordHash(prev, r)
 	return r

@@ -30,7 +30,7 @@ func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 // sameFromZero asserts that a fold of the whole log into another database gives the same result.
 func (b *bench) sameFromZero(p fold.Projector) {
 	b.t.Helper()
-	zero := &bench{Broker: b.Broker, t: b.t, db: newDatabase(b.t), log: b.log}
+	zero := &bench{Broker: b.Broker, t: b.t, db: pgtest.New(b.t, testSchemas()...), log: b.log}
 	e := zero.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 	zero.run(e)
 	require.Equal(b.t, state(b.t, zero.db, p), state(b.t, b.db, p), "the live state (actual) differs from a fold from zero (expected)")

@@ -59,19 +59,18 @@ func Receive[T any](t testing.TB, from <-chan T, msgAndArgs ...any) (value T) {
 	return value
 }
 
-// Await looks until ok accepts what it sees.
+// Await looks until ok accepts what it sees. The pauses between looks grow: a look at the status of an
+// engine takes several statements and requests, which would slow down what is waited for.
 func Await[T any](t testing.TB, look func(context.Context) (T, error), ok func(T) bool) (last T) {
 	t.Helper()
-	defer func() {
-		if t.Failed() {
-			t.Logf("last: %+v", last)
+	var err error
+	for pause, until := Tick/2, time.Now().Add(Patience); time.Now().Before(until); pause = min(pause*3/2, 10*Tick) {
+		if last, err = look(context.Background()); err == nil && ok(last) {
+			return last
 		}
-	}()
-	require.Eventually(t, func() bool {
-		var err error
-		last, err = look(context.Background())
-		return err == nil && ok(last)
-	}, Patience, Tick)
+		time.Sleep(pause)
+	}
+	require.FailNow(t, "what is awaited has not come", "last: %+v, error: %v", last, err)
 	return last
 }
 

@@ -31,7 +31,7 @@ func takeDatabase(t testing.TB) string {
 	admin, template := serverURL(t), fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
 	databases.template.Do(func() {
 		if is(role) {
-			exec(t, admin, "create role "+roleName+" login password 'secret'")
+			administer(t, "create role "+roleName+" login password 'secret'")
 		}
 		create(t, template, locale())
 		if is(published) {
@@ -56,9 +56,9 @@ func takeDatabase(t testing.TB) string {
 
 func create(t testing.TB, name, options string) {
 	t.Helper()
-	exec(t, serverURL(t), "create database "+name+" "+options)
+	administer(t, "create database "+name+" "+options)
 	if is(role) {
-		exec(t, serverURL(t), "grant create, temporary on database "+name+" to "+roleName)
+		administer(t, "grant create, temporary on database "+name+" to "+roleName)
 	}
 }
 
@@ -68,12 +68,12 @@ func newName() string { return "t_" + strings.ToLower(rand.Text()) }
 // the template. It renames the database, so that clients that outlive their test do not reach it.
 func giveBack(t testing.TB, name string) {
 	t.Helper()
-	admin, next := serverURL(t), newName()
-	exec(t, admin, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = '"+name+"';"+
+	next := newName()
+	administer(t, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = '"+name+"';"+
 		"alter database "+name+" allow_connections true; alter database "+name+" reset all; "+alterSessions(name)+" reset all; "+
 		"alter database "+name+" rename to "+next)
-	if fingerprint, err := empty(withDatabase(t, admin, next)); err != nil || fingerprint != databases.fresh {
-		exec(t, admin, "drop database "+next+" with (force)")
+	if fingerprint, err := empty(withDatabase(t, serverURL(t), next)); err != nil || fingerprint != databases.fresh {
+		administer(t, "drop database "+next+" with (force)")
 		return
 	}
 	databases.Lock()

@@ -82,7 +82,7 @@ func (d *DB) SetDefaults(t testing.TB, settings map[string]string) {
 	u, err := url.Parse(d.admin)
 	require.NoError(t, err)
 	for name, value := range settings {
-		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '"+value+"'")
+		administer(t, alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '"+value+"'")
 	}
 }
 

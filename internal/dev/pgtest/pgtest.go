@@ -34,14 +34,15 @@ const versionVariable = "LEDGERBOARD_TEST_POSTGRES"
 // DB is the database of one test.
 type DB struct {
 	URL      string
-	Pool     *pgxpool.Pool // for writes; the search path is that of generation 1
+	Pool     *pgxpool.Pool // for writes
 	ReadOnly *pgxpool.Pool // for reading the views; the server refuses writes
 	admin    string        // URL of the server's superuser
 }
 
 // New returns an empty database with all schemas. After the test, the database is disconnected from
-// all clients, renamed and given to another test.
-func New(t testing.TB) *DB {
+// all clients, renamed and given to another test. The search path of its writers is that of generation
+// 1, unless the test names other schemas.
+func New(t testing.TB, searchPath ...string) *DB {
 	t.Helper()
 	ctx := context.Background()
 	name := takeDatabase(t)
@@ -53,8 +54,11 @@ func New(t testing.TB) *DB {
 	if is(sessions) {
 		db.SetDefaults(t, OtherDefaults())
 	}
+	if len(searchPath) == 0 {
+		searchPath = tables.Schemas()
+	}
 	db.Pool = open(t, ctx, pg.Config{
-		URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16,
+		URL: db.URL, SearchPath: searchPath, Name: "test", AsyncCommit: true, MaxConns: 16,
 	})
 	db.ReadOnly = open(t, ctx, pg.Config{
 		URL: db.URL, SearchPath: tables.Views(), Name: "test reader", ReadOnly: true, MaxConns: 8,
@@ -70,17 +74,15 @@ func (d *DB) WriterURL(t testing.TB, schemas ...string) string {
 	t.Helper()
 	role := "r_" + uuid.NewString()[:8]
 	name := pgx.Identifier{role}.Sanitize()
-	exec(t, d.admin, "create role "+name+" login password 'secret'")
-	t.Cleanup(func() {
-		exec(t, d.admin, "drop owned by "+name)
-		exec(t, d.admin, "drop role "+name)
-	})
+	sql := "create role " + name + " login password 'secret'"
 	for _, schema := range schemas {
 		quoted := pgx.Identifier{schema}.Sanitize()
-		exec(t, d.admin, "grant usage on schema "+quoted+" to "+name)
-		exec(t, d.admin, "grant select, insert, update, delete on all tables in schema "+quoted+" to "+name)
-		exec(t, d.admin, "grant usage on all sequences in schema "+quoted+" to "+name)
+		sql += "; grant usage on schema " + quoted + " to " + name +
+			"; grant select, insert, update, delete on all tables in schema " + quoted + " to " + name +
+			"; grant usage on all sequences in schema " + quoted + " to " + name
 	}
+	exec(t, d.admin, sql)
+	t.Cleanup(func() { exec(t, d.admin, "drop owned by "+name+"; drop role "+name) })
 	u, err := url.Parse(d.URL)
 	require.NoError(t, err)
 	u.User = url.UserPassword(role, "secret")
@@ -106,7 +108,8 @@ var server struct {
 	once     sync.Once
 	embedded *embedded.Postgres
 	url      string
-	pooler   *pooler // nil: clients connect to the server
+	admin    *pgxpool.Pool // of the superuser: each test needs some of its statements
+	pooler   *pooler       // nil: clients connect to the server
 	err      error
 
 	autovacuum bool
@@ -121,6 +124,9 @@ func serverURL(t testing.TB) string {
 		defer func() {
 			if server.err == nil {
 				server.err = checkVersion(server.url)
+			}
+			if server.err == nil {
+				server.admin, server.err = pgxpool.New(context.Background(), server.url)
 			}
 			if server.err == nil && is(pgbouncer) {
 				server.pooler, server.err = startPooler(server.url, "session", 500)
@@ -190,6 +196,9 @@ func (r Runner) Run() int {
 	if server.pooler != nil {
 		_ = server.pooler.stop() // its directory is temporary
 	}
+	if server.admin != nil {
+		server.admin.Close()
+	}
 	if server.embedded != nil {
 		if err := server.embedded.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop PostgreSQL for tests:", err)
@@ -205,9 +214,22 @@ func exec(t testing.TB, databaseURL, sql string) {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	require.NoError(t, err)
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, sql)
+	execOn(t, conn, sql)
+}
+
+// administer runs a statement in the server's own database.
+func administer(t testing.TB, sql string) {
+	t.Helper()
+	serverURL(t)
+	execOn(t, server.admin, sql)
+}
+
+func execOn(t testing.TB, q pg.Querier, sql string) {
+	t.Helper()
+	ctx := context.Background()
+	_, err := q.Exec(ctx, sql)
 	internal := 0
-	for until := time.Now().Add(patience); time.Now().Before(until); _, err = conn.Exec(ctx, sql) {
+	for until := time.Now().Add(patience); time.Now().Before(until); _, err = q.Exec(ctx, sql) {
 		refused, _ := errors.AsType[*pgconn.PgError](err)
 		if refused != nil && refused.Code == internalError {
 			internal++
@@ -232,7 +254,7 @@ func query[T any](t testing.TB, databaseURL, sql string, args ...any) (value T) 
 // patience limits the wait for the end of a database's sessions.
 const patience = 5 * time.Minute
 
-// Codes of refusals after which [exec] repeats a statement.
+// Codes of refusals after which [execOn] repeats a statement.
 const (
 	objectInUse   = "55006" // a database still has sessions after the five seconds that the server waits
 	internalError = "XX000" // two sessions changed one row of the catalog, or any other fault: at most ten times
