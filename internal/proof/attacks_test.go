@@ -31,6 +31,22 @@ func (w *world) cut(agency string, version int) {
 	w.renumber()
 }
 
+// remove removes an agency's version.
+func (w *world) remove(agency string, version int) {
+	records, at := w.dashboards(agency, version)
+	*records = slices.Delete(*records, at, at+1)
+	w.renumber()
+}
+
+// insert adds an agency's version once more, with another actor, before the first.
+func (w *world) insert(agency string, version int) {
+	records, at := w.dashboards(agency, version)
+	forged := (*records)[at]
+	setHeader(&forged, "ce_actor", "forger")
+	*records = slices.Insert(*records, at, forged)
+	w.renumber()
+}
+
 // rewrite changes the actor of an agency's version, and chains the records after it again.
 func (w *world) rewrite(agency string, version int) {
 	records, at := w.dashboards(agency, version)
@@ -78,18 +94,8 @@ var attacks = map[string]func(t *testing.T, w *world){
 		records, at := w.dashboards(agencies[0], 5)
 		setHeader(&(*records)[at], "ce_actor", "forger")
 	},
-	"Insert a record": func(_ *testing.T, w *world) {
-		records, at := w.dashboards(agencies[0], 5)
-		forged := (*records)[at]
-		setHeader(&forged, "ce_actor", "forger")
-		*records = slices.Insert(*records, at, forged)
-		w.renumber()
-	},
-	"Remove a record": func(_ *testing.T, w *world) {
-		records, at := w.dashboards(agencies[0], 5)
-		*records = slices.Delete(*records, at, at+1)
-		w.renumber()
-	},
+	"Insert a record": func(_ *testing.T, w *world) { w.insert(agencies[0], 5) },
+	"Remove a record": func(_ *testing.T, w *world) { w.remove(agencies[0], 5) },
 	"Remove the last records of an agency that a checkpoint covers": func(_ *testing.T, w *world) { w.cut(agencies[0], 9) },
 	"Remove the last records of an agency after the newest checkpoint": func(_ *testing.T, w *world) {
 		w.cut(agencies[0], 10)

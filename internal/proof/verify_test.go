@@ -1,7 +1,6 @@
 package proof_test
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -36,60 +35,39 @@ func TestVerifyReportsCoverageOfIntactLog(t *testing.T) {
 // first offset that does not fit.
 func TestTamperingIsReportedWithFirstOffset(t *testing.T) {
 	t.Parallel()
-	alter := func(change func(r *eventlog.Record)) func([]eventlog.Record, int) []eventlog.Record {
-		return func(records []eventlog.Record, i int) []eventlog.Record { change(&records[i]); return records }
+	alter := func(change func(r *eventlog.Record)) func(*world) {
+		return func(w *world) {
+			records, at := w.dashboards(agencies[0], 5)
+			change(&(*records)[at])
+		}
 	}
-	under := func(key []byte) func(eventlog.Record) bool {
-		return func(r eventlog.Record) bool { return bytes.Equal(r.Key, key) }
-	}
-	header := func(name, value string) func([]eventlog.Record, int) []eventlog.Record {
+	header := func(name, value string) func(*world) {
 		return alter(func(r *eventlog.Record) { setHeader(r, name, value) })
 	}
 	for name, c := range map[string]struct {
-		do      func(records []eventlog.Record, i int) []eventlog.Record
+		do      func(w *world)
 		version int64 // the version that does not follow; 0: only the checkpoint shows the change
 	}{
-		"data":          {alter(func(r *eventlog.Record) { r.Value = append(r.Value, ' ') }), 6},
-		"actor":         {header("ce_actor", "somebody"), 6},
-		"time":          {header("ce_time", noon.Add(4500*time.Millisecond).Format(time.RFC3339Nano)), 6},
-		"an early time": {header("ce_time", noon.Format(time.RFC3339Nano)), 5},
-		"a header":      {header("x-more", "x"), 6},
-		"predecessor":   {header("ce_chainprev", strings.Repeat("00", 32)), 5},
-		"version":       {header("ce_chainversion", "7"), 5},
-		"malformed":     {header("ce_specversion", "2.0"), 5},
-		"removed":       {func(records []eventlog.Record, i int) []eventlog.Record { return slices.Delete(records, i, i+1) }, 5},
-		"another's key": {alter(func(r *eventlog.Record) { r.Key = []byte(agencies[2]) }), 5},
-		"swapped": {func(records []eventlog.Record, i int) []eventlog.Record {
-			j := i + 1 + slices.IndexFunc(records[i+1:], under(records[i].Key))
-			records[i], records[j] = records[j], records[i]
-			return records
-		}, 5},
-		"inserted": {func(records []eventlog.Record, i int) []eventlog.Record {
-			forged := records[i]
-			setHeader(&forged, "ce_actor", "forger")
-			return slices.Insert(records, i, forged)
-		}, 6},
-		"last records removed": {func(records []eventlog.Record, i int) []eventlog.Record {
-			return append(records[:i], slices.DeleteFunc(records[i:], under([]byte(agencies[0])))...)
-		}, 0},
-		"rewritten from here on": {func(records []eventlog.Record, i int) []eventlog.Record {
-			setHeader(&records[i], "ce_actor", "somebody")
-			head := domain.StreamHead{}
-			for j := range records {
-				if r := &records[j]; bytes.Equal(r.Key, records[i].Key) && !bytes.Contains(r.Value, []byte("loser")) {
-					setHeader(r, "ce_chainprev", fmt.Sprintf("%x", prevOf(agencies[0], head)))
-					_, head, _ = eventlog.Judge(head, *r, testPartitions)
-				}
-			}
-			return records
-		}, 0},
+		"data":                   {alter(func(r *eventlog.Record) { r.Value = append(r.Value, ' ') }), 6},
+		"actor":                  {header("ce_actor", "somebody"), 6},
+		"time":                   {header("ce_time", noon.Add(4500*time.Millisecond).Format(time.RFC3339Nano)), 6},
+		"an early time":          {header("ce_time", noon.Format(time.RFC3339Nano)), 5},
+		"a header":               {header("x-more", "x"), 6},
+		"predecessor":            {header("ce_chainprev", strings.Repeat("00", 32)), 5},
+		"version":                {header("ce_chainversion", "7"), 5},
+		"malformed":              {header("ce_specversion", "2.0"), 5},
+		"another's key":          {alter(func(r *eventlog.Record) { r.Key = []byte(agencies[2]) }), 5},
+		"removed":                {func(w *world) { w.remove(agencies[0], 5) }, 5},
+		"swapped":                {func(w *world) { w.swap(agencies[0], 5, agencies[0], 6) }, 5},
+		"inserted":               {func(w *world) { w.insert(agencies[0], 5) }, 6},
+		"last records removed":   {func(w *world) { w.cut(agencies[0], 5) }, 0},
+		"rewritten from here on": {func(w *world) { w.rewrite(agencies[0], 5) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := busy(t, 9)
 			p, i := w.find(agencies[0], 5)
-			w.Topics[domain.TopicDashboards][p] = c.do(w.Topics[domain.TopicDashboards][p], i)
-			w.renumber()
+			c.do(w)
 			report := w.verify(t)
 			require.False(t, report.OK())
 			for _, f := range report.Findings {
@@ -214,17 +192,9 @@ func TestVerifySkipsAndCountsInvalidRecords(t *testing.T) {
 // that, and so does their absence.
 func TestTruncatedLogWithCheckpointsIsDetected(t *testing.T) {
 	t.Parallel()
-	w := busy(t, 9)
+	w := busy(t, 10)
 	notes := strings.Join(w.notes(t), "\n")
-	shorter := busy(t, 3)
-	for p := range w.Topics[domain.TopicDashboards] {
-		at := len(shorter.Topics[domain.TopicDashboards][p])
-		w.Topics[domain.TopicDashboards][p] = w.Topics[domain.TopicDashboards][p][:at]
-	}
-	for p, records := range w.Topics[domain.TopicOperations] {
-		w.Topics[domain.TopicOperations][p] = records[:min(1, len(records))]
-	}
-	require.True(t, w.verify(t).OK(), "without kept notes the log is valid")
+	attacks["Roll back the log with its checkpoints"](t, w)
 	report := w.verify(t, func(c *proof.VerifyConfig) { c.Kept = w.kept(t, notes) })
 	require.False(t, report.OK())
 	require.Contains(t, report.Findings[0].String(), "records were removed from its end")
@@ -272,12 +242,7 @@ func TestStoredNotesAreParsedAndCompared(t *testing.T) {
 func TestForgedCheckpointsAreReported(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
-	forger := newWorld(t)
-	truth, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.verifiers)
-	require.NoError(t, err)
-	forged, err := truth.Sign(forger.key)
-	require.NoError(t, err)
-	w.lay(t, "forged", string(forged))
+	attacks["Forge a checkpoint without the key"](t, w)
 	w.lay(t, "rubbish", "rubbish\n\n— unknown AAAA\n")
 	report := w.verify(t)
 	require.Len(t, report.Findings, 2)
