@@ -62,30 +62,32 @@ func drawSpansQuery(t *rapid.T) history.Query {
 	return q
 }
 
-// Spans agree with the fold before, at and after each record that begins or ends them.
-func TestAccessSpansAgreeWithRecords(t *testing.T) {
-	t.Parallel()
-	p, entries, head := wanderedPast(t)
-	whole, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: historyBegin}})
-	require.Greater(t, len(whole), 50)
-	since, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: time.Unix(0, 0)}})
-	require.Equal(t, whole, since, "a range that begins before the first record is not now")
-
+// checkAllSpans compares all spans with the fold before, at and after each record that begins or ends
+// them.
+func (p *past) checkAllSpans(entries []known, head int64) {
+	all := history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: historyBegin}}
+	whole, meta := p.allSpans(p.t, all)
+	require.Greater(p.t, len(whole), 50)
+	require.Nil(p.t, meta.WithoutAccess, "not for a range")
+	all.From.Time = time.Unix(0, 0)
+	since, _ := p.allSpans(p.t, all)
+	require.Equal(p.t, whole, since, "a range that begins before the first record is not now")
 	p.checkWhole(whole, entries, head)
-	rapid.Check(p.t, func(t *rapid.T) {
-		q := drawSpansQuery(t)
-		var version int64
-		q.At, version = drawMoment(t, entries, head, "at")
-		spans, meta := p.allSpans(t, q)
-		require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
-		var got []string
-		for _, s := range spans {
-			got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopesOf(s)))
-		}
-		slices.Sort(got)
-		require.Equal(t, holders(entries, version, q.Dashboard, q.User), got)
-	})
 	p.checkRanges(whole, entries)
+}
+
+func checkSpans(t *rapid.T, p *past, entries []known, head int64) {
+	q := drawSpansQuery(t)
+	var version int64
+	q.At, version = drawMoment(t, entries, head, "at")
+	spans, meta := p.allSpans(t, q)
+	require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
+	var got []string
+	for _, s := range spans {
+		got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopesOf(s)))
+	}
+	slices.Sort(got)
+	require.Equal(t, holders(entries, version, q.Dashboard, q.User), got)
 }
 
 func scopesOf(s history.AccessSpan) []string {
@@ -266,73 +268,65 @@ func shut(entries []known, version int64, dashboard string) (list []string) {
 	return list
 }
 
-// Each dashboard that no one had access to is on exactly one page.
-func TestDashboardsWithoutAccess(t *testing.T) {
-	t.Parallel()
-	p, entries, head := wanderedPast(t)
-	rapid.Check(t, func(t *rapid.T) {
-		q := drawSpansQuery(t)
-		var version int64
-		q.At, version = drawMoment(t, entries, head, "at")
-		var got []string
-		for next := true; next; next = q.Cursor != "" {
-			_, meta, err := p.history.Spans(context.Background(), q)
-			require.NoError(t, err)
-			if q.User != "" || q.ByUser {
-				require.Nil(t, meta.WithoutAccess, "not for one user, nor ordered by user")
-				return
-			}
-			require.Len(t, meta.WithoutAccess.Dashboards, int(meta.WithoutAccess.Count))
-			for _, d := range meta.WithoutAccess.Dashboards {
-				by := last(entries, d.Dashboard.ID, d.DecidedBy.Version)
-				require.Equal(t, []any{by.version, by.at, by.eventType, by.actor}, []any{d.DecidedBy.Version, d.DecidedBy.Time, d.DecidedBy.Type, d.DecidedBy.Actor.ID})
-				require.NotNil(t, d.Dashboard.Name)
-				got = append(got, fmt.Sprint(d.Dashboard.ID, d.AllowClientDashboard, d.DecidedBy.Version))
-			}
-			q.Cursor = meta.NextCursor
+// checkWithoutAccess finds each dashboard that no one had access to on exactly one page.
+func checkWithoutAccess(t *rapid.T, p *past, entries []known, head int64) {
+	q := drawSpansQuery(t)
+	var version int64
+	q.At, version = drawMoment(t, entries, head, "at")
+	var got []string
+	for next := true; next; next = q.Cursor != "" {
+		_, meta, err := p.history.Spans(context.Background(), q)
+		require.NoError(t, err)
+		if q.User != "" || q.ByUser {
+			require.Nil(t, meta.WithoutAccess, "not for one user, nor ordered by user")
+			return
 		}
-		require.Equal(t, shut(entries, version, q.Dashboard), got)
-	})
-	_, meta := asked(p, (*history.History).Spans, history.Query{ParentAccount: agencyA, Limit: 500, From: history.Moment{Time: historyBegin}})
-	require.Nil(t, meta.WithoutAccess, "not for a range")
+		require.Len(t, meta.WithoutAccess.Dashboards, int(meta.WithoutAccess.Count))
+		for _, d := range meta.WithoutAccess.Dashboards {
+			by := last(entries, d.Dashboard.ID, d.DecidedBy.Version)
+			require.Equal(t, []any{by.version, by.at, by.eventType, by.actor}, []any{d.DecidedBy.Version, d.DecidedBy.Time, d.DecidedBy.Type, d.DecidedBy.Actor.ID})
+			require.NotNil(t, d.Dashboard.Name)
+			got = append(got, fmt.Sprint(d.Dashboard.ID, d.AllowClientDashboard, d.DecidedBy.Version))
+		}
+		q.Cursor = meta.NextCursor
+	}
+	require.Equal(t, shut(entries, version, q.Dashboard), got)
 }
 
-// The changes between two moments are listed per dashboard, the last changed first.
-func TestDifferencesAreListedPerDashboard(t *testing.T) {
-	t.Parallel()
-	p, entries, head := wanderedPast(t)
-	slices.SortFunc(entries, func(a, b known) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub)) })
-	narrow := &history.History{Pool: p.DB.ReadOnly, PageIDs: 1}
-	rapid.Check(t, func(t *rapid.T) {
-		q := history.Query{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
-		var from, to int64
-		q.From, from = drawMoment(t, entries, head, "from")
-		q.To, to = drawMoment(t, entries, head, "to")
-		reader := rapid.SampledFrom([]*history.History{p.history, narrow}).Draw(t, "history")
-		var got []history.DiffAnswer
-		for next := true; next; next = q.Cursor != "" {
-			page, meta, err := reader.Diffs(context.Background(), q)
-			if from > to {
-				require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, to, meta.AsOf.Version)
-			require.LessOrEqual(t, len(page), q.Limit)
-			got, q.Cursor = append(got, page...), meta.NextCursor
-		}
-		var want []history.DiffAnswer
-		for _, e := range slices.Backward(entries) {
-			wasReported := slices.ContainsFunc(want, func(d history.DiffAnswer) bool { return d.Dashboard.ID == e.sub })
-			if e.sub == "" || e.version <= from || e.version > to || wasReported {
-				continue
-			}
-			one, _, err := p.history.Diff(context.Background(), history.Query{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})
-			require.NoError(t, err)
-			want = append(want, one)
-		}
-		require.Equal(t, want, got)
+// checkDifferences lists the changes between two moments per dashboard, the last changed first.
+func checkDifferences(t *rapid.T, p *past, entries []known, head int64) {
+	entries = slices.SortedFunc(slices.Values(entries), func(a, b known) int {
+		return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub))
 	})
+	narrow := &history.History{Pool: p.DB.ReadOnly, PageIDs: 1}
+	q := history.Query{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
+	var from, to int64
+	q.From, from = drawMoment(t, entries, head, "from")
+	q.To, to = drawMoment(t, entries, head, "to")
+	reader := rapid.SampledFrom([]*history.History{p.history, narrow}).Draw(t, "history")
+	var got []history.DiffAnswer
+	for next := true; next; next = q.Cursor != "" {
+		page, meta, err := reader.Diffs(context.Background(), q)
+		if from > to {
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, to, meta.AsOf.Version)
+		require.LessOrEqual(t, len(page), q.Limit)
+		got, q.Cursor = append(got, page...), meta.NextCursor
+	}
+	var want []history.DiffAnswer
+	for _, e := range slices.Backward(entries) {
+		wasReported := slices.ContainsFunc(want, func(d history.DiffAnswer) bool { return d.Dashboard.ID == e.sub })
+		if e.sub == "" || e.version <= from || e.version > to || wasReported {
+			continue
+		}
+		one, _, err := p.history.Diff(context.Background(), history.Query{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})
+		require.NoError(t, err)
+		want = append(want, one)
+	}
+	require.Equal(t, want, got)
 }
 
 // Pages continue between the moments of the first one, regardless of later changes, and exclude

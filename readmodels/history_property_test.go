@@ -19,8 +19,10 @@ func TestHistoryAgreesWithTheRecords(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	require.Greater(t, len(entries), 100)
+	p.checkAllSpans(entries, head)
 	for name, check := range map[string]func(*rapid.T, *past, []known, int64){
 		"state": checkState, "diff": checkDiff, "access": checkAccess, "pages": checkPages,
+		"spans of access": checkSpans, "dashboards without access": checkWithoutAccess, "differences per dashboard": checkDifferences,
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) { check(t, p, entries, head) })
