@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -40,7 +41,7 @@ type spine struct {
 
 func newSpine(t *testing.T) *spine {
 	t.Helper()
-	s := &spine{Broker: ledgertest.NewBroker(t, ledgertest.Partitions(2)), t: t, db: pgtest.New(t)}
+	s := &spine{Broker: ledgertest.NewBroker(t, ledgertest.Partitions(2)), t: t, db: pgtest.NewBare(t, tables.Schemas()...)}
 	s.log = s.Open()
 	var drafts []domain.Draft
 	for _, e := range []domain.DirectoryEntity{

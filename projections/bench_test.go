@@ -50,7 +50,7 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{Broker: ledgertest.NewBroker(t, partitions), t: t, db: pgtest.New(t, testSchemas()...), chains: map[string]*chain{}}
+	b := &bench{Broker: ledgertest.NewBroker(t, partitions), t: t, db: pgtest.NewBare(t, testSchemas()...), chains: map[string]*chain{}}
 	b.log = b.Open()
 	return b
 }

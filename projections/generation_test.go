@@ -157,7 +157,6 @@ func TestLogWithoutFirstRecordsIsNotFolded(t *testing.T) {
 	s := b.awaitStatus(e, func(s operator.Projection) bool { return strings.Contains(s.Problem, "first records are missing") })
 	require.Contains(t, s.Problem, "restore the log from a backup")
 	require.Zero(t, b.count("select count(*) from generations"))
-	require.Zero(t, b.count("select count(*) from tSPostInsights"))
 }
 
 // deleteBefore makes a partition begin at an offset, as retention would.

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -30,7 +31,7 @@ func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 // sameFromZero asserts that a fold of the whole log into another database gives the same result.
 func (b *bench) sameFromZero(p fold.Projector) {
 	b.t.Helper()
-	zero := &bench{Broker: b.Broker, t: b.t, db: pgtest.New(b.t, testSchemas()...), log: b.log}
+	zero := &bench{Broker: b.Broker, t: b.t, db: pgtest.NewBare(b.t, testSchemas()...), log: b.log}
 	e := zero.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 	zero.run(e)
 	require.Equal(b.t, state(b.t, zero.db, p), state(b.t, b.db, p), "the live state (actual) differs from a fold from zero (expected)")
@@ -489,6 +490,7 @@ func TestRefoldDoesNotDelayOtherStreams(t *testing.T) {
 func TestStopInOtherTablesDoesNotRefuseCommands(t *testing.T) {
 	t.Parallel()
 	b := followLive(t)
+	b.followEngine(projectors.Directory)
 	b.set("u0")
 	b.set("u1")
 	partition := b.partitionOf(domain.TopicDashboards, agencyA)

@@ -14,44 +14,50 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
+	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
-// databases contains the databases of this process that no test uses now.
-var databases struct {
-	template sync.Once
-	fresh    string // [fingerprint] of the template
+// template is a database that those of tests are copied from.
+type template struct {
+	suffix string
+	fill   func(ctx context.Context, databaseURL string) error
+
+	once  sync.Once
+	fresh string // [fingerprint] of it and of its copies
 
 	sync.Mutex
-	free []string
+	free []string // copies that no test uses now
 }
 
-// takeDatabase returns the name of an empty database that no other test uses.
-func takeDatabase(t testing.TB) string {
+var (
+	withTables = &template{suffix: "tables", fill: tables.Create}
+	bare       = &template{suffix: "bare", fill: migrations.Up}
+)
+
+// take returns the name of an empty database that no other test uses.
+func (m *template) take(t testing.TB) string {
 	t.Helper()
-	admin, template := serverURL(t), fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
-	databases.template.Do(func() {
-		if is(role) {
-			administer(t, "create role "+roleName+" login password 'secret'")
-		}
-		create(t, template, locale())
+	admin, name := serverURL(t), fmt.Sprintf("ledgerboard_template_%d_%s", os.Getpid(), m.suffix)
+	m.once.Do(func() {
+		create(t, name, locale())
 		if is(published) {
-			exec(t, withDatabase(t, admin, template), "create publication everything for all tables")
+			exec(t, withDatabase(t, admin, name), "create publication everything for all tables")
 		}
-		require.NoError(t, tables.Create(context.Background(), userURL(t, template)))
+		require.NoError(t, m.fill(context.Background(), userURL(t, name)))
 		var err error
-		databases.fresh, err = empty(withDatabase(t, admin, template))
+		m.fresh, err = empty(withDatabase(t, admin, name))
 		require.NoError(t, err)
 	})
-	databases.Lock()
-	defer databases.Unlock()
-	if last := len(databases.free) - 1; last >= 0 {
-		name := databases.free[last]
-		databases.free = databases.free[:last]
-		return name
+	m.Lock()
+	defer m.Unlock()
+	if last := len(m.free) - 1; last >= 0 {
+		free := m.free[last]
+		m.free = m.free[:last]
+		return free
 	}
-	name := newName()
-	create(t, name, "template "+template)
-	return name
+	copied := newName()
+	create(t, copied, "template "+name)
+	return copied
 }
 
 func create(t testing.TB, name, options string) {
@@ -66,19 +72,19 @@ func newName() string { return "t_" + strings.ToLower(rand.Text()) }
 
 // giveBack empties a database for another test, or drops it if it cannot be reset to the state of
 // the template. It renames the database, so that clients that outlive their test do not reach it.
-func giveBack(t testing.TB, name string) {
+func (m *template) giveBack(t testing.TB, name string) {
 	t.Helper()
 	next := newName()
 	administer(t, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = '"+name+"';"+
 		"alter database "+name+" allow_connections true; alter database "+name+" reset all; "+alterSessions(name)+" reset all; "+
 		"alter database "+name+" rename to "+next)
-	if fingerprint, err := empty(withDatabase(t, serverURL(t), next)); err != nil || fingerprint != databases.fresh {
+	if fingerprint, err := empty(withDatabase(t, serverURL(t), next)); err != nil || fingerprint != m.fresh {
 		administer(t, "drop database "+next+" with (force)")
 		return
 	}
-	databases.Lock()
-	defer databases.Unlock()
-	databases.free = append(databases.free, next)
+	m.Lock()
+	defer m.Unlock()
+	m.free = append(m.free, next)
 }
 
 var (

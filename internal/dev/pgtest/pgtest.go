@@ -40,22 +40,30 @@ type DB struct {
 }
 
 // New returns an empty database with all schemas. After the test, the database is disconnected from
-// all clients, renamed and given to another test. The search path of its writers is that of generation
-// 1, unless the test names other schemas.
-func New(t testing.TB, searchPath ...string) *DB {
+// all clients, renamed and given to another test. The search path of its writers is that of generation 1.
+func New(t testing.TB) *DB {
+	t.Helper()
+	return newDB(t, withTables, tables.Schemas())
+}
+
+// NewBare returns a database without tables of projections, for tests whose engines create them: to copy
+// and to drop those of a template would take most of the time of creating a database.
+func NewBare(t testing.TB, searchPath ...string) *DB {
+	t.Helper()
+	return newDB(t, bare, searchPath)
+}
+
+func newDB(t testing.TB, from *template, searchPath []string) *DB {
 	t.Helper()
 	ctx := context.Background()
-	name := takeDatabase(t)
-	t.Cleanup(func() { giveBack(t, name) })
+	name := from.take(t)
+	t.Cleanup(func() { from.giveBack(t, name) })
 	db := &DB{URL: clientURL(t, name), admin: withDatabase(t, serverURL(t), name)}
 	if is(timeouts) {
 		db.Limit(t, "3s")
 	}
 	if is(sessions) {
 		db.SetDefaults(t, OtherDefaults())
-	}
-	if len(searchPath) == 0 {
-		searchPath = tables.Schemas()
 	}
 	db.Pool = open(t, ctx, pg.Config{
 		URL: db.URL, SearchPath: searchPath, Name: "test", AsyncCommit: true, MaxConns: 16,
@@ -74,14 +82,15 @@ func (d *DB) WriterURL(t testing.TB, schemas ...string) string {
 	t.Helper()
 	role := "r_" + uuid.NewString()[:8]
 	name := pgx.Identifier{role}.Sanitize()
-	sql := "create role " + name + " login password 'secret'"
+	statements := []string{"create role " + name + " login password 'secret'"}
 	for _, schema := range schemas {
 		quoted := pgx.Identifier{schema}.Sanitize()
-		sql += "; grant usage on schema " + quoted + " to " + name +
-			"; grant select, insert, update, delete on all tables in schema " + quoted + " to " + name +
-			"; grant usage on all sequences in schema " + quoted + " to " + name
+		statements = append(statements,
+			"grant usage on schema "+quoted+" to "+name,
+			"grant select, insert, update, delete on all tables in schema "+quoted+" to "+name,
+			"grant usage on all sequences in schema "+quoted+" to "+name)
 	}
-	exec(t, d.admin, sql)
+	exec(t, d.admin, strings.Join(statements, "; "))
 	t.Cleanup(func() { exec(t, d.admin, "drop owned by "+name+"; drop role "+name) })
 	u, err := url.Parse(d.URL)
 	require.NoError(t, err)
@@ -127,6 +136,9 @@ func serverURL(t testing.TB) string {
 			}
 			if server.err == nil {
 				server.admin, server.err = pgxpool.New(context.Background(), server.url)
+			}
+			if server.err == nil && is(role) {
+				_, server.err = server.admin.Exec(context.Background(), "create role "+roleName+" login password 'secret'")
 			}
 			if server.err == nil && is(pgbouncer) {
 				server.pooler, server.err = startPooler(server.url, "session", 500)
