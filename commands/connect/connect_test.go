@@ -2,7 +2,6 @@ package connect_test
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +92,7 @@ func TestCallbackChecksStateAndCookie(t *testing.T) {
 func TestFailedSignInShowsReason(t *testing.T) {
 	t.Parallel()
 	const code = "CODE"
+	s := newStage(t)
 	for name, one := range map[string]struct {
 		code     string // none: the person did not agree
 		platform error
@@ -109,24 +109,20 @@ func TestFailedSignInShowsReason(t *testing.T) {
 			"accepts no more requests from this service until 22 November 2026, 00:00 UTC. Nothing was connected. Start again after that",
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t)
-			begun, state := s.open(facebook(north), browser)
-			s.dialog.consent, s.dialog.err, s.gone = consent("77"), one.platform, one.gone
-			back := connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: one.code}
-			if one.code == "" {
-				back.Error.Code = "access_denied"
-			}
-			_, err := s.CallBack(t.Context(), back, s.still)
-			require.NoError(t, err)
-			s.gone = nil
-			view, err := s.View(t.Context(), begun.ID, browser, s.still)
-			require.NoError(t, err)
-			require.Contains(t, view.Outcome.Refused, one.says)
-			require.Equal(t, one.code == "", view.Outcome.Declined)
-			require.Empty(t, s.due(domain.Facebook))
-		})
+		begun, state := s.open(facebook(north), browser)
+		s.dialog.consent, s.dialog.err, s.gone = consent("77"), one.platform, one.gone
+		back := connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: one.code}
+		if one.code == "" {
+			back.Error.Code = "access_denied"
+		}
+		_, err := s.CallBack(t.Context(), back, s.still)
+		require.NoError(t, err, name)
+		s.gone = nil
+		view, err := s.View(t.Context(), begun.ID, browser, s.still)
+		require.NoError(t, err, name)
+		require.Contains(t, view.Outcome.Refused, one.says, name)
+		require.Equal(t, one.code == "", view.Outcome.Declined, name)
+		require.Empty(t, s.due(domain.Facebook), name)
 	}
 }
 
@@ -176,12 +172,8 @@ func TestPagesThatAreNotOfferedAreNamed(t *testing.T) {
 	_, view := s.signIn(facebook(north))
 	require.Equal(t, []platforms.NotOffered{missing}, view.Choice.NotOffered)
 
-	begun, state := s.open(facebook(north), browser)
 	s.dialog.consent.Offered = nil
-	_, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: "CODEFROMPLATFORM"}, s.still)
-	require.NoError(t, err)
-	view, err = s.View(t.Context(), begun.ID, browser, s.still)
-	require.NoError(t, err)
+	_, view = s.signIn(facebook(north))
 	require.Contains(t, view.Outcome.Refused, "Facebook page 103: Facebook does not show it.")
 }
 
@@ -194,11 +186,7 @@ func TestPageMissingFromIncompleteListIsNotRemoved(t *testing.T) {
 		s.now = s.now.Add(time.Hour)
 		s.dialog.consent = consent("77", offered...)
 		s.dialog.consent.Incomplete = platforms.NoWayOn(domain.Facebook, "sign_in_offered")
-		begun, state := s.open(facebook(north), browser)
-		_, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: "CODEFROMPLATFORM"}, s.still)
-		require.NoError(t, err)
-		view, err := s.View(t.Context(), begun.ID, browser, s.still)
-		require.NoError(t, err)
+		_, view := s.signIn(facebook(north))
 		require.Contains(t, view.Outcome.Refused, "did not list all of your pages")
 		require.Empty(t, view.Outcome.FellAway)
 		require.Len(t, s.due(domain.Facebook), 2, "both are read as before")
@@ -520,11 +508,8 @@ func TestPendingChoiceOfRevokedLinkDoesNotKeepConsent(t *testing.T) {
 		s := newStage(t)
 		connected := s.connected("1001")
 		token, link := s.link(ofAgency(north))
-		opened, err := s.Open(t.Context(), s.follow(token), browser, s.still)
-		require.NoError(t, err)
-		u, err := url.Parse(opened.Address)
-		require.NoError(t, err)
-		_, err = s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: u.Query().Get("state"), Code: "CODE", Cookie: browser}, s.still)
+		state := s.stateOf(s.follow(token), browser)
+		_, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}, s.still)
 		require.NoError(t, err)
 		if revoked {
 			_, err = s.links().Revoke(t.Context(), ofAgency(""), link, s.still)
@@ -570,11 +555,7 @@ func TestConnectLinkOfFormerStaffOpensNothing(t *testing.T) {
 	unseen, _ := s.link(ofAgency(north))
 	begin := func() (start, state string) {
 		start = s.follow(token)
-		opened, err := s.Open(t.Context(), start, browser, s.still)
-		require.NoError(t, err)
-		u, err := url.Parse(opened.Address)
-		require.NoError(t, err)
-		return start, u.Query().Get("state")
+		return start, s.stateOf(start, browser)
 	}
 	back := func(state string) string {
 		id, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}, s.still)
@@ -650,6 +631,7 @@ func TestReturnURLMustBeOwnOrConfigured(t *testing.T) {
 // canceled reads so.
 func TestErrorsOfPlatformDialogs(t *testing.T) {
 	t.Parallel()
+	s := newStage(t)
 	for name, c := range map[string]struct {
 		platform domain.Platform
 		refusal  connect.PlatformRefusal
@@ -667,25 +649,22 @@ func TestErrorsOfPlatformDialogs(t *testing.T) {
 		"neither a code nor an error":        {domain.Instagram, connect.PlatformRefusal{}, "did not complete the sign-in"},
 		"only a description, without a code": {domain.Instagram, connect.PlatformRefusal{Description: "Invalid platform app"}, "did not complete the sign-in"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t)
-			_, state := s.open(connect.Request{ConnectRequester: ofAgency(north), Platform: c.platform}, browser)
-			id, err := s.CallBack(t.Context(), connect.Callback{Platform: c.platform, State: state, Error: c.refusal, Cookie: browser}, s.still)
-			require.NoError(t, err)
-			view, err := s.View(t.Context(), id, browser, s.still)
-			require.NoError(t, err)
-			require.Contains(t, string(view.Outcome.Refused), c.says)
-			canceled := strings.Contains(c.says, "did not give")
-			require.Equal(t, canceled, view.Outcome.Declined)
-			if canceled {
-				require.NotContains(t, s.said.String(), "ended with an error")
-				return
-			}
-			require.Contains(t, s.said.String(), "ended with an error")
-			for _, text := range []string{c.refusal.Code, c.refusal.Reason, c.refusal.Description} {
-				require.Contains(t, s.said.String(), text)
-			}
-		})
+		s.said.Reset()
+		_, state := s.open(connect.Request{ConnectRequester: ofAgency(north), Platform: c.platform}, browser)
+		id, err := s.CallBack(t.Context(), connect.Callback{Platform: c.platform, State: state, Error: c.refusal, Cookie: browser}, s.still)
+		require.NoError(t, err, name)
+		view, err := s.View(t.Context(), id, browser, s.still)
+		require.NoError(t, err, name)
+		require.Contains(t, string(view.Outcome.Refused), c.says, name)
+		canceled := strings.Contains(c.says, "did not give")
+		require.Equal(t, canceled, view.Outcome.Declined, name)
+		if canceled {
+			require.NotContains(t, s.said.String(), "ended with an error", name)
+			continue
+		}
+		require.Contains(t, s.said.String(), "ended with an error", name)
+		for _, text := range []string{c.refusal.Code, c.refusal.Reason, c.refusal.Description} {
+			require.Contains(t, s.said.String(), text, name)
+		}
 	}
 }

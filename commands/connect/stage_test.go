@@ -114,11 +114,17 @@ func (s *stage) open(r connect.Request, cookie string) (begun connect.StartedSig
 	s.t.Helper()
 	begun, err := s.Begin(s.t.Context(), r, s.still)
 	require.NoError(s.t, err)
-	opened, err := s.Open(s.t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), cookie, s.still)
+	return begun, s.stateOf(strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), cookie)
+}
+
+// stateOf opens a sign-in that has begun, and returns the state that the platform sends back.
+func (s *stage) stateOf(start, cookie string) string {
+	s.t.Helper()
+	opened, err := s.Open(s.t.Context(), start, cookie, s.still)
 	require.NoError(s.t, err)
 	u, err := url.Parse(opened.Address)
 	require.NoError(s.t, err)
-	return begun, u.Query().Get("state")
+	return u.Query().Get("state")
 }
 
 // signIn completes a sign-in up to the choice.
