@@ -114,6 +114,7 @@ func TestSignInCallsDoNotShareAccountBudget(t *testing.T) {
 
 func TestThrottlingBlocksOnlyItsBudget(t *testing.T) {
 	t.Parallel()
+	b := newGates(t)
 	for name, test := range map[string]struct {
 		call  platforms.Call
 		scope domain.QuotaScope
@@ -125,9 +126,7 @@ func TestThrottlingBlocksOnlyItsBudget(t *testing.T) {
 		"no limit": {facebook, domain.QuotaPerApp, linkedIn},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newGates(t)
-			g := b.gate()
+			g := b.fresh().gate()
 			require.NoError(t, admit(g, test.call, platforms.CallStats{
 				Reason: domain.StatusThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
 			}))
@@ -165,6 +164,7 @@ func TestUsageHeadersBlockBudgetBeforeThrottling(t *testing.T) {
 	}
 	neighbour := facebook
 	neighbour.Account = "101"
+	b := newGates(t)
 	for name, test := range map[string]struct {
 		stats        platforms.CallStats
 		own, another time.Duration // expected waits
@@ -175,8 +175,7 @@ func TestUsageHeadersBlockBudgetBeforeThrottling(t *testing.T) {
 		"app":            {usage("app", "", 95, 0), 5 * time.Minute, 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := newGates(t).gate()
+			g := b.fresh().gate()
 			require.NoError(t, admit(g, facebook, test.stats))
 			for call, wait := range map[platforms.Call]time.Duration{facebook: test.own, neighbour: test.another} {
 				err := admit(g, call, platforms.CallStats{})
@@ -435,15 +434,14 @@ func TestStepWithoutQuotas(t *testing.T) {
 func TestUsageHeadersStopStepsThatHaveBegun(t *testing.T) {
 	t.Parallel()
 	page := platforms.Usage{Scope: "business", ID: facebook.Account, Percent: 95}
+	b := newGates(t)
 	for name, quotas := range map[string]func(*collect.GateConfig){
 		"no quotas": limits(),
 		"quotas":    limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}),
 	} {
 		for usage, neighbourStops := range map[platforms.Usage]bool{page: false, {Scope: "app", Percent: 95}: true} {
 			t.Run(name+" "+usage.Scope, func(t *testing.T) {
-				t.Parallel()
-				b := newGates(t)
-				g := b.gate(quotas)
+				g := b.fresh().gate(quotas)
 				begin := func(call platforms.Call) (context.Context, *collect.Reading) {
 					ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
 					call.Op, call.Requests = "", 3
@@ -476,14 +474,13 @@ func TestThrottledEndpointLeavesStepItsOtherCalls(t *testing.T) {
 	t.Parallel()
 	statistics := linkedIn
 	statistics.Op = "page_statistics"
+	b := newGates(t)
 	for name, quotas := range map[string]func(*collect.GateConfig){
 		"no quotas": limits(),
 		"quotas":    limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newGates(t)
-			g := b.gate(quotas)
+			g := b.fresh().gate(quotas)
 			begin := func(calls int) context.Context {
 				ctx, reading := g.Reading(t.Context(), domain.CallsUrgent)
 				require.NoError(t, reading.Step(t.Context(), stepOf(calls), domain.CallsUrgent))
@@ -522,8 +519,9 @@ func TestStepDoesNotWaitForEndpoint(t *testing.T) {
 // A third of an app's budget, at most ten calls, is kept for what people wait for.
 func TestAppBudgetKeepsCallsForSignIns(t *testing.T) {
 	t.Parallel()
+	b := newGates(t)
 	for calls, kept := range map[int]int{100: 3, 500: 8, 100_000: 10} { // budgets of 10, 25 and 5,000 calls
-		g := newGates(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: calls, Window: 24 * time.Hour}))
+		g := b.fresh().gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: calls, Window: 24 * time.Hour}))
 		ctx, _ := g.Reading(t.Context(), domain.CallsAccounts)
 		taken := 0
 		for {
@@ -546,13 +544,13 @@ func TestAppBudgetKeepsCallsForSignIns(t *testing.T) {
 // try first; where only one of them waits, it gets all calls.
 func TestAccountsAndPostsShareBudgetFairly(t *testing.T) {
 	t.Parallel()
+	b := newGates(t)
 	for _, scope := range []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerApp} {
 		for _, calls := range []int{100, 500} { // 86 and 450 a day
 			for name, kinds := range map[string][]domain.CallKind{
 				"both": {domain.CallsAccounts, domain.CallsPosts}, "accounts": {domain.CallsAccounts}, "posts": {domain.CallsPosts},
 			} {
-				b := newGates(t)
-				g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: scope, Calls: calls, Window: 24 * time.Hour}))
+				g := b.fresh().gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: scope, Calls: calls, Window: 24 * time.Hour}))
 				taken, notBefore := map[domain.CallKind]int{}, map[domain.CallKind]time.Time{}
 				const days = 4
 				for range days * 24 * time.Hour / time.Minute {
@@ -615,6 +613,13 @@ func inBubble(t *testing.T, test func(t *testing.T, b *gates)) {
 func gatesAt(t testing.TB, databaseURL string) *gates {
 	t.Helper()
 	return &gates{t, ledgertest.NewClock(noon), vault.Budgets{Pool: ledgertest.OpenFetching(t, databaseURL)}, time.Now()}
+}
+
+// fresh empties the store.
+func (g *gates) fresh() *gates {
+	g.t.Helper()
+	ledgertest.Exec(g.t, g.store.Pool, "delete from fetch_budgets")
+	return g
 }
 
 func (g *gates) gate(change ...func(*collect.GateConfig)) *collect.Gate {

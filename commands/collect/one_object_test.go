@@ -55,6 +55,26 @@ func photos(n int) func(*simulator.Account) {
 	}
 }
 
+// refusingPosts is a stage whose Instagram account has posts about which the platform answers as refuse
+// says last.
+func refusingPosts(t *testing.T, posts, status int, body string) (s *fetchStage, account connected, refuse func(posts ...int)) {
+	t.Helper()
+	var refused []string
+	s = newFaultyStage(t, func(r *http.Request) (int, string) {
+		if slices.ContainsFunc(refused, func(id string) bool { return strings.Contains(r.URL.Path, "/"+id) }) {
+			return status, body
+		}
+		return 0, ""
+	})
+	account = s.connect(domain.Instagram, 0, photos(posts))
+	return s, account, func(posts ...int) {
+		refused = nil
+		for _, n := range posts {
+			refused = append(refused, fmt.Sprintf("%s0%d", account.ExternalID, n))
+		}
+	}
+}
+
 // Whatever the platform answers about some posts forever, the others are read, also in later rounds.
 func TestFailingPostsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
@@ -63,17 +83,8 @@ func TestFailingPostsDoNotBlockOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var failing []string
-			s := newFaultyStage(t, func(r *http.Request) (int, string) {
-				if slices.ContainsFunc(failing, func(id string) bool { return strings.Contains(r.URL.Path, "/"+id) }) {
-					return http.StatusInternalServerError, unexpected
-				}
-				return 0, ""
-			})
-			account := s.connect(domain.Instagram, 0, photos(8))
-			for _, n := range bad {
-				failing = append(failing, fmt.Sprintf("%s0%d", account.ExternalID, n))
-			}
+			s, account, refuse := refusingPosts(t, 8, http.StatusInternalServerError, unexpected)
+			refuse(bad...)
 			for range 5 { // attempts of the same round
 				s.round(domain.FetchPosts, domain.Instagram)
 				s.clock.Advance(2 * time.Minute)
@@ -85,7 +96,7 @@ func TestFailingPostsDoNotBlockOthers(t *testing.T) {
 			require.Len(t, bad, s.number(`select count(*) from kept.post_notes where social_account_id = $1`, account.ID), "noted as tried")
 			require.NotContains(t, s.operatorReads(domain.FetchPosts, account), "No action")
 
-			failing = nil
+			refuse()
 			for range 2 {
 				s.roundAfter(halfDay, domain.FetchPosts, domain.Instagram)
 			}
@@ -107,17 +118,8 @@ func TestPermanentlyRefusedPostsDoNotBlockOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var failing []string
-			s := newFaultyStage(t, func(r *http.Request) (int, string) {
-				if slices.ContainsFunc(failing, func(id string) bool { return strings.Contains(r.URL.Path, "/"+id) }) {
-					return http.StatusBadRequest, body
-				}
-				return 0, ""
-			})
-			account := s.connect(domain.Instagram, 0, photos(8))
-			for n := range 4 {
-				failing = append(failing, fmt.Sprintf("%s0%d", account.ExternalID, n))
-			}
+			s, account, refuse := refusingPosts(t, 8, http.StatusBadRequest, body)
+			refuse(0, 1, 2, 3)
 			read := func() int {
 				return s.number(`select count(*) from tSPostInsights where social_account_id = $1`, account.ID)
 			}
@@ -135,20 +137,13 @@ func TestPermanentlyRefusedPostsDoNotBlockOthers(t *testing.T) {
 // The reason counts the posts that could not be read.
 func TestReasonCountsThePostsThatCouldNotBeRead(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []int{1, 2} {
-		s := newFaultyStage(t, func(r *http.Request) (int, string) {
-			for n := range bad {
-				if strings.HasSuffix(r.URL.Path, fmt.Sprintf("0%d/insights", n)) {
-					return http.StatusInternalServerError, unexpected
-				}
-			}
-			return 0, ""
-		})
-		account := s.connect(domain.Instagram, 0, photos(2))
+	for _, bad := range [][]int{{0}, {0, 1}} {
+		s, account, refuse := refusingPosts(t, 2, http.StatusInternalServerError, unexpected)
+		refuse(bad...)
 		s.round(domain.FetchPosts, domain.Instagram)
 		reason := s.state(domain.FetchPosts, account).Reason
 		require.NotNil(t, reason)
-		require.Equal(t, []any{domain.StatusPostsFailed, bad, 2, http.StatusInternalServerError},
+		require.Equal(t, []any{domain.StatusPostsFailed, len(bad), 2, http.StatusInternalServerError},
 			[]any{reason.Code, reason.Posts, reason.Of, reason.Answer.Status})
 	}
 }

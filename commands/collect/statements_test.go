@@ -1,60 +1,31 @@
 package collect_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 )
 
-// statements counts what is sent to the database, by text.
-type statements struct {
-	mu   sync.Mutex
-	sent map[string]int
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent[strings.Join(strings.Fields(data.SQL), " ")]++
-	return ctx
-}
-
-func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-// take returns what was counted since the last call, the most frequent first.
-func (s *statements) take() (all int, lines []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	texts := slices.SortedFunc(maps.Keys(s.sent), func(a, b string) int { return s.sent[b] - s.sent[a] })
-	for _, text := range texts {
-		all += s.sent[text]
-		lines = append(lines, fmt.Sprintf("%5d %.150s", s.sent[text], text))
+// frequencies are the texts of statements with how often each was sent, the most frequent first.
+func frequencies(sent []pgtest.Statement) (lines []string) {
+	times := map[string]int{}
+	for _, s := range sent {
+		times[strings.Join(strings.Fields(s.SQL), " ")]++
 	}
-	clear(s.sent)
-	return all, lines
-}
-
-func (s *statements) of(t *testing.T, pool *pgxpool.Pool) *pgxpool.Pool {
-	t.Helper()
-	config := pool.Config()
-	config.ConnConfig.Tracer = s
-	traced, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(traced.Close)
-	return traced
+	for _, text := range slices.SortedFunc(maps.Keys(times), func(a, b string) int { return times[b] - times[a] }) {
+		lines = append(lines, fmt.Sprintf("%5d %.150s", times[text], text))
+	}
+	return lines
 }
 
 // A reading sends few statements, with quotas or without: a claim brings what it needs, a step takes its
@@ -70,8 +41,11 @@ func TestStatementsPerReadingAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, counted := newFetchStage(t), &statements{sent: map[string]int{}}
-			s.pool, s.log.DB.ReadOnly = counted.of(t, s.pool), counted.of(t, s.log.DB.ReadOnly)
+			s := newFetchStage(t)
+			var kept, read *pgtest.Statements
+			s.pool, kept = pgtest.Traced(t, s.pool)
+			s.log.DB.ReadOnly, read = pgtest.Traced(t, s.log.DB.ReadOnly)
+			take := func() []pgtest.Statement { return append(kept.Take(), read.Take()...) }
 			s.secrets = ledgertest.Secrets(t, s.pool, ledgertest.Key)
 			for range 40 {
 				s.connectWithPosts(domain.Facebook, 0)
@@ -80,7 +54,7 @@ func TestStatementsPerReadingAreBounded(t *testing.T) {
 				s.connectWithPosts(domain.TikTok, 0)
 			}
 			s.collect = s.processWithin(test.quotas)
-			counted.take() // those of the stage
+			take() // those of the stage
 			for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
 				readings := 0
 				for range 3 {
@@ -89,10 +63,10 @@ func TestStatementsPerReadingAreBounded(t *testing.T) {
 						readings += readAll(t, s, queueOf(kind, p))
 					}
 				}
-				sent, lines := counted.take()
-				each := float64(sent) / float64(readings)
+				sent := take()
+				each := float64(len(sent)) / float64(readings)
 				t.Logf("%s: %.2f statements a reading", kind, each)
-				require.LessOrEqual(t, each, test.most[kind], strings.Join(lines, "\n"))
+				require.LessOrEqual(t, each, test.most[kind], strings.Join(frequencies(sent), "\n"))
 			}
 		})
 	}

@@ -212,6 +212,9 @@ var shared = domain.Grant{GrantKey: domain.GrantKey{Platform: domain.TikTok, App
 
 const comes, stays = 501, 502
 
+// leastRenewals are made however slow the machine is.
+const leastRenewals = 20
+
 // share attaches a connection to the grant, and detaches or erases it again.
 func (t *tokenProcess) share(ctx context.Context, erase bool) error {
 	err := t.grants.KeepGrant(ctx, shared, comes)
@@ -236,7 +239,7 @@ func TestConcurrentTokenOperationsLoseNoToken(t *testing.T) {
 	t.Parallel()
 	lasts, err := time.ParseDuration(os.Getenv("LEDGERBOARD_TEST_TOKENS_FOR"))
 	if err != nil {
-		lasts = 3 * time.Second
+		lasts = time.Second
 	}
 	s, platform := newFetchStage(t), &rotating{}
 	var instant atomic.Int64
@@ -274,7 +277,7 @@ func TestConcurrentTokenOperationsLoseNoToken(t *testing.T) {
 	require.NoError(t, processes[0].grants.KeepGrant(ctx, shared, stays))
 	s.store(connected{ref: shared.SecretRef()}, commands.StoredTokens{AccessToken: "shared"})
 	var renewals atomic.Int64
-	for end := time.Now().Add(lasts); time.Now().Before(end) && !t.Failed(); {
+	for end := time.Now().Add(lasts); (time.Now().Before(end) || renewals.Load() < leastRenewals) && !t.Failed(); {
 		var round sync.WaitGroup
 		for n := range 8 {
 			round.Go(func() {
@@ -293,7 +296,6 @@ func TestConcurrentTokenOperationsLoseNoToken(t *testing.T) {
 			processes[0].check(h)
 		}
 	}
-	require.Greater(t, renewals.Load(), int64(10))
 }
 
 func (t *tokenProcess) anything(ctx context.Context, h *tokenHistory, renewals *atomic.Int64) error {
