@@ -46,8 +46,8 @@ func New(t testing.TB) *DB {
 	return newDB(t, withTables, tables.Schemas())
 }
 
-// NewBare returns a database without tables of projections, for tests whose engines create them: to copy
-// and to drop those of a template would take most of the time of creating a database.
+// NewBare returns a database without tables of projections, for tests whose engines create them: an engine
+// replaces those of a template, whose files would be copied for nothing.
 func NewBare(t testing.TB, searchPath ...string) *DB {
 	t.Helper()
 	return newDB(t, bare, searchPath)
