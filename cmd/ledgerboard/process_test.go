@@ -141,6 +141,7 @@ func TestVersionCommandPrintsBuildInfo(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(byHand(t, "version", "--json").stdout), &said))
 	require.NotEmpty(t, said.Version)
 	require.NotEmpty(t, said.Commit)
+	require.Regexp(t, `^(20\d\d[a-z]+ in /|of this release of Go$)`, said.TimeZones)
 	want := map[string]int{}
 	for _, p := range projectors.All() {
 		want[p.Name] = p.Version

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -30,13 +33,14 @@ type buildInfo struct {
 	// Commit has the suffix "+changes" if the working tree was modified.
 	Commit      string         `json:"commit"`
 	Go          string         `json:"go"`
+	TimeZones   string         `json:"time_zones"`  // see [zoneData]
 	Projections map[string]int `json:"projections"` // projector version by projection
 
 	projections string // Projections as text
 }
 
 func thisBuild() buildInfo {
-	b := buildInfo{Version: version, Commit: commit, Projections: map[string]int{}}
+	b := buildInfo{Version: version, Commit: commit, TimeZones: zoneData(), Projections: map[string]int{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b.Go = info.GoVersion
 		b.Version = cmp.Or(b.Version, strings.TrimPrefix(info.Main.Version, "(devel)"))
@@ -69,8 +73,28 @@ func commitOf(settings []debug.BuildSetting) string {
 }
 
 func (b buildInfo) String() string {
-	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s",
-		b.Version, b.Commit, b.Go, b.projections)
+	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\ntime zones   %s\nprojections  %s",
+		b.Version, b.Commit, b.Go, b.TimeZones, b.projections)
+}
+
+// zoneData returns where the rules for time zones come from, with their version if the machine tells
+// it. The package time looks for zone files at these places, and then uses those of its own release.
+func zoneData() string {
+	if named := os.Getenv("ZONEINFO"); named != "" {
+		return named
+	}
+	for _, dir := range []string{"/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/locale/TZ", "/etc/zoneinfo"} {
+		if _, err := os.Stat(filepath.Join(dir, "UTC")); err != nil {
+			continue
+		}
+		release, err := os.ReadFile(filepath.Join(dir, "tzdata.zi")) // begins with "# version 2026f"
+		if err != nil {
+			release, _ = os.ReadFile(filepath.Join(dir, "+VERSION"))
+		}
+		first, _, _ := bytes.Cut(release, []byte("\n"))
+		return strings.TrimSpace(strings.TrimPrefix(string(first), "# version ") + " in " + dir)
+	}
+	return "of this release of Go"
 }
 
 func (b buildInfo) collector() prometheus.Collector {
