@@ -94,7 +94,7 @@ func (h Health) Now(ctx context.Context) operator.Health {
 }
 
 type readyInput struct {
-	// What to check: reads, whether reads can be served; writes, whether changes can succeed.
+	// What to check: reads, whether reads can be served; writes, whether a change of a dashboard would be accepted.
 	For string `param:"for" words:"reads writes" default:"reads" example:"writes"`
 }
 

@@ -102,10 +102,6 @@ var (
 	GetOpsActions = opsAt(http.MethodGet, "actions", "getOpsActions", does(operators.actions))
 	// GetOpsLog lists the topics of the log, with partitions, in-sync replicas, offsets and settings.
 	GetOpsLog = opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics))
-	// Builds the tables of this program version before an upgrade, while the current tables stay in
-	// use. Readers do not switch. A process of this version with the role projector builds the tables.
-	// If they exist already, nothing is done, and the response says so.
-	_ = opsAt(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projectionAction.name, OperatorService.PrepareGeneration))
 	// Streams the progress of a build, once a second, until it ends. The data of each `generation`
 	// event is a Generation object.
 	_ = operatorGroup.add(Operation{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)})
@@ -254,11 +250,6 @@ type OperatorService interface {
 		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
 	) (operator.Generation, error)
 	CancelBuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// PrepareGeneration builds a generation of this program's version next to the ones in use,
-	// unless it exists.
-	PrepareGeneration(
-		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
-	) (operator.Prepared, error)
 	// ShowDeadLetter returns the record of a dead letter. The access is recorded.
 	ShowDeadLetter(
 		ctx context.Context, c commands.Caller, id string, reason domain.Reason,
@@ -291,6 +282,9 @@ type OperatorService interface {
 	// Erase erases a person from the directory, and social accounts of the agency with their figures.
 	// It returns once the tables show the erasure.
 	Erase(ctx context.Context, c commands.Caller, e Erase) (operator.Erasure, error)
+	// Erasures returns all erasures in the log. If one cannot be decoded, the error has code
+	// [domain.CodeConflict].
+	Erasures(ctx context.Context) ([]domain.ErasedID, error)
 	// ExportPerson writes all data of a person, and returns the number of rows of each section as
 	// JSON. A member id other than 0 names a person who may not be a user.
 	ExportPerson(

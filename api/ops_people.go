@@ -23,11 +23,13 @@ type PersonSession struct {
 const (
 	patternUserErase   = "users/{userId}/erase"
 	patternMemberErase = "members/{memberId}/erase"
+	patternErasures    = "erasures"
 )
 
-// erasures are the patterns of erasures, which wait for tables.
+// erasures are the patterns of erasures, which wait for tables, and of their list, which is read from
+// the log.
 var erasures = []string{
-	prefixOps + patternUserErase + "/preview", prefixOps + patternUserErase,
+	prefixOps + patternErasures, prefixOps + patternUserErase + "/preview", prefixOps + patternUserErase,
 	prefixOps + patternMemberErase + "/preview", prefixOps + patternMemberErase,
 }
 
@@ -66,6 +68,10 @@ var (
 	// Erases a member and, if the member belongs to a user, the user from the directory. Histories keep
 	// their ids. A request can be repeated after any error: it erases what remains.
 	_ = opsAt(http.MethodPost, patternMemberErase, "postOpsMemberErase", does(erase[MemberID]))
+	// Lists what was erased of people, one entry for each id, as the log records it. Store the list outside the
+	// backups: after the restore of an older log, ledgerboard erase --from repeats these erasures. If an erasure
+	// cannot be decoded, the response is 409: a list without it would look complete.
+	_ = opsAt(http.MethodGet, patternErasures, "getOpsErasures", all(OperatorService.Erasures).refusing(domain.CodeConflict))
 	// Returns everything that is stored about a member and, if the member belongs to a user, about the
 	// user. Only operators on the machine of the service are answered, over its socket; a token is
 	// refused with 403. The header Export-Summary has the number of rows of each section.

@@ -40,7 +40,6 @@ func TestOperatorActionsCarryActorAndReason(t *testing.T) {
 		act, says  string
 	}{
 		{rebuild, why, ok, "rebuild post_insights", ""},
-		{"projections/post_insights/prepare", why, ok, "prepare post_insights", ""},
 		{"projections/dashboards/pause", why, ok, "pause projection dashboards", ""},
 		{"platforms/linkedin/resume", why, ok, "resume platform linkedin", ""},
 		{"connections/31/pause", why, ok, "pause connection 31", ""},

@@ -11,8 +11,8 @@ import (
 // After an older log is restored, `erase --from` repeats the listed erasures. Data that was written
 // or captured before the instant is erased; later data is new and stays.
 type ErasedID struct {
-	Kind      string    `json:"kind"` // directory kind: user, member, connection or social_account
-	ID        string    `json:"id"`
+	Kind      string    `json:"kind"`                 // directory kind: user, member, connection or social_account
+	ID        string    `json:"id"`                   // id of the entity
 	Agency    string    `json:"agency"`               // 24 hex digits
 	At        time.Time `json:"at"`                   // the instant of the erasure, in UTC
 	AccountID string    `json:"account_id,omitempty"` // for a social account: the client that owned it

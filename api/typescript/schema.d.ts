@@ -850,6 +850,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what was erased of people, one entry for each id, as the log records it.
+         * @description Store the list outside the backups: after the restore of an older log, ledgerboard erase --from repeats these erasures. If an erasure cannot be decoded, the response is 409: a list without it would look complete.
+         */
+        get: operations["getOpsErasures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/generations": {
         parameters: {
             query?: never;
@@ -1112,26 +1132,6 @@ export interface paths {
          * @description If it is already paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsPause"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/projections/{projection}/prepare": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Builds the tables of this program version before an upgrade, while the current tables stay in use.
-         * @description Readers do not switch. A process of this version with the role projector builds the tables. If they exist already, nothing is done, and the response says so.
-         */
-        post: operations["postOpsPrepare"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3577,6 +3577,26 @@ export interface components {
              */
             next_at?: string;
         };
+        /** @description A line of the list of erasures that `ledgerboard erase --list` prints from the log. After an older log is restored, `erase --from` repeats the listed erasures. Data that was written or captured before the instant is erased; later data is new and stays. */
+        ErasedID: {
+            /** @description For a social account: the client that owned it. */
+            account_id?: string;
+            /** @description 24 hex digits. */
+            agency: string;
+            /**
+             * Format: date-time
+             * @description The instant of the erasure, in UTC.
+             */
+            at: string;
+            /** @description Id of the entity. */
+            id: string;
+            /** @description Directory kind: user, member, connection or social_account. */
+            kind: string;
+            /** @description The social account is the person's own profile. */
+            own?: boolean;
+            /** @description For a social account. */
+            p_id?: components["schemas"]["Platform"];
+        };
         /** @description What an erasure of a person erases, or has erased. */
         Erasure: components["schemas"]["PersonErased"] & {
             /** @description Lists connections that are kept, because pages of other members are read with them. */
@@ -5144,13 +5164,6 @@ export interface components {
             platforms: components["schemas"]["PlatformViewsSeries"][];
             /** @description All requested platforms together. */
             total: components["schemas"]["ViewsSeries"];
-        };
-        /** @description The result of preparing a generation of this program's version. */
-        Prepared: {
-            /** @description Whether readers can already use it, so that nothing was done. */
-            already: boolean;
-            /** @description Generation of this version. */
-            generation: components["schemas"]["Generation"];
         };
         /** @description The change to a user's access. If all lists are empty, the access does not change. */
         PreviewedAccess: {
@@ -10690,6 +10703,44 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    getOpsErasures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "agency": "40d8a04a798871c4011268e4",
+                     *           "at": "2026-11-26T01:43:27.106579Z",
+                     *           "id": "40d8a04a798871c4011268f1",
+                     *           "kind": "user"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Success"] & {
+                        data: components["schemas"]["ErasedID"][];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            default: components["responses"]["Refused"];
+        };
+    };
     getOpsGenerations: {
         parameters: {
             query?: never;
@@ -11279,73 +11330,6 @@ export interface operations {
         };
         responses: {
             200: components["responses"]["DoneResponse"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
-    postOpsPrepare: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The name of a projection, from GET /api/ops/projections.
-                 * @example post_insights
-                 */
-                projection: components["parameters"]["ProjectionInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "already": true,
-                     *         "generation": {
-                     *           "bytes": 7299072,
-                     *           "created_at": "2026-11-26T01:43:27.432709Z",
-                     *           "events_done": 527,
-                     *           "events_per_second": 2522.042592437156,
-                     *           "events_total": 527,
-                     *           "folded": true,
-                     *           "generation": 2,
-                     *           "id": "dashboards.g2",
-                     *           "live_at": "2026-11-26T01:43:27.853668Z",
-                     *           "projection": "dashboards",
-                     *           "reason": "maintenance:OPS-17",
-                     *           "requested_by": "40d8a04a798871c4011268e5",
-                     *           "started_at": "2026-11-26T01:43:27.436314Z",
-                     *           "state": "live",
-                     *           "version": 3
-                     *         }
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Prepared"];
-                    };
-                };
-            };
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
@@ -16713,7 +16697,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description What to check: reads, whether reads can be served; writes, whether changes can succeed. Default: reads.
+                 * @description What to check: reads, whether reads can be served; writes, whether a change of a dashboard would be accepted. Default: reads.
                  * @example writes
                  */
                 for?: "reads" | "writes";
@@ -16811,4 +16795,4 @@ export interface operations {
     };
 }
 
-// Generated from openapi.json, SHA-256 bbd17fa6bc5025629b1bf0e4522a22c8e3652be86c89b1bf669a4cbcd050716f
+// Generated from openapi.json, SHA-256 8d82f8695ee869620e55942ce9a38b9b678adf160831a24c5af05d83f081e924

@@ -28,7 +28,8 @@ type eraseCommand struct {
 	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member belongs to a user, the user and all members of the user are erased."`
 	SocialAccount []int64       `placeholder:"ID" help:"Social account of the agency to erase together with its figures; repeatable. Pages that are not listed stay with the client."`
-	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Needs no service. Store the output outside the backups."`
+	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Store the output outside the backups."`
+	Direct        bool          `help:"With --list: ask no service, read the log. Use it if no service runs."`
 	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures in a file printed by --list, without a service. Use it after restoring an older log."`
 	JSON          bool          `help:"Print a JSON object."`
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show the erasure."`
@@ -36,6 +37,8 @@ type eraseCommand struct {
 
 func (e eraseCommand) Run(ctx context.Context, std streams) error {
 	switch {
+	case e.Direct && !e.List:
+		return usageError{errors.New("--direct works only with --list: nothing was erased")}
 	case e.List:
 		return e.list(ctx, std)
 	case e.From != "":
@@ -132,14 +135,21 @@ if their partitions get new records; the embedded broker, which is for testing, 
 }
 
 func (e eraseCommand) list(ctx context.Context, std streams) error {
-	return e.withExistingLog(ctx, std, func(log *eventlog.Log) error {
-		lines, err := app.Erasures(ctx, log)
+	print := func(lines []domain.ErasedID, err error) error {
 		out := json.NewEncoder(std.Out)
 		for _, line := range lines {
 			err = cmp.Or(err, out.Encode(line))
 		}
 		return err
-	})
+	}
+	if e.Direct {
+		return e.withExistingLog(ctx, std, func(log *eventlog.Log) error { return print(app.Erasures(ctx, log)) })
+	}
+	at, err := e.connect(ctx, e.DataDir, e.As)
+	if err != nil {
+		return err
+	}
+	return print(fetch[[]domain.ErasedID](ctx, at, "/api/ops/erasures"))
 }
 
 func (e eraseCommand) repeat(ctx context.Context, std streams) error {

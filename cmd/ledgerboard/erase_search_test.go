@@ -87,7 +87,7 @@ func TestErasedDataIsRemovedEverywhere(t *testing.T) {
 
 func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
-	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{installation: installation{from, quiet}, List: true}))
+	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{installation: installation{from, quiet}, List: true, Direct: true}))
 	require.Contains(t, mustRun(t, eraseCommand{installation: installation{in, quiet}, From: list, actionFlags: someReason}), "Repeated ")
 }
 

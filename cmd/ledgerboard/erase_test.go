@@ -119,6 +119,12 @@ func TestErasePersonRemovesOnlyThatPerson(t *testing.T) {
 		}
 		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
 			"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, mustRun(t, command), "nothing is left to erase")
+		listed := mustRun(t, eraseCommand{installation: command.installation, List: true})
+		require.Contains(t, listed, `{"kind":"user","id":"`+erased+`","agency":"`+eraseAgency+`"`)
+		require.Equal(t, mustRun(t, eraseCommand{installation: command.installation, List: true, Direct: true}), listed, "the service reads the same log")
+		direct := command
+		direct.Direct = true
+		requireUsageError(t, direct, "--direct works only with --list")
 		command.JSON = false
 		began := time.Now().UTC()
 		_, by, _ := strings.Cut(mustRun(t, command), "Removed from the log: by ")

@@ -259,7 +259,8 @@ func TestInspectionCommandsCreateNoLog(t *testing.T) {
 		{replayCommand{installation: installation{nowhere, quiet}, Parent: agency}, "LEDGERBOARD_KAFKA_BROKERS"},
 		{exportCommand{installation: installation{nowhere, quiet}, Parent: agency, Bundle: filepath.Join(dir, "b")}, "LEDGERBOARD_KAFKA_BROKERS"},
 		{eraseErna(nowhere), "no service responds"},
-		{eraseCommand{installation: installation{nowhere, quiet}, List: true}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{eraseCommand{installation: installation{nowhere, quiet}, List: true}, "no service responds"},
+		{eraseCommand{installation: installation{nowhere, quiet}, List: true, Direct: true}, "LEDGERBOARD_KAFKA_BROKERS"},
 	} {
 		var said bytes.Buffer
 		_, err := runCommand(t, c.command)

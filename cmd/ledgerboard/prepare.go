@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -52,9 +53,8 @@ func (p prepareCommand) Run(ctx context.Context, std streams) error {
 			switch {
 			case err != nil:
 				return commandError(err)
-			case prepared.Already:
-				fmt.Fprintf(std.Err, "%s: generation %d of version %d already exists\n",
-					name, prepared.Generation.Generation, prepared.Generation.Version)
+			case prepared.State == operator.StateLive:
+				fmt.Fprintf(std.Err, "%s: generation %d of version %d already exists\n", name, prepared.Generation, prepared.Version)
 			default:
 				remaining = append(remaining, name)
 			}
@@ -83,15 +83,15 @@ func (p prepareCommand) prepare(
 	prepared, err := ops.Prepared(ctx, name)
 	switch {
 	case err != nil:
-	case prepared.Generation.ID == "":
+	case prepared.ID == "":
 		prepared, err = ops.PrepareGeneration(ctx, operatorCaller(), name, reason)
-	case !prepared.Already:
-		fmt.Fprintf(std.Err, "continuing the build of %s\n", prepared.Generation.ID)
+	case prepared.Unfinished():
+		fmt.Fprintf(std.Err, "continuing the build of %s\n", prepared.ID)
 	}
-	if err != nil || prepared.Already { // a process of this version started in the meantime
+	if err != nil || prepared.State == operator.StateLive { // a process of this version started in the meantime
 		return err
 	}
-	b.g = prepared.Generation
+	b.g = prepared
 	pauses, err := ops.Pauses(ctx)
 	if err != nil {
 		return err

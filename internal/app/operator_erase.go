@@ -91,7 +91,7 @@ func (o *Operators) erasure(ctx context.Context, in api.Erase) (e erasure, err e
 		return e, err
 	}
 	people := directory.People{Pool: o.parts.ReadPool}
-	e.person, err = o.Person(ctx, in.User, in.Member)
+	e.person, err = findPerson(ctx, people, in.User, in.Member)
 	if e.erasedBefore = errors.Is(err, directory.ErrPersonNotFound); err != nil && !e.erasedBefore {
 		return e, err
 	}
@@ -169,12 +169,25 @@ func (e *erasure) recall(
 	return true, people.AddSocialAccountsToErase(ctx, person)
 }
 
+// errUnreadableErasure is [ErrUnreadableErasure] as operators see it: without what the record contains.
+var errUnreadableErasure = domain.NewError(domain.CodeConflict,
+	"An erasure in the log cannot be decoded, so it is not known whom it concerns. 'ledgerboard dead-letters' lists the record.")
+
+// Erasures implements [api.OperatorService], with [Erasures].
+func (o *Operators) Erasures(ctx context.Context) ([]domain.ErasedID, error) {
+	lines, err := Erasures(ctx, o.parts.Log)
+	if errors.Is(err, ErrUnreadableErasure) {
+		err = fmt.Errorf("%w (%w)", errUnreadableErasure, err)
+	}
+	return lines, err
+}
+
 // noErasure is the error for a person whom neither the directory nor a recorded erasure has.
 func (o *Operators) noErasure(ctx context.Context) error {
 	letters, err := o.DeadLetters(ctx, operator.DeadLetterFilter{Projection: projectors.Operations.Name})
 	for _, letter := range letters {
 		if letter.Type == (domain.PersonErased{}).EventType() {
-			return fmt.Errorf("%w: dead letter %s", ErrUnreadableErasure, letter.ID)
+			return fmt.Errorf("%w (dead letter %s)", errUnreadableErasure, letter.ID)
 		}
 	}
 	return cmp.Or(err, error(directory.ErrPersonNotFound))

@@ -72,45 +72,44 @@ func projectorNamed(name string) (fold.Projector, error) {
 	return fold.Projector{}, noProjection(name)
 }
 
-// Prepared finds the generation for this program's version. If it is live, Already is true; otherwise,
-// it is one whose build has stopped. While a process is building it, the error has code
+// Prepared returns the generation for this program's version: the live one or, if none is live, one whose
+// build has stopped; without either, it has no id. While a process is building it, the error has code
 // [domain.CodeConflict].
-func (o *Operators) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
+func (o *Operators) Prepared(ctx context.Context, projection string) (stopped operator.Generation, err error) {
 	projector, err := projectorNamed(projection)
 	if err != nil {
-		return p, err
+		return stopped, err
 	}
 	generations, err := o.Generations(ctx)
 	if err != nil {
-		return p, err
+		return stopped, err
 	}
 	for _, g := range generations {
 		switch {
 		case g.Projection != projection || g.Version != projector.Version:
 		case g.State == operator.StateLive:
-			return operator.Prepared{Generation: g, Already: true}, nil
+			return g, nil
 		case g.Unfinished() && g.Folded:
-			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %o. "+
+			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %d. "+
 				"'ledgerboard status' shows its progress.", g.Generation, projection, g.Version)
 		case g.Unfinished():
-			p.Generation = g
+			stopped = g
 		}
 	}
-	return p, err
+	return stopped, err
 }
 
 // PrepareGeneration requests a generation of this program's version next to the live generations of
 // other versions. Readers of this version use it once it is ready; readers of other versions are
-// not affected. If it already exists, nothing is done or recorded.
+// not affected. If it is already live, nothing is done or recorded.
 func (o *Operators) PrepareGeneration(
 	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
-) (operator.Prepared, error) {
-	p, err := o.Prepared(ctx, projection)
-	if err != nil || p.Already {
-		return p, err
+) (operator.Generation, error) {
+	g, err := o.Prepared(ctx, projection)
+	if err != nil || g.State == operator.StateLive {
+		return g, err
 	}
-	p.Generation, err = o.requestRebuild(ctx, c, domain.ActionGenerationPrepared, projection, reason)
-	return p, err
+	return o.requestRebuild(ctx, c, domain.ActionGenerationPrepared, projection, reason)
 }
 
 // CancelBuild cancels the build of a generation. Live tables do not change. If the build has

@@ -19,10 +19,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// Person finds the ids of a person by member number or, if that is 0, by user id. If there is no
+// findPerson finds the ids of a person by member number or, if that is 0, by user id. If there is no
 // such person, the error is [directory.ErrPersonNotFound].
-func (o *Operators) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
-	people := directory.People{Pool: o.parts.ReadPool}
+func findPerson(ctx context.Context, people directory.People, user string, member int64) (domain.Person, error) {
 	if member != 0 {
 		return people.OfMember(ctx, member)
 	}
@@ -33,7 +32,8 @@ func (o *Operators) Person(ctx context.Context, user string, member int64) (doma
 func (o *Operators) ExportPerson(
 	ctx context.Context, c commands.Caller, user string, member int64, reason domain.Reason, out io.Writer,
 ) (sections string, err error) {
-	person, err := o.Person(ctx, user, member)
+	people := directory.People{Pool: o.parts.ReadPool}
+	person, err := findPerson(ctx, people, user, member)
 	if err != nil {
 		return "", err
 	}
@@ -52,7 +52,7 @@ func (o *Operators) ExportPerson(
 		}
 	}
 	err = o.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
-		counts, err := directory.People{Pool: o.parts.ReadPool}.Export(ctx, out, head, person)
+		counts, err := people.Export(ctx, out, head, person)
 		if err != nil {
 			return err
 		}

@@ -121,12 +121,6 @@ func (w Wait) Text() string {
 	}[w]
 }
 
-// Prepared is the result of preparing a generation of this program's version.
-type Prepared struct {
-	Already    bool       `json:"already"`    // whether readers can already use it, so that nothing was done
-	Generation Generation `json:"generation"` // generation of this version
-}
-
 // Generation is one set of tables of a projection, built by one version of its projector. A rebuild
 // is a generation that is being built.
 type Generation struct {

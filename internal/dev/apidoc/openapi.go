@@ -42,7 +42,8 @@ to CSV and workbooks; a cursor comes from a page of the same list, and a Last-Ev
 violation, the response is a 400 that names the parameter.
 
 To page through a list, pass the previous page's meta.next_cursor as cursor; limit sets the page size. An ETag identifies the response body: if the
-body has not changed, a request with If-None-Match returns 304. The RateLimit header reports the remaining requests; 429 and 503 responses say in
+body has not changed, a request with If-None-Match returns 304. HEAD is answered like GET, without the body; on streams and exports it is refused
+with 405, because it would record a view of the history that no one had. The RateLimit header reports the remaining requests; 429 and 503 responses say in
 Retry-After how long to wait.
 
 Kinds of metrics: a **stock** is a current level, such as followers; its value for a range is the last reading. A **cumulative** metric is a running

@@ -163,11 +163,8 @@ func (o *Operators) CancelBuild(_ context.Context, c commands.Caller, id string,
 	return o.did(c, reason, "cancel", id)
 }
 
-// PrepareGeneration is an act.
-func (o *Operators) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
-	build := operator.Generation{ID: projection + ".g3", Projection: projection, State: operator.StateBuilding}
-	return operator.Prepared{Generation: build}, o.did(c, reason, "prepare", projection)
-}
+// Erasures lists none.
+func (*Operators) Erasures(context.Context) ([]domain.ErasedID, error) { return nil, nil }
 
 // ReadConnection is an act.
 func (o *Operators) ReadConnection(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
