@@ -227,6 +227,7 @@ func TestIfMatchHeaderFormats(t *testing.T) {
 	require.Nil(t, match)
 	b := setup(t)
 	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Match: 7").Status)
+	b.put(client1, `{}`, "If-None-Match: *").Says(t, http.StatusBadRequest, "If-None-Match is not checked here")
 }
 
 func FuzzIfMatch(f *testing.F) {

@@ -131,6 +131,9 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, op Operation) (a
 		}
 		d.checkUnknown(query, op, s.deps.Config.IgnoreParams)
 	}
+	if op.Method == http.MethodPut {
+		d.checkConditions(op)
+	}
 	for _, p := range op.Parameters {
 		if p.Type == reflect.TypeFor[Opaque]() {
 			continue
@@ -143,6 +146,17 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, op Operation) (a
 		}
 	}
 	return d.checked(input)
+}
+
+// checkConditions refuses a condition of a change that the operation does not check: the change would be made
+// without it.
+func (d *decoder) checkConditions(op Operation) {
+	for _, name := range []string{headerIfMatch, headerIfNoneMatch} {
+		known := slices.ContainsFunc(op.Parameters, func(p Parameter) bool { return p.Name == name })
+		if !known && len(d.r.Header.Values(name)) > 0 {
+			d.bad.Addf(name, "is not checked here: omit it")
+		}
+	}
 }
 
 // input returns the input of an operation that is called in this process, see [Server.Call].
