@@ -27,7 +27,7 @@ type importCommand struct {
 	JSON         bool          `help:"Print the report as a JSON object with every repair and every refused line."`
 }
 
-var errRowsLeftOut = exitError{"lines were left out", exitLeftOut}
+var errRowsLeftOut = exitError{"left out", exitLeftOut}
 
 // importRun is one run of the command. It reads and checks all files, compares them with the log,
 // and then appends what is new. If the process is killed, only complete events remain in the log, and
@@ -114,8 +114,9 @@ func (i *importRun) run(ctx context.Context) (err error) {
 		}
 		if len(i.report.Refused) > 0 && !i.SkipRefused {
 			report := newImportReport(i.DryRun, i.report.Refused)
-			return errors.Join(report.print(i.importCommand, i.out), usageError{fmt.Errorf("nothing was imported: %d lines were refused; "+
-				"correct them and repeat the import, or leave them out with --skip-refused", len(i.report.Refused))})
+			return errors.Join(report.print(i.importCommand, i.out), usageError{fmt.Errorf("nothing was imported: %s refused; "+
+				"correct what is refused and repeat the import, or leave it out with --skip-refused",
+				counted(len(i.report.Refused), "line was", "lines were"))})
 		}
 	}
 	if !i.DryRun {
@@ -129,7 +130,7 @@ func (i *importRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	if refused := len(i.report.Refused); refused > 0 {
-		return fmt.Errorf("%d %w", refused, errRowsLeftOut)
+		return fmt.Errorf("%s %w", counted(refused, "line was", "lines were"), errRowsLeftOut)
 	}
 	return nil
 }

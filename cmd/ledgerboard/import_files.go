@@ -106,16 +106,19 @@ func (i *importRun) readFile(ctx context.Context, path string, spool io.Writer, 
 	if err != nil {
 		return fmt.Errorf("open import file: %w", err)
 	}
-	bar.total += int(info.Size())
+	if info.Mode().IsRegular() { // the size of a pipe is not known
+		bar.total += int(info.Size())
+	}
 	f := &importFile{path: path, hash: sha256.New(), shared: info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0}
 	i.files = append(i.files, f)
 	lines := bufio.NewScanner(io.TeeReader(contextReader{ctx, in}, f))
 	lines.Buffer(nil, commands.MaxImportLine)
-	number, before := 0, i.lines
+	number, before, reported := 0, i.lines, int64(0)
 	for lines.Scan() {
 		number++
 		line := lines.Bytes()
-		bar.add(len(line) + 1)
+		bar.add(int(f.size - reported)) // not the lines: ends of lines differ, and the last may have none
+		reported = f.size
 		if number == 1 {
 			if line, err = secret.WithoutMark(line); err != nil {
 				return usageError{fmt.Errorf("%s %w", path, err)}

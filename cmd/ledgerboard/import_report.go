@@ -73,6 +73,14 @@ func (i *importReport) counters(line any) (imported, unchanged *int) {
 	return &in.PostReadings, &old.PostReadings
 }
 
+// counted formats a number of things.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func (p place) String() string { return fmt.Sprintf("%s line %d", p.File, p.Line) }
 
 func (i importNote) String() string {
@@ -113,34 +121,35 @@ func (i *importReport) print(c importCommand, std streams) error {
 	}
 	in, old := i.Imported, i.Unchanged
 	for _, kind := range []struct {
-		name                string
+		one, many           string
 		imported, unchanged int
 	}{
-		{"entities", in.Entities, old.Entities},
-		{"connections", in.Connections, old.Connections},
-		{"tokens", in.Tokens, i.TokensKept},
-		{"dashboards", in.Dashboards, old.Dashboards},
-		{"posts", in.Posts, old.Posts},
-		{"account readings", in.AccountReadings, old.AccountReadings},
-		{"post readings", in.PostReadings, old.PostReadings},
+		{"entity", "entities", in.Entities, old.Entities},
+		{"connection", "connections", in.Connections, old.Connections},
+		{"token", "tokens", in.Tokens, i.TokensKept},
+		{"dashboard", "dashboards", in.Dashboards, old.Dashboards},
+		{"post", "posts", in.Posts, old.Posts},
+		{"account reading", "account readings", in.AccountReadings, old.AccountReadings},
+		{"post reading", "post readings", in.PostReadings, old.PostReadings},
 	} {
+		imported := counted(kind.imported, kind.one, kind.many)
 		switch {
 		case kind.unchanged > 0:
-			fmt.Fprintf(std.Out, "%d %s %s; %d were already present.\n", kind.imported, kind.name, did, kind.unchanged)
+			fmt.Fprintf(std.Out, "%s %s; %s already present.\n", imported, did, counted(kind.unchanged, "was", "were"))
 		case kind.imported > 0:
-			fmt.Fprintf(std.Out, "%d %s %s.\n", kind.imported, kind.name, did)
+			fmt.Fprintf(std.Out, "%s %s.\n", imported, did)
 		}
 	}
 	if i.Repeated > 0 {
-		fmt.Fprintf(std.Out, "%d lines repeat another line of the files.\n", i.Repeated)
+		fmt.Fprintf(std.Out, "%s another line of the files.\n", counted(i.Repeated, "line repeats", "lines repeat"))
 	}
 	if i.TokensReplaced > 0 {
 		fmt.Fprintf(std.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n",
 			i.TokensReplaced)
 	}
 	if i.TokensAbsent > 0 {
-		fmt.Fprintf(std.Out, "%d connections have no token in the import: their accounts must be connected again.\n",
-			i.TokensAbsent)
+		fmt.Fprintf(std.Out, "%s no token in the import: the accounts must be connected again.\n",
+			counted(i.TokensAbsent, "connection has", "connections have"))
 	}
 	for _, repairs := range []struct {
 		title string

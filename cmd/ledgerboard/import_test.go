@@ -328,7 +328,12 @@ func TestImportReportsInvalidLines(t *testing.T) {
 	}
 	report, problems, err := runImport(t, c)
 	require.ErrorAs(t, err, new(usageError), problems)
-	require.ErrorContains(t, err, "nothing was imported")
+	require.ErrorContains(t, err, "nothing was imported: 1 line was refused")
+	size := 0
+	for _, file := range c.Files {
+		size += len(readFile(t, file))
+	}
+	require.Contains(t, problems, fmt.Sprintf("check (bytes): %d of %[1]d (100 %%)", size), "a last line without an end")
 	require.Equal(t, domain.ImportCounts{}, report.Imported)
 	require.Equal(t, []string{`e.jsonl line 1: unknown event type ""`}, refusals(report), "found without the log")
 

@@ -84,7 +84,7 @@ func TestMovingInGuideCommandsWork(t *testing.T) {
 	require.Contains(t, out, "3 account readings would be imported")
 	m.mustBash(strings.ReplaceAll(documented[importDryRun], "--dry-run", ""))
 	out = m.mustBash(documented[importTokens])
-	require.Contains(t, out, "3 connections imported.\n2 tokens imported.\n1 connections have no token")
+	require.Contains(t, out, "3 connections imported.\n2 tokens imported.\n1 connection has no token")
 	require.NotContains(t, out, "invented-")
 	out = m.mustBash(documented[importTokens])
 	require.Contains(t, out, "2 were already present")

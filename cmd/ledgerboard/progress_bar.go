@@ -78,22 +78,26 @@ func (p *progress) end() {
 
 func (p *progress) draw() {
 	p.drawnAt = time.Now()
-	share := 1.0
-	if p.total > 0 {
-		share = min(1, float64(p.done)/float64(p.total))
-	}
 	elapsed := time.Since(p.started)
 	rate := p.rate
 	if rate == 0 {
 		rate = float64(p.done) / max(elapsed.Seconds(), 0.001)
 	}
-	line := fmt.Sprintf("%s: %d of %d (%.0f %%), %.0f/s", p.label, p.done, p.total, 100*share, rate)
+	line := fmt.Sprintf("%s: %d, %.0f/s", p.label, p.done, rate)
+	known := p.done <= p.total // otherwise it is only a part, as of files and a pipe
+	if known {
+		share := 1.0
+		if p.total > 0 {
+			share = float64(p.done) / float64(p.total)
+		}
+		line = fmt.Sprintf("%s: %d of %d (%.0f %%), %.0f/s", p.label, p.done, p.total, 100*share, rate)
+	}
 	if !p.terminal {
 		fmt.Fprintln(p.out, line)
 		return
 	}
-	if p.done > 0 {
-		left := time.Duration(float64(max(0, p.total-p.done)) / rate * float64(time.Second))
+	if known && p.done > 0 {
+		left := time.Duration(float64(p.total-p.done) / rate * float64(time.Second))
 		line += ", " + left.Round(time.Second).String() + " left"
 	}
 	fmt.Fprintf(p.out, "\r%-78s", line)
