@@ -138,7 +138,8 @@ func (r *results) with(err error) error {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if err := errors.Join(cleanVariables(), loadConfigFile(os.Getenv(configFileVariable))); err != nil {
+	serves := len(args) > 0 && slices.Contains([]string{"serve", "demo"}, args[0])
+	if err := errors.Join(cleanVariables(), loadConfigFile(os.Getenv(configFileVariable), serves)); err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage
 	}

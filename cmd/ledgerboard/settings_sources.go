@@ -100,8 +100,9 @@ func quoted(value string) bool {
 // loadConfigFile sets the variables in a file that has the format of systemd's EnvironmentFile, so that
 // one file serves a unit and the commands. It refuses three things that systemd reads in another way: a name
 // that is set twice, an open quotation mark or a second pair of them, and a backslash outside single ones.
-// Variables that are already set take precedence.
-func loadConfigFile(path string) error {
+// Variables that are already set take precedence. Those that the Go runtime reads when a process starts would
+// have no effect on a process that serves, for which they are meant; other commands go on without them.
+func loadConfigFile(path string, serves bool) error {
 	if path == "" {
 		return nil
 	}
@@ -135,10 +136,10 @@ func loadConfigFile(path string) error {
 			wrong = append(wrong, fmt.Sprintf("line %d: the value of %s %s", n, name, err))
 			continue
 		}
-		if os.Getenv(name) != "" || value == "" {
+		if os.Getenv(name) != "" || value == "" || atStart && !serves {
 			continue
 		}
-		if atStart { // it would have no effect
+		if atStart {
 			wrong = append(wrong, fmt.Sprintf(
 				"line %d: the Go runtime reads %s when the process starts: set it in the environment of the process", n, name))
 			continue

@@ -469,9 +469,9 @@ func TestMistypedSettingsAreNamed(t *testing.T) {
 func TestConfigurationFileOfAnEditor(t *testing.T) {
 	t.Setenv("LEDGERBOARD_TOPIC_PREFIX", "")
 	require.NoError(t, os.Unsetenv("LEDGERBOARD_TOPIC_PREFIX"))
-	require.NoError(t, loadConfigFile(newFile(t, "env", "\ufeffLEDGERBOARD_TOPIC_PREFIX=north-\r\n")))
+	require.NoError(t, loadConfigFile(newFile(t, "env", "\ufeffLEDGERBOARD_TOPIC_PREFIX=north-\r\n"), true))
 	require.Equal(t, "north-", os.Getenv("LEDGERBOARD_TOPIC_PREFIX"))
-	err := loadConfigFile(newFile(t, "env", "\xff\xfeL\x00E\x00"))
+	err := loadConfigFile(newFile(t, "env", "\xff\xfeL\x00E\x00"), true)
 	require.ErrorContains(t, err, "is encoded in UTF-16: save it as UTF-8")
 }
 
@@ -485,7 +485,7 @@ func TestConfigurationFileIsReadLikeSystemd(t *testing.T) {
 		`"a b"`: "a b", `'a\b"'`: `a\b"`, `a"b`: `a"b`, ` x # y `: "x # y", `""`: "", "": "", `"$HOME"`: "$HOME",
 	} {
 		require.NoError(t, os.Unsetenv(name))
-		require.NoError(t, loadConfigFile(newFile(t, "env", name+"="+line+"\n")), line)
+		require.NoError(t, loadConfigFile(newFile(t, "env", name+"="+line+"\n"), true), line)
 		require.Equal(t, want, os.Getenv(name), line)
 	}
 	require.NoError(t, os.Unsetenv(name))
@@ -500,7 +500,7 @@ func TestConfigurationFileIsReadLikeSystemd(t *testing.T) {
 		{name + "=hush\n\n" + name + "=hush", "lines 1 and 3 both set " + name},
 		{name + "=\n" + name + "=hush", "lines 1 and 2 both set " + name},
 	} {
-		err := loadConfigFile(newFile(t, "env", c[0]+"\n"))
+		err := loadConfigFile(newFile(t, "env", c[0]+"\n"), true)
 		require.ErrorContains(t, err, c[1], c[0])
 		require.NotContains(t, err.Error(), "hush", "a secret is not repeated")
 		require.NoError(t, os.Unsetenv(name))
@@ -519,16 +519,21 @@ OTEL_TRACES_SAMPLER_ARG=0.05
 OTEL_TRACES_SAMPLER=always_off
 GOMEMLIMIT=2GiB
 GOGC=
-`)))
+`), true))
 	require.Equal(t, []string{"north boards", "0.05", "always_on", "1GiB"}, []string{
 		os.Getenv("OTEL_SERVICE_NAME"), os.Getenv("OTEL_TRACES_SAMPLER_ARG"), os.Getenv("OTEL_TRACES_SAMPLER"), os.Getenv("GOMEMLIMIT"),
 	})
-	err := loadConfigFile(newFile(t, "env", "GOGC=50\nPATH=/nowhere\nOTEL_SERVICE_NAME\n"))
+	err := loadConfigFile(newFile(t, "env", "GOGC=50\nPATH=/nowhere\nOTEL_SERVICE_NAME\n"), true)
 	require.ErrorContains(t, err, "line 1: the Go runtime reads GOGC when the process starts: set it in the environment of the process")
 	for _, line := range []string{"2", "3"} {
 		require.ErrorContains(t, err, "line "+line+" is neither LEDGERBOARD_NAME=value nor OTEL_NAME=value")
 	}
 	require.Empty(t, os.Getenv("GOGC"))
+	t.Setenv(configFileVariable, newFile(t, "env", "GOGC=50\n"))
+	serving, other := byHand(t, "serve"), byHand(t, "version") // a command by hand uses the file of the service
+	require.Equal(t, exitUsage, serving.code)
+	require.Contains(t, serving.stderr, "the Go runtime reads GOGC")
+	require.Equal(t, exitOK, other.code, other.stderr)
 }
 
 // A pipe that is asked for with - is refused, instead of a file or directory with that name in the current
