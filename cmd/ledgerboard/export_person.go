@@ -93,8 +93,8 @@ func writeNew(name, flag string, write func(io.Writer) error) error {
 // writeAs writes a file with owner-only permissions, completely or not at all.
 func writeAs(name string, write func(io.Writer) error, give func(temporary, name string) error) error {
 	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return fmt.Errorf("write file: %w", err)
+	if err != nil { // which names a file that nobody knows
+		return fmt.Errorf("write %s: create a file in directory %s: %w", name, filepath.Dir(name), errors.Unwrap(err))
 	}
 	defer os.Remove(out.Name())
 	if err := errors.Join(write(out), out.Sync(), out.Close()); err != nil {

@@ -199,8 +199,8 @@ const partialPrefix = "partial-"
 // Readers see either the old or the new content, even after a crash.
 func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	file, err := os.CreateTemp(filepath.Dir(path), partialPrefix)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err != nil { // which names a file that nobody knows
+		return fmt.Errorf("write %s: create a file in directory %s: %w", path, filepath.Dir(path), errors.Unwrap(err))
 	}
 	_, err = file.Write(raw)
 	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err == nil {

@@ -139,8 +139,8 @@ func (s *Sorter) create() error {
 		return fmt.Errorf("create directory for sorted records: %w", err)
 	}
 	file, err := os.CreateTemp(s.dir, "sorted-*")
-	if err != nil {
-		return fmt.Errorf("create file for sorted records: %w", err)
+	if err != nil { // which names a file that nobody knows
+		return fmt.Errorf("create file for sorted records in directory %s: %w", s.dir, errors.Unwrap(err))
 	}
 	s.file = file
 	if err := os.Remove(file.Name()); err != nil {

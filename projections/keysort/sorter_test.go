@@ -57,4 +57,10 @@ func TestSortFailsIfDirectoryIsNotWritable(t *testing.T) {
 	defer s.Close()
 	require.NoError(t, s.Add([]byte("a"), nil, make([]byte, 90)))
 	require.ErrorContains(t, s.Add([]byte("b"), nil, make([]byte, 90)), file)
+	unwritable := keysort.New("/proc/self", 100) // in which no user can create files
+	defer unwritable.Close()
+	require.NoError(t, unwritable.Add([]byte("a"), nil, make([]byte, 90)))
+	err := unwritable.Add([]byte("b"), nil, make([]byte, 90))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "sorted-", "a file that nobody knows")
 }
