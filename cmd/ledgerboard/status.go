@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -168,15 +167,12 @@ func printHealth(out io.Writer, h operator.Health, all bool) {
 }
 
 func printPartitions(out io.Writer, projections []operator.ProjectionHealth, all bool) {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	skipped, head := 0, "\nprojection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t\n"
+	skipped, rows := 0, []string(nil)
 	for _, health := range projections {
 		p := health.State
 		if p == nil {
 			continue
 		}
-		fmt.Fprint(table, head)
-		head = ""
 		stopped := false
 		for _, partition := range p.Partitions {
 			lag := max(0, partition.EndOffset-partition.NextOffset)
@@ -185,14 +181,17 @@ func printPartitions(out io.Writer, projections []operator.ProjectionHealth, all
 				skipped++
 				continue
 			}
-			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n", p.Projection, p.Generation, partition.Partition,
-				partition.NextOffset, partition.EndOffset, lag, partition.LagSeconds, partition.Stopped)
+			rows = append(rows, fmt.Sprintf("%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s", p.Projection, p.Generation, partition.Partition,
+				partition.NextOffset, partition.EndOffset, lag, partition.LagSeconds, partition.Stopped))
 		}
 		if !all && p.Lag == 0 && !stopped {
-			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Projection, p.Generation, len(p.Partitions))
+			rows = append(rows, fmt.Sprintf("%s\tg%d\tall %d\t\t\t0\t0\t", p.Projection, p.Generation, len(p.Partitions)))
 		}
 	}
-	table.Flush() //nolint:errcheck // as for all other output
+	if len(rows) > 0 {
+		const head = "\nprojection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t"
+		_ = printList(out, false, rows, head, func(row string) string { return row }) // as all other output
+	}
 	if skipped > 0 {
 		fmt.Fprintf(out, "%d partitions without lag; --all shows each of them\n", skipped)
 	}
