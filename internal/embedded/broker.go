@@ -59,7 +59,23 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	return b, nil
 }
 
+// minFiles is how many files a process with the broker may have to open: segments and indexes of all
+// partitions, and the connections of all clients. With fewer, kfake fails later, without the reason.
+const minFiles = 512
+
+func checkFileLimit() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < minFiles {
+		return fmt.Errorf("this process may open only %d files at a time, and the broker needs %d: raise the limit (ulimit -n)",
+			limit.Cur, minFiles)
+	}
+	return nil
+}
+
 func (b *Broker) open(cfg BrokerConfig) error {
+	if err := checkFileLimit(); err != nil {
+		return err
+	}
 	logDir := filepath.Join(cfg.DataDir, "log")
 	if err := os.MkdirAll(logDir, 0o700); err != nil {
 		return fmt.Errorf("create log directory: %w", err)

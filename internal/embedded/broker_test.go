@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +23,20 @@ import (
 )
 
 const partitions = 3
+
+// startWithFewFiles runs in the child.
+func startWithFewFiles(order childOrder) {
+	must(0, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 100, Max: 100}))
+	_, err := embedded.StartBroker(context.Background(), embedded.BrokerConfig{DataDir: order.DataDir, Logger: ledgertest.Quiet})
+	fmt.Println(err)
+}
+
+// A limit of files that is too low is said at once: later, requests fail for an unknown reason.
+func TestBrokerNamesALowLimitOfFiles(t *testing.T) {
+	t.Parallel()
+	child := startChild(t, childOrder{Do: "few files", DataDir: t.TempDir()})
+	require.Contains(t, child.readLines(t, 1)[0], "may open only 100 files at a time")
+}
 
 func kafkaClient(t *testing.T, b *embedded.Broker, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()

@@ -24,7 +24,7 @@ import (
 const childEnv = "LEDGERBOARD_TEST_CHILD"
 
 type childOrder struct {
-	Do      string // broker, postgres or offline
+	Do      string // broker, postgres, offline or few files
 	DataDir string
 	Round   int
 }
@@ -47,6 +47,8 @@ func runChild(text string) {
 		insertForEver(order)
 	case "offline":
 		startOffline(order)
+	case "few files":
+		startWithFewFiles(order)
 	default:
 		panic("unknown order " + text)
 	}
