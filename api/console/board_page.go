@@ -245,12 +245,12 @@ func readPeople(v *visit, shown *boardEditView) error {
 	if err != nil {
 		return err
 	}
-	notes := map[string]string{} // for people on the list
+	notes, accounts := map[string]string{}, map[string]string{} // of people on the list
 	for _, u := range shown.Board.UsersNotShown {
 		notes[u.ID] = cmp.Or(notShown[u.Reason], "not in the directory; cannot open the board")
 	}
 	for _, u := range shown.Board.Users {
-		notes[u.ID], shown.Names[u.ID] = u.Email, u.Name
+		notes[u.ID], shown.Names[u.ID], accounts[u.ID] = u.Email, u.Name, accountName(shown.Board, u.Account)
 	}
 	form, listed := shown.Form.Users, distinctIDs(shown.now.Users, shown.Form.Users, shown.wanted.Users)
 	var offered []string
@@ -285,12 +285,14 @@ func readPeople(v *visit, shown *boardEditView) error {
 		}
 		add(foreign(u.AccountName, u.AccountID), u.ID, u.Name, note)
 	}
-	for i, id := range without(listed, offered...) { // of other clients, or beyond the limit of one response
+	asked := 0
+	for _, id := range without(listed, offered...) { // beyond the limit of one response, or of other clients
 		var u directory.User
-		if i < accountsToAsk {
+		if accounts[id] == "" && asked < accountsToAsk {
 			u, _ = ask(v, api.GetUser, url.Values{"userId": {id}}) // optional: its name
+			asked++
 		}
-		add(foreign(u.AccountName, "Others"), id, u.Name, string(u.Email))
+		add(foreign(cmp.Or(accounts[id], u.AccountName), "Others"), id, u.Name, string(u.Email))
 	}
 	shown.Offered = strings.Join(offered, " ")
 	return nil

@@ -100,9 +100,18 @@ func TestStatementCountIsIndependentOfRows(t *testing.T) {
 		}
 		return of
 	}
+	share := func(n int) { // the board of the bakery with its people
+		users := []string{clara}
+		for i := range n {
+			users = append(users, numbered("d3", i))
+		}
+		r.share(t, bakery, []string{bakery}, users...)
+	}
 	r.grow(0, 50)
+	share(50)
 	few := count()
 	r.grow(50, *manyClients)
+	share(*manyClients)
 	many := count()
 	t.Log("statements by page:", many)
 	require.Equal(t, few, many)
