@@ -42,6 +42,15 @@ func OperatorsOf(pool *pgxpool.Pool, engines ...*projections.Engine) *Operators 
 	return newOperators(&Parts{engine: pool, engines: engines})
 }
 
+// CountOperators gives the operations of operators pools of their own, made of those of the process.
+func (s *Service) CountOperators(ctx context.Context, pool func(*pgxpool.Pool) *pgxpool.Pool) error {
+	parts := *s.Parts
+	parts.ReadPool, parts.KeptPool, parts.engine, parts.engines = pool(s.ReadPool), pool(s.KeptPool), pool(s.engine), nil
+	err := parts.openEngines(ctx)
+	s.operators = newOperators(&parts)
+	return err
+}
+
 // ObserveTopics exports the result of the topic checks as a gauge.
 func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*topicsHealth, error) {
 	t := &topicsHealth{logger: logger}

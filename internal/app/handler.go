@@ -43,7 +43,6 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", c.setting("Withdrawn"), err)
 	}
-	local := c.Directory == DirectoryLocal
 	entities := s.entities()
 	audited := &history.History{Pool: s.ReadPool}
 	deps := api.Deps{
@@ -67,14 +66,10 @@ func (s *Service) Handler(ctx context.Context, metrics http.Handler) (*api.Serve
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
-				Append: s.Log.AppendBatch, Tables: entities, Registry: s.events, Local: local, Now: time.Now,
+				Append: s.Log.AppendBatch, Tables: entities, Registry: s.events, Local: c.Directory == DirectoryLocal, Now: time.Now,
 			},
 			Entities: entities,
-			Local: commands.LocalDirectory{
-				Log: s.Log, Tables: entities, Local: local, Now: time.Now,
-				Gate:    func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
-				Reserve: s.reserve,
-			},
+			Local:    s.localDirectory(),
 		},
 		MainApp:   s.mainApp,
 		Connect:   s.Connect,
@@ -148,6 +143,16 @@ func (s *Service) recordSignIn(ctx context.Context, session domain.DirectorySess
 	return s.Log.Append(ctx, draft)
 }
 
+func (s *Service) localDirectory() commands.LocalDirectory {
+	return commands.LocalDirectory{
+		Log: s.Log, Tables: s.entities(), Local: s.config.Directory == DirectoryLocal, Now: time.Now,
+		Gate: func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
+		Reserve: func(ctx context.Context, key, id string) (bool, error) {
+			return vault.Reserve(ctx, s.KeptPool, key, id)
+		},
+	}
+}
+
 func (s *Service) entities() directory.Lookup {
 	return directory.Lookup{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 }
@@ -160,15 +165,10 @@ func (s *Service) firstAgency() *commands.FirstAgency {
 	if s.config.Directory != DirectoryLocal || shared == "" || err != nil { // settings were validated
 		return nil
 	}
+	local := s.localDirectory()
 	return &commands.FirstAgency{
-		Code:      commands.FirstAgencyCode([]byte(shared)),
-		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now, Reserve: s.reserve},
-		Known: func() error {
-			if err := s.Monitor.MayWrite(projectors.Directory.Name); err != nil {
-				return err
-			}
-			return s.Monitor.PeopleKnown()
-		},
+		Code: commands.FirstAgencyCode([]byte(shared)), Directory: local,
+		Known: func() error { return cmp.Or(local.Gate(), s.Monitor.PeopleKnown()) },
 	}
 }
 
@@ -180,10 +180,6 @@ func (s *Service) identities(provider *signin.Provider) signin.Identities {
 		known.Issuer = provider.Issuer()
 	}
 	return known
-}
-
-func (s *Service) reserve(ctx context.Context, key, id string) (bool, error) {
-	return vault.Reserve(ctx, s.KeptPool, key, id)
 }
 
 func (s *Service) people() signin.People {
