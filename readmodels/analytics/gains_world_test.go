@@ -199,7 +199,8 @@ func (g *gainsWorld) drawPosts(p social, ownerships []ownership) {
 
 func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, times []time.Time, ownerships []ownership) {
 	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
-	var counts [9]int64
+	figures := domain.PostMetrics()
+	counts := make([]int64, len(figures))
 	for _, at := range times {
 		// two readings at the same instant: the smaller event id counts
 		for range pick(g.Rand, 1, 1, 1, 1, 1, 1, 1, 1, 2) {
@@ -210,11 +211,9 @@ func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, 
 				Tenant: tenantOf(ownerAt(ownerships, at), p.id), Platform: p.platform, ExternalID: id, CapturedAt: at, PublishedAt: &published,
 				FromZero: fromZero != (g.IntN(10) == 0), GrowthWindow: "168h0m0s",
 			}
-			for i, to := range []**int64{
-				&read.Likes, &read.Comments, &read.Shares, &read.Views, &read.Impressions, &read.Clicks, &read.Reach, &read.Saves, &read.AvgWatch,
-			} {
+			for i, figure := range figures {
 				if g.IntN(8) >= absent {
-					*to = new(counts[i])
+					*domain.MetricOf(&read.Counts, figure) = new(counts[i])
 				}
 			}
 			g.add(read)
