@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/tempfile"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
@@ -229,18 +229,15 @@ func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (File
 // spooled returns the file with the content that write has written to an unlinked file, which ends
 // when the content is sent, or with this process.
 func (f File) spooled(write func(io.Writer) error) (_ File, err error) {
-	content, err := os.CreateTemp("", "ledgerboard-export-*")
+	content, err := tempfile.Unlinked("", "ledgerboard-export-*")
 	if err != nil {
-		return File{}, fmt.Errorf("create temporary file: %w", err)
+		return File{}, fmt.Errorf("file for the content: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			content.Close()
 		}
 	}()
-	if err := os.Remove(content.Name()); err != nil {
-		return File{}, fmt.Errorf("unlink temporary file: %w", err)
-	}
 	if err := write(content); err != nil {
 		return File{}, err
 	}

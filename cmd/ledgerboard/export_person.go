@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/tempfile"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -92,9 +93,9 @@ func writeNew(name, flag string, write func(io.Writer) error) error {
 
 // writeAs writes a file with owner-only permissions, completely or not at all.
 func writeAs(name string, write func(io.Writer) error, give func(temporary, name string) error) error {
-	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil { // which names a file that nobody knows
-		return fmt.Errorf("write %s: create a file in directory %s: %w", name, filepath.Dir(name), errors.Unwrap(err))
+	out, err := tempfile.Create(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	defer os.Remove(out.Name())
 	if err := errors.Join(write(out), out.Sync(), out.Close()); err != nil {

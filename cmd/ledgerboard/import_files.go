@@ -20,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
+	"github.com/ledgerboard/ledgerboard/internal/tempfile"
 )
 
 // importFile is what is known about a file after it was read.
@@ -66,11 +67,8 @@ type metricLine struct {
 
 // read reads all lines. Those of entities, dashboards and tokens are kept in memory.
 func (i *importRun) read(ctx context.Context) (err error) {
-	if i.spool, err = os.CreateTemp("", "ledgerboard-import-"); err != nil {
-		return fmt.Errorf("create a file for the readings: %w", err)
-	}
-	if err := os.Remove(i.spool.Name()); err != nil {
-		return fmt.Errorf("unlink the file of the readings: %w", err)
+	if i.spool, err = tempfile.Unlinked("", "ledgerboard-import-"); err != nil {
+		return fmt.Errorf("file for the readings: %w", err)
 	}
 	spool := bufio.NewWriter(i.spool)
 	bar := newProgress(i.out.Err, "check (bytes)", 0)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/tempfile"
 )
 
 const (
@@ -198,9 +200,9 @@ const partialPrefix = "partial-"
 // ReplaceFile replaces a small file atomically and returns once the file and its name are on disk.
 // Readers see either the old or the new content, even after a crash.
 func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
-	file, err := os.CreateTemp(filepath.Dir(path), partialPrefix)
-	if err != nil { // which names a file that nobody knows
-		return fmt.Errorf("write %s: create a file in directory %s: %w", path, filepath.Dir(path), errors.Unwrap(err))
+	file, err := tempfile.Create(filepath.Dir(path), partialPrefix)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	_, err = file.Write(raw)
 	if err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err == nil {

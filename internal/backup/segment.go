@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/tempfile"
 )
 
 const (
@@ -40,9 +41,9 @@ type segmentWriter struct {
 }
 
 func newSegment(dir, topic string, partition int32, first int64) (*segmentWriter, error) {
-	file, err := os.CreateTemp(dir, partialPrefix)
-	if err != nil { // which names a file that nobody knows
-		return nil, fmt.Errorf("create a segment in directory %s: %w", dir, errors.Unwrap(err))
+	file, err := tempfile.Create(dir, partialPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("segment: %w", err)
 	}
 	w := &segmentWriter{dir: dir, file: file, sum: sha256.New(), segment: Segment{First: first, Next: first}}
 	w.out = bufio.NewWriterSize(io.MultiWriter(file, w.sum), 1<<20)

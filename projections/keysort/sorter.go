@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/ledgerboard/ledgerboard/internal/tempfile"
 )
 
 const (
@@ -138,13 +140,9 @@ func (s *Sorter) create() error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return fmt.Errorf("create directory for sorted records: %w", err)
 	}
-	file, err := os.CreateTemp(s.dir, "sorted-*")
-	if err != nil { // which names a file that nobody knows
-		return fmt.Errorf("create file for sorted records in directory %s: %w", s.dir, errors.Unwrap(err))
-	}
-	s.file = file
-	if err := os.Remove(file.Name()); err != nil {
-		return fmt.Errorf("remove name of sorted records: %w", err)
+	var err error
+	if s.file, err = tempfile.Unlinked(s.dir, "sorted-*"); err != nil {
+		return fmt.Errorf("file for sorted records: %w", err)
 	}
 	return nil
 }
