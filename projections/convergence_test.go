@@ -124,7 +124,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		e := last.FoldingWith(f.db.Pool) // a pool of its own would open several sessions for each of hundreds of processes
+		e := last
 		engines.Go(func() { _ = e.Run(ctx) })
 	}
 	for {

@@ -93,7 +93,6 @@ type work struct {
 	log             Log
 	databaseURL     string
 	pool            *pgxpool.Pool // of schema lb_engine
-	tables          *pgxpool.Pool // in tests: of all sessions, which otherwise have pools of their own
 	registry        *domain.Registry
 	logger          *slog.Logger
 	progress        *pg.Progress

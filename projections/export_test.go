@@ -83,12 +83,6 @@ func (e *Engine) Signal(loop string) (next func(ctx context.Context) error) {
 	}
 }
 
-// FoldingWith makes all sessions use a pool that finds the tables of their generation.
-func (e *Engine) FoldingWith(pool *pgxpool.Pool) *Engine {
-	e.tables = pool
-	return e
-}
-
 // InBatchesOf sets the maximum number of records per transaction.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n

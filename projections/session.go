@@ -42,7 +42,7 @@ type session struct {
 func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
-		work: w, pool: w.tables, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
+		work: w, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
 		number: g.Number, stopped: map[int32]string{}, checkpoints: map[int32]int64{},
 	}
 }
@@ -52,7 +52,7 @@ func newSession(w work, g generation, database string) *session {
 func (s *session) keepFollowing(ctx context.Context) {
 	backoff := databaseBackoffMin
 	defer func() {
-		if s.pool != nil && s.pool != s.tables {
+		if s.pool != nil {
 			s.pool.Close()
 		}
 	}()
