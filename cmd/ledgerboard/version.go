@@ -23,7 +23,12 @@ type versionCommand struct {
 }
 
 func (v versionCommand) Run(std streams) error {
-	return say(std.Out, v.JSON, thisBuild(), "%s\n", thisBuild())
+	said := struct {
+		buildInfo
+
+		TimeZones string `json:"time_zones"` // see [zoneData]
+	}{thisBuild(), zoneData()}
+	return say(std.Out, v.JSON, said, "%s\ntime zones   %s\n", said.buildInfo, said.TimeZones)
 }
 
 // buildInfo describes this build. Builds with the same projector versions can read each other's
@@ -33,14 +38,13 @@ type buildInfo struct {
 	// Commit has the suffix "+changes" if the working tree was modified.
 	Commit      string         `json:"commit"`
 	Go          string         `json:"go"`
-	TimeZones   string         `json:"time_zones"`  // see [zoneData]
 	Projections map[string]int `json:"projections"` // projector version by projection
 
 	projections string // Projections as text
 }
 
 func thisBuild() buildInfo {
-	b := buildInfo{Version: version, Commit: commit, TimeZones: zoneData(), Projections: map[string]int{}}
+	b := buildInfo{Version: version, Commit: commit, Projections: map[string]int{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b.Go = info.GoVersion
 		b.Version = cmp.Or(b.Version, strings.TrimPrefix(info.Main.Version, "(devel)"))
@@ -73,12 +77,12 @@ func commitOf(settings []debug.BuildSetting) string {
 }
 
 func (b buildInfo) String() string {
-	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\ntime zones   %s\nprojections  %s",
-		b.Version, b.Commit, b.Go, b.TimeZones, b.projections)
+	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s",
+		b.Version, b.Commit, b.Go, b.projections)
 }
 
-// zoneData returns where the rules for time zones come from, with their version if the machine tells
-// it. The package time looks for zone files at these places, and then uses those of its own release.
+// zoneData returns where the rules for time zones come from, and their version if the machine tells it.
+// The package time looks for zone files at these places, and then uses those of its own release.
 func zoneData() string {
 	if named := os.Getenv("ZONEINFO"); named != "" {
 		return named
@@ -92,7 +96,7 @@ func zoneData() string {
 			release, _ = os.ReadFile(filepath.Join(dir, "+VERSION"))
 		}
 		first, _, _ := bytes.Cut(release, []byte("\n"))
-		return strings.TrimSpace(strings.TrimPrefix(string(first), "# version ") + " in " + dir)
+		return cmp.Or(strings.TrimPrefix(string(bytes.TrimSpace(first)), "# version "), "unknown version") + " in " + dir
 	}
 	return "of this release of Go"
 }
