@@ -63,9 +63,11 @@ func Receive[T any](t testing.TB, from <-chan T, msgAndArgs ...any) (value T) {
 // engine takes several statements and requests, which would slow down what is waited for.
 func Await[T any](t testing.TB, look func(context.Context) (T, error), ok func(T) bool) (last T) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
 	var err error
-	for pause, until := Tick/2, time.Now().Add(Patience); time.Now().Before(until); pause = min(pause*3/2, 10*Tick) {
-		if last, err = look(context.Background()); err == nil && ok(last) {
+	for pause := Tick / 2; ctx.Err() == nil; pause = min(pause*3/2, 10*Tick) {
+		if last, err = look(ctx); err == nil && ok(last) {
 			return last
 		}
 		time.Sleep(pause)
