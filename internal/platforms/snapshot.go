@@ -335,11 +335,14 @@ func (r *reading) missingNames(names []string) []string {
 	})
 }
 
+// mayFall are the metrics of an account that can be negative: more reactions of a day were withdrawn than
+// given, or LinkedIn, which documents negative likes and clicks, has corrected its numbers.
+var mayFall = []string{domain.MetricLikes, domain.MetricClicks, domain.MetricEngagement}
+
 // add replaces an earlier figure for the same metric, day and window: the last day of one answer
-// may be the first day of the next. A negative figure is unknown, except of those that LinkedIn corrects.
+// may be the first day of the next. A negative figure is unknown, unless its metric may fall.
 func (r *reading) add(figure domain.Figure) {
-	corrected := []string{domain.MetricLikes, domain.MetricClicks, domain.MetricEngagement}
-	if figure.Value < 0 && !slices.Contains(corrected, figure.Name) {
+	if figure.Value < 0 && !slices.Contains(mayFall, figure.Name) {
 		return
 	}
 	key := figure
