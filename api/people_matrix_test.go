@@ -110,7 +110,7 @@ func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 				// What was answered before is forgotten when an open stream has had the directory
 				// asked again, and is cut by that.
 				if stays {
-					require.Eventually(t, func() bool { return people.times(m.user.ID) > asked[m.user.ID] }, patience, 10*time.Millisecond)
+					ledgertest.Eventually(t, func() bool { return people.times(m.user.ID) > asked[m.user.ID] })
 				} else {
 					for _, s := range m.streams {
 						var lines []string

@@ -399,7 +399,7 @@ func TestHijackedStreamIsLoggedAtItsEnd(t *testing.T) {
 	require.InDelta(t, 1, inFlight(), 0)
 	require.NotContains(t, b.logged(), `"route":"/api/live"`)
 	s.response.Body.Close()
-	require.Eventually(t, func() bool { return inFlight() == 0 }, patience, time.Millisecond)
+	ledgertest.Eventually(t, func() bool { return inFlight() == 0 })
 	require.Regexp(t, `"route":"/api/live","status":200,"bytes":`+strconv.Itoa(
 		len("retry: 1000\nevent: live_cursor\nid: live\ndata: "+first+"\n\n")+
 			len("event: figures_changed\nid: live\ndata: "+event+"\n\n"),

@@ -187,6 +187,6 @@ func TestSkipWithUnknownOutcomeBlocksNoCommand(t *testing.T) {
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "neither a success nor a refusal is known: %v", err)
 	require.ErrorContains(t, err, "not yet known")
 	s.stop = s.follow(s.engine)
-	require.Eventually(t, func() bool { return s.stopped() == 0 }, patience, 10*time.Millisecond)
+	ledgertest.Eventually(t, func() bool { return s.stopped() == 0 })
 	require.Equal(t, []string{sam}, s.usersOf(north))
 }

@@ -215,10 +215,10 @@ func TestTwoProcessesLoseNoUpdate(t *testing.T) {
 	head, verdicts := s.judged()
 	require.Zero(t, verdicts[eventlog.Broken])
 	require.Equal(t, int64(verdicts[eventlog.Effective]), head.Version, "versions are gapless")
-	require.Eventually(t, func() bool { // they are counted after the commit
+	ledgertest.Eventually(t, func() bool { // they are counted after the commit
 		status, err := s.engine.Status(context.Background())
 		return err == nil && status.Ignored == int64(verdicts[eventlog.Stale]) && status.DeadLetters == 0
-	}, patience, 10*time.Millisecond)
+	})
 	require.Equal(t, head.Version, ledgertest.Value[int64](t, s.db.Pool, "select version from streams where stream_key = $1", agency))
 	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
 }
@@ -346,10 +346,10 @@ func TestCommandsAreNotAcknowledgedByStaleTables(t *testing.T) {
 	require.Equal(t, appended, s.appended())
 
 	s.stop = s.follow(s.engine)
-	require.Eventually(t, func() bool { // refused while it is unknown whether the tables are up to date with the log
+	ledgertest.Eventually(t, func() bool { // refused while it is unknown whether the tables are up to date with the log
 		again, err := d.Update(t.Context(), put(north, users(nina), key("sixth")))
 		return err == nil && slices.Equal(again.Dashboard.Users, []string{nina})
-	}, patience, 10*time.Millisecond)
+	})
 	require.Equal(t, appended+1, s.appended(), "it changes what the log holds")
 	head, _ := s.judged()
 	require.Equal(t, int64(3), head.Version)

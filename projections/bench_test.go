@@ -182,7 +182,7 @@ func (b *bench) askFor(p fold.Projector) (operator.Generation, error) {
 func (b *bench) awaitDropped(projection string, number int) {
 	b.t.Helper()
 	schema := fmt.Sprintf("lb_%s_g%d", projection, number)
-	require.Eventually(b.t, func() bool { return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 0 }, patience, tick)
+	ledgertest.Eventually(b.t, func() bool { return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 0 })
 }
 
 // append appends drafts in order.

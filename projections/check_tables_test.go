@@ -52,7 +52,7 @@ func (b *bench) sameTables(p fold.Projector, first, second int) {
 		differing := fmt.Sprintf(`
 			select count(*) from ((table %[1]s except all table %[2]s) union all (table %[2]s except all table %[1]s)) d`,
 			ddl.Schema(p.Name, first)+"."+table, ddl.Schema(p.Name, second)+"."+table)
-		require.Eventually(b.t, func() bool { return b.count(differing) == 0 }, patience, tick, table)
+		ledgertest.Eventually(b.t, func() bool { return b.count(differing) == 0 }, table)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestOnlyOneProcessCommitsABatch(t *testing.T) {
 			b.append(postRead(1, 1), postRead(1, 2), postRead(1, 3))
 			<-g.reached
 			b.start(second)
-			require.Eventually(t, func() bool { return b.waiting() == 1 }, patience, tick) // the second, for the row
+			ledgertest.Eventually(t, func() bool { return b.waiting() == 1 }) // the second, for the row
 			g.open()
 			b.caughtUp(first)
 			b.eachOnce(3)
@@ -156,7 +156,7 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 
 	through.LoseCommits.Store(1)
 	b.append(postRead(1, 3), postRead(3, 2))
-	require.Eventually(t, func() bool { return through.Lost.Load() > 0 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return through.Lost.Load() > 0 })
 	b.append(postRead(1, 4))
 	b.caughtUp(e)
 	b.eachOnce(6)
@@ -175,7 +175,7 @@ func TestUnreachableDatabaseReleasesPartitions(t *testing.T) {
 	through.Lead(t, "")
 	through.Cut()
 	b.append(category(2, "b"))
-	require.Eventually(t, func() bool { return strings.Contains(e.Problem(), "reach the database") }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return strings.Contains(e.Problem(), "reach the database") })
 
 	other := b.startEngine(projectors.Directory)
 	b.awaitStatus(other, func(s operator.Projection) bool { return s.Lag == 0 })

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -30,7 +31,7 @@ func TestFrozenProjectorDoesNotBlockOthers(t *testing.T) {
 
 	stop := b.start(b.zombie(tally))
 	b.appendReadings(10, 20)
-	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 20 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return b.count("select count(*) from tally") == 20 })
 	p.gate.open()
 	b.appendReadings(20, 30)
 	b.caughtUp(frozen)
@@ -62,10 +63,10 @@ func TestFrozenGenerationStepDoesNotBlockOthers(t *testing.T) {
 	b.appendReadings(10, 20)
 	b.caughtUp(e)
 	b.eachOnce(20)
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		_, err := b.generations().Rebuild(context.Background(), tally, "op-1", "a test")
 		return err == nil
-	}, patience, tick)
+	})
 }
 
 // A stop lets the current batch finish: it is not folded again, and commands that wait for it are

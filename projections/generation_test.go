@@ -221,7 +221,7 @@ func TestFailingGenerationsAreNotRecreatedEndlessly(t *testing.T) {
 
 	// When the time has come, the next one is created.
 	b.exec("update generations set ended_at = ended_at - interval '11 seconds'")
-	require.Eventually(t, func() bool { return b.count("select count(*) from generations") == 4 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return b.count("select count(*) from generations") == 4 })
 }
 
 // Tables and checkpoints are set back under the process that follows them, as by a fail-over.
@@ -233,7 +233,7 @@ func TestTablesSetBackByFailoverAreFoldedAgain(t *testing.T) {
 	b.caughtUp(e)
 	b.eachOnce(6)
 	b.exec("with moved as (update checkpoints set next_offset = 0 where projection = 'tally') delete from tally")
-	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 6 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return b.count("select count(*) from tally") == 6 })
 	b.caughtUp(e)
 	b.eachOnce(6)
 	b.append(postRead(1, 6))
@@ -249,14 +249,14 @@ func TestUnusableTablesAreDropped(t *testing.T) {
 	first := b.engine(projectors.Directory)
 	stop := b.follow(first)
 	require.Equal(t, 2, b.another(first))
-	require.Eventually(t, func() bool { return b.count("select count(*) from lb_directory_g2.tDefaultCategories") == 1 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return b.count("select count(*) from lb_directory_g2.tDefaultCategories") == 1 })
 	stop()
 	b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where generation = 1")
 	b.exec(`update generations set targets = '{"0": 0}' where generation = 2`)
 	e := b.startEngine(projectors.Directory)
-	require.Eventually(t, func() bool { // the other one may go live before the first is found unusable
+	ledgertest.Eventually(t, func() bool { // the other one may go live before the first is found unusable
 		return slices.Contains([]string{"failed", "dropped"}, b.state("directory", 1))
-	}, patience, tick)
+	})
 	b.awaitDropped("directory", 1)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -161,7 +162,7 @@ func TestAddedPartitionIsNotFollowed(t *testing.T) {
 	b.Produce(b.encode(postRead(1, 900)), added)
 	e := b.startEngine(tally)
 	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
-	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 })
 	b.awaitStatus(e, func(s operator.Projection) bool {
 		return len(s.Partitions) > int(added) && s.Partitions[added].Stopped != ""
 	})

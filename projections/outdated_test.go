@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -47,9 +48,9 @@ func TestWithdrawnImportCausesRebuildWithoutIt(t *testing.T) {
 	b.append(b.withdrawn(3, "0199-other"), b.withdrawn(1, wrong), b.withdrawn(2, wrong))
 	for _, c := range cases {
 		stop := b.follow(b.engine(c.p))
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			return b.count("select count(*) from generations where projection = $1 and generation = 2 and state = 'live'", c.p.Name) == 1
-		}, patience, tick)
+		})
 		requireRows(c.after)
 		require.Equal(t, "system:import data_repair:"+wrong,
 			b.text("select requested_by || ' ' || request_reason from generations where projection = $1 and generation = 2", c.p.Name))

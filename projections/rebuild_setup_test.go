@@ -172,11 +172,11 @@ func (b *bench) ends(id string, state operator.State) operator.Generation {
 // takenOver expires the lease of a build until another process has taken it.
 func (b *bench) takenOver(g operator.Generation, from int) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool {
+	ledgertest.Eventually(b.t, func() bool {
 		b.exec("update generations set lease_until = '-infinity' where projection = $1 and generation = $2 and lease = $3",
 			g.Projection, g.Generation, from)
 		return b.count("select lease from generations where projection = $1 and generation = $2", g.Projection, g.Generation) > from
-	}, patience, tick)
+	})
 }
 
 // liveAt returns the generation that readers of version 1 use.

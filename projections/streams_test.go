@@ -350,7 +350,7 @@ func TestRefoldIsFinishedAfterKillAtEveryStep(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() { ended <- killed.Run(ctx) }()
 				if step == committed {
-					require.Eventually(t, func() bool { return through.Lost.Load() > 0 }, patience, tick)
+					ledgertest.Eventually(t, func() bool { return through.Lost.Load() > 0 })
 					kill()
 				}
 				require.NoError(t, <-ended)
@@ -411,7 +411,7 @@ func TestFrozenRefoldDoesNotBlockOthers(t *testing.T) {
 			other := b.zombie(dashboards)
 			stop := b.start(other)
 			l := live{b, c, other}
-			require.Eventually(t, func() bool { return l.stop() == "" }, patience, tick)
+			ledgertest.Eventually(t, func() bool { return l.stop() == "" })
 			l.put(c.next(c.lost(client1, []string{"u3"}, "u5")))
 			l.put(c.spoilt(`[`))
 			g.open()
@@ -447,10 +447,10 @@ func TestSecondProcessSkipsFinishedRefold(t *testing.T) {
 	b.exec("update streams set fold_again = true")
 	<-g.reached
 	stop := b.start(second)
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		return b.count(`select count(*) from pg_stat_activity where datname = current_database()
 			and wait_event_type = 'Lock' and query like '%pg_advisory_xact_lock%'`) == 1
-	}, patience, tick)
+	})
 	g.open()
 	b.caughtUp(first)
 	b.put(c.next(skip(2)))
@@ -475,9 +475,9 @@ func TestRefoldDoesNotDelayOtherStreams(t *testing.T) {
 	b.exec("update streams set fold_again = true")
 	<-g.reached
 	b.put(other.next(other.usersSet(client1, "u2")))
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		return b.count("select count(*) from streams where stream_key = $1", other.key) == 1
-	}, patience, tick)
+	})
 	g.open()
 	b.caughtUp(e)
 	require.Equal(t, []string{"u2"}, other.users())

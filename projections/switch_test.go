@@ -82,9 +82,9 @@ func TestSwitchIsNotDelayedByReaders(t *testing.T) {
 	require.Equal(t, "dropped", b.state("tally", 1))
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
 	require.Equal(t, 100, read())
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		return b.count("select count(*) from pg_locks where relation = 'lb_tally_g1.tally'::regclass and not granted") > 0
-	}, patience, tick, "the drop waits for readers of the tables")
+	}, "the drop waits for readers of the tables")
 	require.Equal(t, 100, read())
 	require.NoError(t, table.Commit(b.ctx()))
 	b.awaitDropped("tally", 1)
@@ -256,7 +256,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	require.NoError(t, tidied(b.ctx()))
 	require.True(t, exists("lb_tally_v1"), "a process still folds it")
 	stop()
-	require.Eventually(t, func() bool { return !exists("lb_tally_g1") && !exists("lb_tally_v1") }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return !exists("lb_tally_g1") && !exists("lb_tally_v1") })
 	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
 }
 
@@ -272,7 +272,7 @@ func TestTablesWithoutCheckpointsAreRebuilt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"checkpoints"}, status.TablesGone)
 		e := b.followEngine(tally)
-		require.Eventually(t, func() bool { return b.liveNow("tally") == 2 }, patience, tick, lost)
+		ledgertest.Eventually(t, func() bool { return b.liveNow("tally") == 2 }, lost)
 		b.caughtUp(e)
 		b.eachOnce(100)
 	}
@@ -286,12 +286,12 @@ func (b *bench) liveNow(projection string) int {
 // shows waits until the view of a table in schema lb shows a table of the given schema.
 func (b *bench) shows(table, schema string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool {
+	ledgertest.Eventually(b.t, func() bool {
 		return b.count(`
 			select count(*) from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
 			join pg_class t on t.oid = d.refobjid join pg_namespace n on n.oid = t.relnamespace
 			where v.relnamespace = to_regnamespace('lb') and v.relname = $1 and n.nspname = $2`, table, schema) > 0
-	}, patience, tick)
+	})
 }
 
 // Schema lb shows posts with their content, whichever of the two tables exists first.
@@ -311,11 +311,11 @@ func TestPostsViewIncludesContent(t *testing.T) {
 			for _, p := range order {
 				b.followEngine(p)
 			}
-			require.Eventually(t, func() bool {
+			ledgertest.Eventually(t, func() bool {
 				var n int
 				err := b.db.Pool.QueryRow(b.ctx(), "select count(*) from lb.tSPosts where content = 'as listed'").Scan(&n)
 				return err == nil && n == 1
-			}, patience, tick)
+			})
 		})
 	}
 }

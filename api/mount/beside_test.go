@@ -107,7 +107,7 @@ func open(t *testing.T, config mount.Config) *mount.Mounted {
 
 func awaitReady(t *testing.T, handler http.Handler) {
 	t.Helper()
-	require.Eventually(t, func() bool { return get(t, handler, "/readyz", "").Status == http.StatusOK }, patience, often)
+	ledgertest.Eventually(t, func() bool { return get(t, handler, "/readyz", "").Status == http.StatusOK })
 }
 
 // config returns the configuration of a main application.

@@ -64,9 +64,9 @@ func testConnecting(t *testing.T, r running) {
 
 	// Who wants to be forgotten is erased by the mounted handler alone.
 	at := ledgertest.EraseAtMeta(t, platform, simulator.Mara, public)
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		return strings.Contains(ledgertest.Send(ledgertest.Once, http.MethodGet, at, "").Body, "Your data has been deleted")
-	}, patience, often)
+	})
 	var left []struct {
 		Status string `json:"status"`
 		Text   string `json:"text"`

@@ -92,7 +92,7 @@ func TestDatabaseOutageReturns503(t *testing.T) {
 			false, true,
 		},
 	} {
-		require.Eventually(t, serves, patience, often, cause.name)
+		ledgertest.Eventually(t, serves, cause.name)
 		cause.take()
 		for noticed := false; !noticed; { // before the monitor has, and after
 			noticed = cause.unseen || readModelFault(t, boards.Handler()) != ""
@@ -112,7 +112,7 @@ func TestDatabaseOutageReturns503(t *testing.T) {
 		}
 		cause.give()
 	}
-	require.Eventually(t, serves, patience, often)
+	ledgertest.Eventually(t, serves)
 	served(func() ledgertest.Answer { return ask("PUT /api/projects/dashboard/"+client, changeOfUsers) }).Says(t, http.StatusOK)
 }
 
@@ -131,14 +131,14 @@ func TestReadsContinueWhileDatabaseIsReadOnly(t *testing.T) {
 		return ledgertest.Ask(t, boards.Handler(), http.MethodPut, "/api/projects/dashboard/"+client, body, "Cookie: session=alice's")
 	}
 	status := func(path string) int { return get(t, boards.Handler(), path, "alice's").Status }
-	require.Eventually(t, func() bool { return put(changeOfUsers).Status == http.StatusOK }, patience, often)
+	ledgertest.Eventually(t, func() bool { return put(changeOfUsers).Status == http.StatusOK })
 
 	_, err = admin.Exec(t.Context(), fmt.Sprintf("alter database %q set default_transaction_read_only = on", database))
 	require.NoError(t, err)
 	_, err = admin.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and pid <> pg_backend_pid()`)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return readModelFault(t, boards.Handler()) == operator.HealthReadOnly }, patience, often)
+	ledgertest.Eventually(t, func() bool { return readModelFault(t, boards.Handler()) == operator.HealthReadOnly })
 	for range 7 {
 		answer := put(`{"users":[]}`)
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status)
@@ -151,7 +151,7 @@ func TestReadsContinueWhileDatabaseIsReadOnly(t *testing.T) {
 	_, err = admin.Exec(t.Context(), fmt.Sprintf("alter database %q reset default_transaction_read_only", database))
 	require.NoError(t, err)
 	began := time.Now()
-	require.Eventually(t, func() bool { return status("/readyz?for=writes") == http.StatusOK }, patience, often)
+	ledgertest.Eventually(t, func() bool { return status("/readyz?for=writes") == http.StatusOK })
 	served(func() ledgertest.Answer { return put(`{"users":[]}`) }).Says(t, http.StatusOK)
 	t.Log("changes work again after", time.Since(began).Round(time.Millisecond))
 }

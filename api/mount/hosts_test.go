@@ -26,14 +26,14 @@ func testHosts(t *testing.T, r running) {
 	t.Cleanup(func() { _ = hosts.Process.Kill(); <-hosts.Ended })
 	const number = 7
 	addresses := map[string]string{}
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		for line := range strings.Lines(hosts.Output.String()) {
 			if name, address, found := strings.Cut(strings.TrimSpace(line), " 127.0.0.1:"); found {
 				addresses[name] = "http://127.0.0.1:" + address
 			}
 		}
 		return len(addresses) == number || !hosts.Running()
-	}, patience, often)
+	})
 	require.Len(t, addresses, number, "%s", &hosts.Output)
 	for name, base := range addresses {
 		t.Run(name, func(t *testing.T) { testHost(t, base) })
@@ -63,11 +63,11 @@ func testHost(t *testing.T, base string) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		answer := ask("/readyz") //nolint:bodyclose // read closes it
 		_ = read(answer)
 		return answer.StatusCode == http.StatusOK
-	}, patience, often)
+	})
 	for _, path := range []string{"/openapi.json", "/api/me"} { // one is large enough to be compressed
 		answer := ask(path) //nolint:bodyclose // read closes it
 		require.Equal(t, http.StatusOK, answer.StatusCode)

@@ -56,9 +56,9 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.Process.Kill(); <-m.Ended })
 	m.base = "http://" + address
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		return !m.Running() || m.ask(http.MethodGet, "/boards/readyz", "alice", "").Status == http.StatusOK
-	}, patience, often)
+	})
 	require.True(t, m.Running(), "%s", &m.Output)
 	return m
 }
@@ -115,12 +115,17 @@ func testAnotherModule(t *testing.T, r running) {
 
 	notices, lines := m.listen()
 	defer notices.Body.Close()
-	m.ask(http.MethodPut, dashboard, "alice", `{"users":[]}`).Says(t, http.StatusOK)
 	var heard strings.Builder
-	for !strings.Contains(heard.String(), "client_access_removed") && lines.Scan() {
-		heard.WriteString(lines.Text())
+	for _, change := range []struct{ body, notice string }{
+		{`{"allow_client_dashboard":false}`, "event: board_closed"},
+		{`{"allow_client_dashboard":true,"users":[]}`, "event: client_access_removed"},
+	} {
+		m.ask(http.MethodPut, dashboard, "alice", change.body).Says(t, http.StatusOK)
+		for !strings.Contains(heard.String(), change.notice) && lines.Scan() {
+			heard.WriteString(lines.Text())
+		}
+		require.Contains(t, heard.String(), change.notice)
 	}
-	require.Contains(t, heard.String(), "client_access_removed")
 
 	require.NoError(t, m.Process.Signal(syscall.SIGTERM), "a stop ends with streams open")
 	code, err := m.Await(patience)

@@ -201,7 +201,7 @@ func testEndedAccess(t *testing.T, r running) {
 	}
 	for _, handler := range handlers {
 		for fate, session := range sessions {
-			require.Eventually(t, func() bool { return status(handler, session) == http.StatusOK }, patience, often, fate)
+			ledgertest.Eventually(t, func() bool { return status(handler, session) == http.StatusOK }, fate)
 		}
 	}
 	require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{
@@ -209,10 +209,10 @@ func testEndedAccess(t *testing.T, r running) {
 		commands.EraseDraft(domain.KindUser, users["erased"].ID, time.Now()), commands.EraseDraft(domain.KindUser, users["unknown"].ID, time.Now()),
 	}))
 	for name, handler := range handlers {
-		require.Eventually(t, func() bool { return status(handler, sessions["erased"]) == http.StatusForbidden }, patience, often, name)
+		ledgertest.Eventually(t, func() bool { return status(handler, sessions["erased"]) == http.StatusForbidden }, name)
 		require.Equal(t, http.StatusOK, status(handler, sessions["active"]), name)
 	}
-	require.Eventually(t, func() bool { return status(handlers["known"], sessions["unknown"]) == http.StatusForbidden }, patience, often)
+	ledgertest.Eventually(t, func() bool { return status(handlers["known"], sessions["unknown"]) == http.StatusForbidden })
 	require.Equal(t, http.StatusOK, status(handlers["allowing"], sessions["unknown"]))
 }
 

@@ -45,10 +45,10 @@ func TestSignerOnlyProcess(t *testing.T) {
 	require.NoError(t, err)
 	stop := ledgertest.Run(t, func(ctx context.Context) error { return signer.run(ctx, nil) })
 	prover := proof.NewProver(a.log, other.CheckpointVerifiers)
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		list, err := prover.Checkpoints(t.Context())
 		return err == nil && len(list) == 1 && list[0].Records() == 3
-	}, patience, 20*time.Millisecond)
+	})
 	stop()
 	require.NoError(t, signer.Close())
 }

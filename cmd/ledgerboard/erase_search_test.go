@@ -145,14 +145,14 @@ func TestErasedDataIsRemovedEverywhereOnApacheKafka(t *testing.T) {
 		err = parts.OpenLog(t.Context())
 		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics with such a short retention")
 		// Each record closes the previous segment, which the cleaner can then compact.
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			for _, topic := range []string{domain.TopicDirectory, domain.TopicContents} {
 				for partition := range app.PartitionsOf(topics, topic) {
 					require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: partition, Key: []byte("last")}).FirstErr())
 				}
 			}
 			return len(log.foundIn(t, soughtTexts)) == 0
-		}, 4*time.Minute, time.Second, "the cleaner removes what was erased")
+		}, "the cleaner removes what was erased")
 	}
 	log.forget(t, func() {})
 }

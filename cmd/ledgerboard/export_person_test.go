@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -104,14 +105,14 @@ func TestExportPersonContainsAllAndOnlyTheirData(t *testing.T) {
 
 		// The export is recorded with its reason and outcome: the service has handed over the data, even
 		// if the command could not keep them.
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			var came map[string]string
 			err := a.ReadPool.QueryRow(t.Context(), `
 				select json_object_agg(t.data#>>'{reason,ticket}', (t.data#>>'{target,user}') || ' ' || coalesce(o.data->>'code', 'done'))
 				from operations_trail t join operations_trail o on o.data->>'of' = t.event_id
 				where t.data->>'action' = 'person.exported'`).Scan(&came)
 			return err == nil && maps.Equal(came, map[string]string{"GDPR-15": erased + " done", "TOO-LATE": erased + " done"})
-		}, patience, 10*time.Millisecond)
+		})
 		gone, err := vault.NewEraser(a.KeptPool).ForgetWords(t.Context(), time.Now())
 		require.NoError(t, err)
 		require.Equal(t, 2, gone, "platform texts older than 30 days are deleted")
@@ -190,8 +191,8 @@ func seedExport(t *testing.T, a *process) {
 	ops, err := a.Operators(ctx)
 	require.NoError(t, err)
 	// records that a projection ignores also count as not folded
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		all, err := ops.Projections(ctx)
 		return err == nil && !slices.ContainsFunc(all, func(p operator.Projection) bool { return p.Lag > 0 })
-	}, patience, 10*time.Millisecond)
+	})
 }

@@ -169,7 +169,7 @@ func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *proce
 // awaitCommands waits until changes are taken: their tables are up to date with the log.
 func (p *process) awaitCommands(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
+	ledgertest.Eventually(t, func() bool { return p.Monitor.MayCommand() == nil })
 }
 
 func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntity) {
@@ -203,7 +203,7 @@ func newFile(t *testing.T, name, text string) string {
 // until waits until a count query returns want, because tables follow the log.
 func (p *process) until(t *testing.T, want int, sql string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.countsOf(t, sql) == want }, patience, 10*time.Millisecond, "%s: want %d", sql, want)
+	ledgertest.Eventually(t, func() bool { return p.countsOf(t, sql) == want }, "%s: want %d", sql, want)
 }
 
 // countsOf returns the result of a count query on the live tables, or a very low number if the

@@ -78,7 +78,7 @@ func TestMirroredLogOnApacheKafka(t *testing.T) {
 			stops = append(stops, mirror(t, libraries, settings))
 		}
 		for _, at := range copies {
-			require.Eventually(t, func() bool { return endOf(t, at) > 0 }, patience, 100*time.Millisecond, "the copy begins")
+			ledgertest.Eventually(t, func() bool { return endOf(t, at) > 0 }, "the copy begins")
 		}
 		for n := range 40 { // they are copied in several transactions
 			if updateDashboard(t, a, stays); n%2 == 0 {
@@ -144,11 +144,11 @@ func rebuildAll(t *testing.T, at storage) {
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- a.run(ctx, nil) }()
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		answer := get(baseURL(a.front.main.Addr())+"/readyz", "")
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)
 		return strings.Contains(answer.Body, `"`+string(operator.HealthOtherLog)+`"`)
-	}, patience, 10*time.Millisecond)
+	})
 	require.NotContains(t, mustRun(t, logCommand{service: service{DataDir: at.DataDir}}), "UNSAFE")
 	mustRun(t, rebuildCommand{service: service{DataDir: at.DataDir}, actionFlags: someReason, All: true})
 	stop()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
@@ -170,10 +171,10 @@ func newOldSystem(t *testing.T) *oldSystem {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		_, err := m.bash("mariadb --defaults-extra-file=old.cnf -e 'create database if not exists agency'", "")
 		return err == nil
-	}, patience, 50*time.Millisecond)
+	})
 	return m
 }
 

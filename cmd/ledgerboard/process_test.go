@@ -50,11 +50,11 @@ func TestStatusCommandShowsDetailsByRole(t *testing.T) {
 		// moment.
 		says := func(c statusCommand, kind error, texts ...string) {
 			t.Helper()
-			require.Eventually(t, func() bool {
+			ledgertest.Eventually(t, func() bool {
 				c.installation, c.Timeout = installation{settings.Storage, settings.logging}, time.Minute
 				printed, err := runCommand(t, c)
 				return errors.Is(err, kind) && !slices.ContainsFunc(texts, func(text string) bool { return !regexp.MustCompile(text).MatchString(printed) })
-			}, patience, 50*time.Millisecond, "%v", texts)
+			}, "%v", texts)
 		}
 		asked := statusCommand{Addr: addr}
 		says(asked, nil, `^ready\n`, `(?m)^  ok  read model directory$`, `(?m)^  ok  changes of dashboards$`)

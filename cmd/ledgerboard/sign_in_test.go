@@ -43,12 +43,12 @@ func seedConsole(t *testing.T, a *process) {
 		domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Active: true},
 		domain.DirectoryUser{ID: signInColleague, AccountID: signInAgency, Name: "Gone"})
 	for agency, client := range map[string]string{signInAgency: signInClient, signInOther: signInForeign} {
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			_, err := a.Updates.Open(t.Context(), commands.OpenDashboard{
 				Caller: commands.Caller{ParentAccount: agency, UserID: signInStaff, Role: "agency", RequestID: "r"}, SubAccount: client,
 			})
 			return err == nil
-		}, patience, 50*time.Millisecond)
+		})
 	}
 }
 
@@ -290,16 +290,16 @@ func TestWithdrawnListEndsProviderSessions(t *testing.T) {
 				require.Equal(t, http.StatusOK, status, text)
 			}
 			write(line)
-			require.Eventually(t, func() bool {
+			ledgertest.Eventually(t, func() bool {
 				_, text := person.shows("/console/sessions", nil)
 				return strings.Contains(text, "Sign in with your organization")
-			}, patience, 20*time.Millisecond, "%s goes on, withdrawn by %s", subject, line)
+			}, "%s goes on, withdrawn by %s", subject, line)
 			status, text := person.signsIn(subject)
 			require.Equal(t, http.StatusForbidden, status, "%s, withdrawn by %s", subject, line)
 			require.Contains(t, text, "Your access has ended")
 			require.Contains(t, other.opens("/console/sessions", nil), "your organization")
 			write("")
-			require.Eventually(t, func() bool { status, _ := person.signsIn(subject); return status == http.StatusOK }, patience, 20*time.Millisecond)
+			ledgertest.Eventually(t, func() bool { status, _ := person.signsIn(subject); return status == http.StatusOK })
 		}
 		withdraws("o-1", at.URL+" o-1")
 		withdraws("o-1", "olga@operators.example")
@@ -316,16 +316,15 @@ func TestWithdrawnListEndsProviderSessions(t *testing.T) {
 		}
 		require.Equal(t, http.StatusOK, me())
 		write(at.URL + " s-1")
-		require.Eventually(t, func() bool { return me() == http.StatusForbidden }, patience, 20*time.Millisecond)
+		ledgertest.Eventually(t, func() bool { return me() == http.StatusForbidden })
 
 		require.NotContains(t, logs.String(), "lines=[2")
 		write("olga@operators.example\n\nolga@operator.example\no-11 # o-1?\n" + at.URL + "/ o-1\n" + signInNora + "\na-1\n" + signInStaff)
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			sight().shows("/console/sign-in", nil)
 			me()
 			return strings.Contains(logs.String(), `lines="[3 4 5 6]"`)
-		},
-			patience, 20*time.Millisecond)
+		})
 	})
 	require.Contains(t, logs.String(), "lines=[1]", "the first list")
 }

@@ -32,13 +32,13 @@ func TestAddressInUseErrorNamesSetting(t *testing.T) {
 	s.AdminAddr = used.Addr().String()
 	_, err = s.openFront(t.Context(), free.Addr().String(), ledgertest.Quiet)
 	require.ErrorContains(t, err, "LEDGERBOARD_ADMIN_ADDR: listen on "+used.Addr().String())
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", free.Addr().String())
 		if err == nil {
 			_ = conn.Close()
 		}
 		return err != nil
-	}, time.Minute, time.Millisecond, "the first listener was closed")
+	}, "the first listener was closed")
 }
 
 // A process that waits for a lock answers probes and names the session that holds the lock.
@@ -69,14 +69,14 @@ func TestWaitingStartNamesLockHolder(t *testing.T) {
 	}()
 	for _, base := range []string{main, admin} {
 		get(base+"/healthz", "").Says(t, http.StatusOK)
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			answer := get(base+"/readyz", "").Says(t, http.StatusServiceUnavailable, `"not_ready"`, `"starting"`)
 			require.NotContains(t, answer.Body, "another program", "everyone may ask")
 			printed, err := runCommand(t, statusCommand{installation: installation{s.Storage, s.logging}, Timeout: time.Minute})
 			require.ErrorIs(t, err, errNotReady)
 			return strings.Contains(printed, `session "ledgerboard migrate" waits for a lock held by process`) &&
 				strings.Contains(printed, "another program")
-		}, patience, 10*time.Millisecond)
+		})
 	}
 	get(main+"/api/me", "").Says(t, http.StatusServiceUnavailable, `"success":false`, `"code":"unavailable"`, `"request_id":"`)
 	// An EventSource would give up after a 503, or without permission to read the response.

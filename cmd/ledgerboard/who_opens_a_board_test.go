@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // Boards of one agency: those of north, south and idle are linked and open. That of east is closed,
@@ -109,7 +110,7 @@ func TestOpenAndClosedBoardsAreTheSameInAllInterfaces(t *testing.T) {
 				"POST …/preview of closing a board": {f.preview, c.opens},
 			} {
 				if c.inactive || c.withdrawn { // statuses are cached
-					require.Eventually(t, func() bool { return face.answers(c) == face.want }, patience, 20*time.Millisecond,
+					ledgertest.Eventually(t, func() bool { return face.answers(c) == face.want },
 						"%s, %s: want %t", c.name, name, face.want)
 				}
 				require.Equal(t, face.want, face.answers(c), "%s, %s", c.name, name)

@@ -126,7 +126,7 @@ func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 	followed := func() bool {
 		return column(t, first, `select count(*)::text from lb_engine.checkpoints where caught_up_at is not null`) != "0"
 	}
-	require.Eventually(t, followed, 5*time.Minute, 10*time.Millisecond)
+	ledgertest.Eventually(t, followed)
 	ends, _ := k.state()
 
 	for range 2 {

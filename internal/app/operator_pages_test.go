@@ -127,7 +127,7 @@ func (o *operated) grow(from, to int) {
 
 func (o *operated) await(rows int, sql string) {
 	o.t.Helper()
-	require.Eventually(o.t, func() bool { return ledgertest.Value[int](o.t, o.ReadPool, sql) == rows }, ledgertest.Patience, ledgertest.Tick, sql)
+	ledgertest.Eventually(o.t, func() bool { return ledgertest.Value[int](o.t, o.ReadPool, sql) == rows }, sql)
 }
 
 // The pages of operators run on the operations of a service with a log. They need as many statements for
@@ -178,8 +178,7 @@ func (o *operated) act(action string) string {
 
 func (o *operated) shows(path, text string) {
 	o.t.Helper()
-	require.Eventually(o.t, func() bool { return strings.Contains(o.send(http.MethodGet, "/console/ops"+path, nil), text) },
-		ledgertest.Patience, ledgertest.Tick, "%s: %s", path, text)
+	ledgertest.Eventually(o.t, func() bool { return strings.Contains(o.send(http.MethodGet, "/console/ops"+path, nil), text) }, "%s: %s", path, text)
 }
 
 // What an operator does in the console happens, and the pages show it.

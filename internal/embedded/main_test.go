@@ -158,7 +158,7 @@ func occupy(t *testing.T, addr string) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, ledgertest.Patience, ledgertest.Tick, what)
+	ledgertest.Eventually(t, ok, what)
 }
 
 func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }

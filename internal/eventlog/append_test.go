@@ -26,11 +26,11 @@ func TestAppendsDoNotLinger(t *testing.T) {
 	_, brokers := newCluster(t)
 	const linger = time.Minute // as long as kgo allows
 	b := setup(t, brokers, func(c *eventlog.Config) { *c = c.WithLinger(linger) })
-	require.Eventually(t, func() bool { // until the client knows the topic's partitions
+	ledgertest.Eventually(t, func() bool { // until the client knows the topic's partitions
 		ctx, cancel := context.WithTimeout(testContext(t), time.Second)
 		defer cancel()
 		return b.Append(ctx, postRead(1, 1)) == nil
-	}, ledgertest.Patience, ledgertest.Tick)
+	})
 	sooner, cancel := context.WithTimeout(testContext(t), linger/2)
 	defer cancel()
 	require.NoError(t, b.Append(sooner, postRead(b.keyOf(t, 0), 2)))
@@ -201,7 +201,7 @@ func TestCloseTimesOutWithUnknownOutcomes(t *testing.T) {
 	go func() { appended <- log.Append(testContext(t), postRead(1, 3)) }()
 	<-delayed
 	go func() { outcomes <- log.AppendBatch(testContext(t), drafts) }()
-	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts)+1 }, ledgertest.Patience, ledgertest.Tick)
+	ledgertest.Eventually(t, func() bool { return log.HandedOver() == len(drafts)+1 })
 	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
 	for _, err := range <-outcomes {
 		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "without acknowledgment there is no success")
@@ -322,7 +322,7 @@ func TestAppendBatchLimitsUnacknowledgedRecords(t *testing.T) {
 	_, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
 	first := make(chan error, 1)
 	go func() { first <- b.AppendBulk(testContext(t), readings(1, 0, eventlog.MaxBulk)) }()
-	require.Eventually(t, func() bool { return b.HandedOver() == eventlog.MaxBulk }, ledgertest.Patience, ledgertest.Tick)
+	ledgertest.Eventually(t, func() bool { return b.HandedOver() == eventlog.MaxBulk })
 	waits, cancel := context.WithCancel(context.Background())
 	requireRefused(t, b.AppendBulk(givesUp{waits, cancel}, []domain.Draft{postRead(1, 1)}), context.Canceled)
 	release()

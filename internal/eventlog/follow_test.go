@@ -219,7 +219,7 @@ func testAheadGoes(t *testing.T, brokers []string) {
 	}
 	ahead := func(follower eventlog.Follower, records int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return eventlog.Ahead(follower) == records }, ledgertest.Patience, time.Millisecond, "%d records ahead", records)
+		ledgertest.Eventually(t, func() bool { return eventlog.Ahead(follower) == records }, "%d records ahead", records)
 	}
 	b.fill(t, partitions, 0, 1)
 	first, requested := follow(partitions * (each - 1))
@@ -384,10 +384,10 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 			configs[key] = &value
 		}
 		configs["min.insync.replicas"] = new("1")
-		require.Eventually(t, func() bool { // Apache Kafka deletes in the background
+		ledgertest.Eventually(t, func() bool { // Apache Kafka deletes in the background
 			_, err := b.admin.CreateTopic(ctx, spec.Partitions, 1, configs, b.wire(domain.TopicMetrics))
 			return err == nil
-		}, ledgertest.Patience, ledgertest.Tick)
+		})
 		b.awaitPartitions(t, domain.TopicMetrics, int(spec.Partitions))
 	}
 	for n := range 9 { // the other log is longer: by offsets alone it would look like the old one

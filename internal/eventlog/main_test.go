@@ -128,10 +128,10 @@ func (b *bench) wire(topic string) string { return b.cfg.WireName(topic) }
 // awaitGroup polls the coordinator until a group is in the expected state.
 func (b *bench) awaitGroup(t testing.TB, group string, ok func(kadm.DescribedGroup) bool) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		groups, err := b.admin.DescribeGroups(context.Background(), group)
 		return err == nil && ok(groups[group])
-	}, ledgertest.Patience, ledgertest.Tick)
+	})
 }
 
 func (b *bench) end(t testing.TB, topic string, partition int32) int64 {
@@ -145,10 +145,10 @@ func (b *bench) end(t testing.TB, topic string, partition int32) int64 {
 func (b *bench) awaitEnd(t testing.TB, topic string, partition int32, want int64) {
 	t.Helper()
 	ctx := testContext(t)
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		ranges, _, err := b.Ranges(ctx, topic)
 		return err == nil && ranges[partition].End == want
-	}, ledgertest.Patience, ledgertest.Tick, "partition %d of %s to end at %d", partition, topic, want)
+	}, "partition %d of %s to end at %d", partition, topic, want)
 }
 
 func (b *bench) deleteBefore(t testing.TB, topic string, partition int32, offset int64) {
@@ -165,7 +165,7 @@ func (b *bench) deleteBefore(t testing.TB, topic string, partition int32, offset
 func (b *bench) awaitPartitions(t testing.TB, topic string, count int) {
 	t.Helper()
 	name := b.wire(topic)
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		req := kmsg.NewPtrMetadataRequest()
 		asked := kmsg.NewMetadataRequestTopic()
 		asked.Topic = &name
@@ -175,7 +175,7 @@ func (b *bench) awaitPartitions(t testing.TB, topic string, count int) {
 			resp, err := req.RequestWith(context.Background(), broker)
 			return err != nil || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != count
 		})
-	}, ledgertest.Patience, ledgertest.Tick)
+	})
 }
 
 // forge returns a draft's record as another program could produce it.

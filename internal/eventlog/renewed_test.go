@@ -86,7 +86,7 @@ func openClients(t *testing.T, cfg eventlog.Config) (log *eventlog.Log, written 
 		require.NoError(t, log.Append(testContext(t), d))
 		require.NotEmpty(t, scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicDashboards}))
 		reading := postRead(1, int(written.head.Version))
-		require.Eventually(t, func() bool {
+		ledgertest.Eventually(t, func() bool {
 			require.NoError(t, log.Append(testContext(t), reading))
 			for {
 				select {
@@ -99,7 +99,7 @@ func openClients(t *testing.T, cfg eventlog.Config) (log *eventlog.Log, written 
 					return false
 				}
 			}
-		}, ledgertest.Patience, ledgertest.Tick)
+		})
 	}
 }
 

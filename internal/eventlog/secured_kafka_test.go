@@ -88,7 +88,7 @@ func (s *secured) refusals(t *testing.T, broker *apacheKafka) {
 	refused(domain.TopicMetrics, postRead(1, 3), kerr.TopicAuthorizationFailed)
 	_, err = admin.DeleteACLs(testContext(t), deny)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return log.Append(testContext(t), postRead(1, 4)) == nil }, ledgertest.Patience, ledgertest.Tick)
+	ledgertest.Eventually(t, func() bool { return log.Append(testContext(t), postRead(1, 4)) == nil })
 
 	many := s.config(t, s.brokers, eventlog.SASLScramSHA512)
 	many.Topics = slices.Clone(many.Topics)
@@ -103,7 +103,7 @@ func (s *secured) refusals(t *testing.T, broker *apacheKafka) {
 func awaitDefinite(t *testing.T, appends func() error, reason *kerr.Error, topic string) {
 	t.Helper()
 	var err error
-	require.Eventually(t, func() bool { err = appends(); return err != nil }, ledgertest.Patience, ledgertest.Tick, topic)
+	ledgertest.Eventually(t, func() bool { err = appends(); return err != nil }, topic)
 	require.ErrorIs(t, err, reason)
 	require.ErrorIs(t, err, eventlog.ErrRefused)
 }

@@ -113,7 +113,7 @@ func alter(t testing.TB, b *bench, topic, key, value string) {
 	brokers, err := b.admin.ListBrokers(testContext(t))
 	require.NoError(t, err)
 	for _, broker := range brokers { // each broker learns it separately, and any of them may be asked next
-		require.Eventually(t, func() bool { return settingAt(b, broker.NodeID, topic, key) == value }, ledgertest.Patience, ledgertest.Tick, "broker %d", broker.NodeID)
+		ledgertest.Eventually(t, func() bool { return settingAt(b, broker.NodeID, topic, key) == value }, "broker %d", broker.NodeID)
 	}
 }
 
@@ -501,10 +501,10 @@ func TestMissingGroupPermissionIsReported(t *testing.T) {
 	})
 	require.NoError(t, err)
 	defer f.Close()
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		_, err = f.Poll(testContext(t), time.Second)
 		return err != nil
-	}, ledgertest.Patience, ledgertest.Tick)
+	})
 	require.ErrorIs(t, err, kerr.GroupAuthorizationFailed)
 	require.ErrorContains(t, err, "lacks the right Read on group "+cfg.Prefix+"group")
 }

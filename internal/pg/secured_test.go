@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
@@ -48,10 +49,10 @@ func (s *securedServer) show(pair certs.Pair) {
 	}
 	// The server's main process, which accepts connections, reads its settings before it signals
 	// the sessions.
-	require.Eventually(s.t, func() bool {
+	ledgertest.Eventually(s.t, func() bool {
 		var now time.Time
 		return conn.QueryRow(s.t.Context(), "select pg_conf_load_time()").Scan(&now) == nil && now.After(since)
-	}, time.Minute, 10*time.Millisecond)
+	})
 }
 
 // at returns the server's URL with other parameters.

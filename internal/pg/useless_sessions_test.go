@@ -2,18 +2,15 @@ package pg_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
-
-// A pool is kept for hours, and a test must not wait that long.
-const patience, tick = time.Minute, 50 * time.Millisecond
 
 func openTest(t *testing.T, c pg.Config) *pgxpool.Pool {
 	t.Helper()
@@ -65,7 +62,7 @@ func TestPoolsWriteAgainAfterAReadOnlyDatabase(t *testing.T) {
 			require.ErrorContains(t, writes(t, pool), "25006")
 			_, err = admin.Exec(t.Context(), "alter database "+database+" reset default_transaction_read_only")
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return writes(t, pool) == nil }, patience, tick)
+			ledgertest.Eventually(t, func() bool { return writes(t, pool) == nil })
 		})
 	}
 }
@@ -95,7 +92,7 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 	}
 	address.Lead(t, pair.Primary.URL())
 	for _, pool := range pools {
-		require.Eventually(t, func() bool { return !onStandby(pool) }, patience, tick)
+		ledgertest.Eventually(t, func() bool { return !onStandby(pool) })
 	}
 	require.NoError(t, writes(t, pools[0]))
 
@@ -103,10 +100,10 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 	pair.Promote(t)
 	address.Lead(t, pair.Standby.URL())
 	address.Cut()
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		_, err := pools[0].Exec(t.Context(), "insert into written values (1)")
 		return err == nil
-	}, patience, tick)
+	})
 }
 
 // Administrators give a user or a database limits for people's sessions. They do not reach the

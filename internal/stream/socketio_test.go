@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -187,7 +188,7 @@ func TestNewSocketIOSessionResumesAtStoredCursor(t *testing.T) {
 	store.requireSaved(t, 1)
 	first.Tell(map[string]any{"close": true})
 	first.Next("disconnect", "")
-	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
+	ledgertest.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 })
 
 	missed := id(store.append(agency, alice))
 	second := listenJS(t, map[string]any{"url": n.url, "auth": aliceAuth()})
@@ -217,7 +218,7 @@ func TestSocketIOClientRetriesAfterServerError(t *testing.T) {
 	n := startNode(t, newStore(), keys, nil, stream.Config{})
 	for _, way := range ways {
 		client := listenJS(t, way(n.url))
-		require.Eventually(t, keys.refused, patience, time.Millisecond)
+		ledgertest.Eventually(t, keys.refused)
 		keys.set(time.Time{}, nil)
 		client.Next("connect", "")
 		keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
@@ -279,5 +280,5 @@ func TestLostAccessDisconnectsClientPermanently(t *testing.T) {
 	mu.Unlock()
 	require.Equal(t, []string{last}, notices(t, client, last), "the last notice arrives before the disconnect")
 	client.Next("disconnect", "")
-	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
+	ledgertest.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 })
 }

@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -96,11 +95,11 @@ func (m *memoryStore) queries() (scans, looks int) {
 // knows that it is written.
 func (m *memoryStore) requireSaved(t *testing.T, version int64) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return m.cursors[[2]string{agency, alice}] == version
-	}, patience, time.Millisecond)
+	})
 }
 
 func (m *memoryStore) Heads(_ context.Context, parents []string) (map[string]int64, error) {

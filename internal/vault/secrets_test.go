@@ -243,12 +243,12 @@ func TestRotateWithConcurrentPut(t *testing.T) {
 		_, err := current.Rotate(context.Background())
 		rotated <- err
 	}()
-	require.Eventually(t, func() bool {
+	ledgertest.Eventually(t, func() bool {
 		var waiting bool
 		row := pool.QueryRow(ctx, `
 			select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
 		return row.Scan(&waiting) == nil && waiting
-	}, time.Minute, 10*time.Millisecond, "Rotate to wait for the put")
+	}, "Rotate to wait for the put")
 	require.NoError(t, tx.Commit(ctx))
 	require.NoError(t, <-rotated)
 	require.Equal(t, "fresh token", get(t, old, "r"))

@@ -2,7 +2,10 @@ package ledgertest
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,14 +69,64 @@ func Await[T any](t testing.TB, look func(context.Context) (T, error), ok func(T
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	var err error
+	came := until(ctx, func() bool {
+		last, err = look(ctx)
+		return err == nil && ok(last)
+	})
+	require.True(t, came, "what is awaited has not come; last: %+v, error: %v", last, err)
+	return last
+}
+
+// Eventually looks until ok is true, in the goroutine of the test: in a goroutine of its own, as
+// testify's function of this name runs it, a failed requirement ends that goroutine alone, and the test
+// goes on waiting.
+func Eventually(t testing.TB, ok func() bool, msgAndArgs ...any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	if !until(ctx, ok) {
+		require.FailNow(t, "what is awaited has not come", msgAndArgs...)
+	}
+}
+
+// until looks again and again, and reports whether ok was true before ctx was done.
+func until(ctx context.Context, ok func() bool) bool {
 	for pause := Tick / 2; ctx.Err() == nil; pause = min(pause*3/2, 10*Tick) {
-		if last, err = look(ctx); err == nil && ok(last) {
-			return last
+		if ok() {
+			return true
 		}
 		time.Sleep(pause)
 	}
-	require.FailNow(t, "what is awaited has not come", "last: %+v, error: %v", last, err)
-	return last
+	return false
+}
+
+// RequireSameKeys requires that in all lines of JSON, the objects at the same place have the same keys.
+func RequireSameKeys(t testing.TB, lines string) {
+	t.Helper()
+	known := map[string][]string{}
+	var look func(place string, value any)
+	look = func(place string, value any) {
+		switch value := value.(type) {
+		case []any:
+			for _, element := range value {
+				look(place, element)
+			}
+		case map[string]any:
+			keys := slices.Sorted(maps.Keys(value))
+			if known[place] == nil {
+				known[place] = keys
+			}
+			require.Equal(t, known[place], keys, "keys at %q of %s", place, lines)
+			for _, key := range keys {
+				look(place+"."+key, value[key])
+			}
+		}
+	}
+	for line := range strings.Lines(lines) {
+		var value any
+		require.NoError(t, json.Unmarshal([]byte(line), &value))
+		look("", value)
+	}
 }
 
 // CaughtUp waits until an engine is live at the end of the log.
