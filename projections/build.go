@@ -179,13 +179,28 @@ func (b *build) steps(ctx context.Context) error {
 }
 
 // endBuilders terminates the database sessions of processes that built a generation before, because
-// no server timeout ends a COPY whose client has stopped responding. It spares those of a lease.
-func endBuilders(ctx context.Context, q pg.Querier, projection string, number int, lease int64) error {
-	return pg.Exec(ctx, q, "end the sessions of the previous process", `
-		select pg_terminate_backend(pid) from pg_stat_activity
-		where datname = current_database() and usename = session_user
-		  and starts_with(application_name, $1) and application_name <> $2`,
-		"ledgerboard "+buildName(projection, number, ""), "ledgerboard "+buildName(projection, number, strconv.FormatInt(lease, 10)))
+// no server timeout ends a COPY whose client has stopped responding. It spares those of a lease. It acts
+// as the user of the connection: a role that sessions or this transaction act in may not end them.
+func endBuilders(ctx context.Context, db database, projection string, number int, lease int64) error {
+	const doing = "end the sessions of the previous process"
+	return pg.Wrap(doing, pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		var role string
+		if err := tx.QueryRow(ctx, "select current_setting('role')").Scan(&role); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "set local role none"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = current_database() and pg_has_role(usesysid, 'usage')
+			  and starts_with(application_name, $1) and application_name <> $2`,
+			"ledgerboard "+buildName(projection, number, ""), "ledgerboard "+buildName(projection, number, strconv.FormatInt(lease, 10)))
+		if err == nil { // the outer transaction, if there is one, goes on in its role
+			_, err = tx.Exec(ctx, "select set_config('role', $1, true)", role)
+		}
+		return err
+	}))
 }
 
 // buildName is the application name of the sessions that fold a generation in bulk, without its

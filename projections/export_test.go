@@ -31,6 +31,9 @@ func (e *Engine) Problem() string {
 	return e.problem
 }
 
+// EndBuilders ends the sessions of processes that built a generation before.
+var EndBuilders = endBuilders
+
 // FigurePayloads returns the notices of a batch of events.
 var FigurePayloads = figurePayloads
 

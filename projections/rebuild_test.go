@@ -10,11 +10,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -151,7 +154,7 @@ func TestPartitionsLargerThanTheMemoryAreBuilt(t *testing.T) {
 		return context.Cause(ctx)
 	})).SortingIn(10_000, dir))
 	const left = "select count(*) from checkpoints where generation = 2 and next_offset = 0"
-	require.Eventually(t, func() bool { return b.count(left) == 1 }, patience, tick, "the others are finished")
+	ledgertest.Eventually(t, func() bool { return b.count(left) == 1 }, "the others are finished")
 	stop()
 
 	var scans atomic.Int32
@@ -189,7 +192,7 @@ func TestRebuildIsTakenOverDuringKeyCreation(t *testing.T) {
 	require.NoError(t, err)
 	g.open()
 	const indexes = "select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"
-	require.Eventually(t, func() bool { return b.count(indexes) == 1 }, patience, tick)
+	ledgertest.Eventually(t, func() bool { return b.count(indexes) == 1 })
 	second := b.startEngine(twoTables(tally), b.ownLog)
 	b.takenOver(requested, 1)
 	stop()
@@ -429,4 +432,36 @@ func TestRebuildSurvivesLostCommitAnswer(t *testing.T) {
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left over")
 	b.eachOnce(100)
+}
+
+// The sessions of a process that has stopped responding end, also if an administrator lets the sessions
+// of the service's user act in another role, which may not end them.
+func TestPreviousBuildersEndInAnotherRole(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t).ActingURL(t)
+	open := func(name string) *pgxpool.Pool {
+		pool, err := pg.Open(t.Context(), pg.Config{URL: url, SearchPath: []string{"public"}, Name: name})
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		return pool
+	}
+	before, now, other := open("build tally.g2 7"), open("build tally.g2 8"), open("build tally.g3 7")
+	held, err := before.Acquire(t.Context())
+	require.NoError(t, err)
+	defer held.Release()
+	require.NoError(t, pgx.BeginFunc(t.Context(), now, func(tx pgx.Tx) error {
+		if err := projections.EndBuilders(t.Context(), tx, "tally", 2, 8); err != nil {
+			return err
+		}
+		acts, err := pg.QueryBool(t.Context(), tx, "read role", "select current_user <> session_user")
+		require.True(t, acts, "the transaction goes on in its role")
+		return err
+	}))
+	ledgertest.Await(t, func(ctx context.Context) (error, error) { return held.Ping(ctx), nil }, func(err error) bool { return err != nil })
+	still, err := other.Acquire(t.Context())
+	require.NoError(t, err)
+	defer still.Release()
+	require.NoError(t, still.Ping(t.Context()))
+	require.NoError(t, projections.EndBuilders(t.Context(), now, "tally", 3, 8))
+	ledgertest.Await(t, func(ctx context.Context) (error, error) { return still.Ping(ctx), nil }, func(err error) bool { return err != nil })
 }

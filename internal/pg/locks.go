@@ -42,7 +42,9 @@ func WatchLocks(ctx context.Context, url string, report func(text string)) (stop
 }
 
 // waiting returns which sessions of the service wait for which others. A lock of a prepared
-// transaction has no session; its process id is 0.
+// transaction has no session; its process id is 0. Names, processes and locks are visible to every
+// role; what else a session does is hidden from its own user if sessions act in another role
+// (ALTER ROLE … SET ROLE).
 func waiting(ctx context.Context, url string) (string, error) {
 	conn, err := connect(ctx, url, map[string]string{"application_name": "ledgerboard locks"})
 	if err != nil {
@@ -57,8 +59,8 @@ func waiting(ctx context.Context, url string) (string, error) {
 				'); if it does not end, run: select pg_terminate_backend(', blocker, ')') end)
 		from pg_stat_activity w cross join lateral unnest(pg_blocking_pids(w.pid)) blocker
 		left join pg_stat_activity h on h.pid = blocker
-		where w.datname = current_database() and w.usename = current_user
-		  and starts_with(w.application_name, 'ledgerboard ') and w.wait_event_type = 'Lock'
+		where w.datname = current_database() and starts_with(w.application_name, 'ledgerboard ')
+		  and exists (select from pg_locks l where l.pid = w.pid and not l.granted)
 		order by 1`)
 	return strings.Join(found, "; "), err
 }

@@ -98,6 +98,20 @@ func (d *DB) WriterURL(t testing.TB, schemas ...string) string {
 	return u.String()
 }
 
+// ActingURL connects as a new role whose sessions act in another role, which is not a member of it, as
+// an administrator sets it.
+func (d *DB) ActingURL(t testing.TB) string {
+	t.Helper()
+	role := "r_" + uuid.NewString()[:8]
+	exec(t, d.admin, strings.ReplaceAll(
+		"create role ROLE_acts; create role ROLE login password 'secret' in role ROLE_acts; alter role ROLE set role ROLE_acts", "ROLE", role))
+	t.Cleanup(func() { exec(t, d.admin, "drop role "+role+"; drop role "+role+"_acts") })
+	u, err := url.Parse(d.URL)
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "secret")
+	return u.String()
+}
+
 // Delete removes all rows of these tables of generation 1. For few rows it is cheaper than
 // TRUNCATE, which creates new files and invalidates the plans of all sessions.
 func (d *DB) Delete(t require.TestingT, tables ...string) {
