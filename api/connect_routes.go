@@ -67,7 +67,7 @@ var (
 	// Shows who requests a sign-in and for which account, with a link to the platform. The sign-in is
 	// bound to the first browser that opens this page.
 	_ = connectGroup.add(Operation{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)})
-	// Handles the OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. The
+	// Handles the OAuth callback of a platform: {platforms}. The
 	// operation reads code, state and error, ignores other parameters, and redirects to a URL without
 	// them. A state works once, and only in the browser that the sign-in is bound to.
 	_ = connectGroup.add(Operation{http.MethodGet, patternConnectBack, "getConnectBack", nil, browserPage[callbackPage](false, connecting.getConnectBack)})

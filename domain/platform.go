@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -320,6 +321,16 @@ func PlatformNames() (names []string) {
 		names = append(names, facts.Name)
 	}
 	return names
+}
+
+// PersonalPlatforms returns the platforms with accounts that belong to a person.
+func PersonalPlatforms() (personal []Platform) {
+	for _, facts := range platforms {
+		if slices.ContainsFunc(facts.Kinds, func(k AccountKind) bool { return k.Personal }) {
+			personal = append(personal, facts.Platform)
+		}
+	}
+	return personal
 }
 
 // PlatformNumbers lists the number and title of each platform, for people.

@@ -175,7 +175,7 @@ comment on column daily_accounts.parent_account is 'The agency.';
 comment on column daily_accounts.account_id is 'The client that owned the page when it was read.';
 comment on column daily_accounts.member_id is 'The member of the client to whom the page belonged.';
 comment on column daily_accounts.social_account_id is 'The page.';
-comment on column daily_accounts.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column daily_accounts.platform is 'One of {platform names}.';
 comment on column daily_accounts.followers is 'At the last reading of the day. A level: never add up days.';
 comment on column daily_accounts.followers_gained is 'Gained or lost on the day. Can be added up.';
 comment on column daily_accounts.engagement is 'Gained on the day. Can be added up.';

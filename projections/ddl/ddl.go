@@ -76,7 +76,9 @@ func Of(projection string) Definition {
 	if err != nil {
 		panic(fmt.Sprintf("ddl: %v", err))
 	}
-	return Definition(strings.ReplaceAll(string(sql), "{platform of o.p_id}", platformName("o.p_id")))
+	facts := strings.NewReplacer(
+		"{platform of o.p_id}", platformName("o.p_id"), "{platform names}", strings.Join(domain.PlatformNames(), ", "))
+	return Definition(facts.Replace(string(sql)))
 }
 
 // platformName returns an SQL expression for the name of a platform.

@@ -266,7 +266,7 @@ comment on column daily_posts.account_id is 'The client that owned the page when
 comment on column daily_posts.member_id is 'The member of the client to whom the page belonged.';
 comment on column daily_posts.social_account_id is 'The page.';
 comment on column daily_posts.external_id is 'The id of the post at the platform.';
-comment on column daily_posts.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column daily_posts.platform is 'One of {platform names}.';
 comment on column daily_posts.published_at is 'As the platform reports it.';
 comment on column daily_posts.likes is 'Since the post was published, at the last reading of the day. Never add up days.';
 comment on column daily_posts.comments is 'Since the post was published, at the last reading of the day. Never add up days.';
@@ -282,7 +282,7 @@ comment on column weekly_posts.account_id is 'The client that owned the page whe
 comment on column weekly_posts.member_id is 'The member of the client to whom the page belonged.';
 comment on column weekly_posts.social_account_id is 'The page.';
 comment on column weekly_posts.external_id is 'The id of the post at the platform.';
-comment on column weekly_posts.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column weekly_posts.platform is 'One of {platform names}.';
 comment on column weekly_posts.week is 'The Monday.';
 comment on column weekly_posts.engagement_gained is 'The sum of likes, comments and shares.';
 comment on column weekly_posts.likes_gained is 'In the week.';
@@ -294,7 +294,7 @@ comment on column gains.parent_account is 'The agency.';
 comment on column gains.account_id is 'The client that owned the page when its posts were read.';
 comment on column gains.member_id is 'The member of the client to whom the page belonged.';
 comment on column gains.social_account_id is 'The page.';
-comment on column gains.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column gains.platform is 'One of {platform names}.';
 comment on column gains.engagement is 'The sum of likes, comments and shares.';
 comment on column gains.likes is 'Of all posts of the page.';
 comment on column gains.comments is 'Of all posts of the page.';

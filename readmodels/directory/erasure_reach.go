@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // AddSocialAccountsToErase adds the owners and the stored post contents of the social accounts that
@@ -151,8 +152,8 @@ func addSocialAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) er
 	}
 	pages, err := pg.List(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount], `
 		select `+pageColumns+` from tSAccounts s
-		where s.member_id = any($1) or s.parent_account = $2 and s.p_id = $3 order by s.id`,
-		person.Members, person.ParentAccount, int(domain.LinkedIn))
+		where s.member_id = any($1) or s.parent_account = $2 and s.p_id = any($3) order by s.id`,
+		person.Members, person.ParentAccount, readmodels.PlatformIDs(domain.PersonalPlatforms()))
 	for _, page := range pages {
 		_, own := accounts[page.MemberID]
 		personal := page.Platform.Personal(page.AccountType)

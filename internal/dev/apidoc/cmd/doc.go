@@ -1,2 +1,3 @@
-// Command cmd writes api/openapi.json and api/asyncapi.json in the directory api, for `go generate ./api`.
+// Command cmd writes api/openapi.json, api/asyncapi.json and the list of status codes in
+// docs/frontend.md, for `go generate ./api`. It runs anywhere in the repository.
 package main
