@@ -26,19 +26,19 @@ const (
 	exportStall = 30 * time.Second
 )
 
-// exportSummary says what an export contains. It is the last line of JSON Lines, and the last sheet
-// of a workbook. CSV contains rows and nothing else: the summary is in a header, and a response that
-// cannot be completed is cut off.
+// exportSummary says what an export contains. It is the last sheet of a workbook. CSV and JSON Lines
+// contain rows and nothing else, because programs for tables would take anything else for a row: the
+// summary is in a header, and a response that cannot be completed is cut off.
 type exportSummary struct {
 	Complete   bool                   `json:"complete"`
-	Reason     string                 `json:"reason,omitempty"`  // why it is not complete
-	Entries    *int                   `json:"entries,omitempty"` // absent in the header
+	Reason     string                 `json:"reason,omitempty"` // why it is not complete
+	Entries    int                    `json:"-"`                // not known when the header is sent
 	AsOf       history.StreamPosition `json:"as_of"`
 	At         string                 `json:"at,omitempty"` // like From and To, see [domain.AuditFilter]
 	From       string                 `json:"from,omitempty"`
 	To         string                 `json:"to,omitempty"`
-	NextCursor string                 `json:"next_cursor,omitempty"` // for ?cursor=, to continue
-	LeftOut    int64                  `json:"left_out,omitempty"`    // see [history.HistoryMeta]
+	NextCursor string                 `json:"-"`                  // for ?cursor=, to continue
+	LeftOut    int64                  `json:"left_out,omitempty"` // see [history.HistoryMeta]
 	// NamesProven is always false: the log contains only ids, and the names come from the current
 	// directory.
 	NamesProven bool `json:"names_proven"`
@@ -117,7 +117,7 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 		At: record.Filter.At, From: record.Filter.From, To: record.Filter.To,
 	}
 	file := File{Type: contentType, Name: exportName(e.name, record, c.auditor().ParentAccount)}
-	if form.Format == formatCSV {
+	if form.Format != formatXLSX {
 		raw, err := json.Marshal(summary)
 		if err != nil {
 			return File{}, fmt.Errorf("encode summary: %w", err)
@@ -130,8 +130,6 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 			return err
 		}
 		defer to.close()
-		entries := 0
-		summary.Entries = &entries
 		cut := func(reason string) error {
 			summary.Complete, summary.Reason, summary.NextCursor = false, reason, meta.NextCursor
 			return to.end(summary)
@@ -141,15 +139,15 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 				if err := to.write(entry, e.cells(entry)); err != nil {
 					return err
 				}
-				entries++
+				summary.Entries++
 			}
 			if meta.NextCursor = next.NextCursor; meta.NextCursor == "" {
 				return to.end(summary)
 			}
-			if entries == most {
+			if summary.Entries == most {
 				return cut(fmt.Sprintf("A sheet has at most %d entries. Export the rest with next_cursor as cursor.", most))
 			}
-			q.Cursor, q.Limit = meta.NextCursor, min(e.batch, most-entries)
+			q.Cursor, q.Limit = meta.NextCursor, min(e.batch, most-summary.Entries)
 			page, next, err = e.read(ctx, q)
 			switch {
 			case errors.Is(err, context.Canceled):
@@ -171,6 +169,14 @@ func edgesOf(f domain.AuditFilter) [][2]string {
 
 // errCutOff ends an export whose format cannot tell that it is not complete.
 var errCutOff = errors.New("the export is not complete")
+
+// cutOff returns [errCutOff] if entries are missing.
+func (e exportSummary) cutOff() error {
+	if e.NextCursor != "" {
+		return errCutOff
+	}
+	return nil
+}
 
 // Send writes a file that has Write, without a limit on the total time. After the status is sent, an
 // error can only be reported in the file, or by cutting off the response.
@@ -212,7 +218,7 @@ type exportForm interface {
 func (e export[E]) to(out io.Writer, form Export) (exportForm, error) {
 	switch form.Format {
 	case formatJSONL:
-		return exportedLines{json.NewEncoder(out)}, nil
+		return exportedLines{tabular.NewLines(out)}, nil
 	case formatXLSX:
 		book, err := tabular.NewWorkbook(form.zone)
 		if err != nil {
@@ -228,12 +234,12 @@ func (e export[E]) to(out io.Writer, form Export) (exportForm, error) {
 	return exportedCSV{tabular.NewCSV(out, e.columns)}, nil
 }
 
-// exportedLines contain the same entries as pages of JSON.
-type exportedLines struct{ lines *json.Encoder }
+// exportedLines contain the same entries as pages of JSON, with all keys.
+type exportedLines struct{ table tabular.Lines }
 
-func (e exportedLines) write(entry any, _ []any) error  { return e.lines.Encode(entry) }
-func (e exportedLines) end(summary exportSummary) error { return e.lines.Encode(summary) }
-func (exportedLines) close()                            {}
+func (e exportedLines) write(entry any, _ []any) error { return e.table.Row(entry) }
+func (exportedLines) end(summary exportSummary) error  { return summary.cutOff() }
+func (exportedLines) close()                           {}
 
 type exportedCSV struct{ table tabular.CSV }
 
@@ -241,10 +247,7 @@ func (e exportedCSV) write(_ any, cells []any) error { return e.table.Row(cells.
 func (exportedCSV) close()                           {}
 
 func (e exportedCSV) end(summary exportSummary) error {
-	if summary.NextCursor != "" {
-		return errCutOff
-	}
-	return e.table.Flush()
+	return cmp.Or(e.table.Flush(), summary.cutOff())
 }
 
 type exportedBook struct {
@@ -268,7 +271,7 @@ func (e exportedBook) end(s exportSummary) error {
 	if s.NextCursor != "" {
 		e.book.About("Next cursor", s.NextCursor)
 	}
-	e.book.About("Entries", *s.Entries)
+	e.book.About("Entries", s.Entries)
 	e.book.About("Time zone", e.zone.String())
 	e.book.About("As of version", s.AsOf.Version)
 	for _, edge := range [][2]string{{"At", s.At}, {"From", s.From}, {"To", s.To}} {

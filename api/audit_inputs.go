@@ -121,8 +121,8 @@ func (i *Instant) check(d *decoder) {
 }
 
 func (e *Export) check(d *decoder) {
-	if e.Format == "csv" && !d.r.ProtoAtLeast(1, 1) {
-		d.bad.Addf("format", "csv needs HTTP/1.1, because HTTP/1.0 cannot tell that a file was cut off: use jsonl, or let the proxy use HTTP/1.1")
+	if (e.Format == formatCSV || e.Format == formatJSONL) && !d.r.ProtoAtLeast(1, 1) {
+		d.bad.Addf("format", "csv and jsonl need HTTP/1.1, because HTTP/1.0 cannot tell that a file was cut off: use xlsx, or let the proxy use HTTP/1.1")
 	}
 }
 

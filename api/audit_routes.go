@@ -51,9 +51,10 @@ var (
 	// contains only ids.
 	GetAuditAccess = auditAt("/api/audit/access", "getAuditAccess", showing(domain.AuditAccess, spansInput.query, HistoryReader.Spans))
 	// GetAccessExport exports who had access to any dashboard of the agency, as one file. The last
-	// line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it
-	// is not, where to continue. CSV contains rows and nothing else: the header Export-Summary says
-	// the same before the rows, and a response that cannot be completed is cut off. A cell of CSV that
+	// sheet of a workbook says whether the file is complete and, if it is not, where to continue. CSV
+	// and JSON Lines contain rows and nothing else: the header Export-Summary says before the rows
+	// whether all can be sent, and a response that cannot be completed is cut off. Each line of JSON
+	// Lines is an entry of /api/audit/access, and all lines have the same keys. A cell of CSV that
 	// starts like a formula is prefixed with an apostrophe.
 	GetAccessExport = auditAt(patternAccess, "getAuditAccessExport", does(audit.exportSpans).sending(ofExports, mediaCSV, mediaNDJSON, mediaXLSX))
 	// GetAuditCheckpoints lists the signed checkpoints of the log, newest first. A checkpoint covers
@@ -71,11 +72,12 @@ var (
 	GetAuditReads = auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads))
 	// Returns whether a user had access to a dashboard at a time, and which records decided it.
 	_ = auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access))
-	// Exports the history as a file, oldest change first. The last line of JSON Lines and the last
-	// sheet of a workbook say whether the file is complete and, if it is not, where to continue. CSV
-	// contains rows and nothing else: the header Export-Summary says the same before the rows, and a
-	// response that cannot be completed is cut off. A cell of CSV that starts like a formula is
-	// prefixed with an apostrophe.
+	// Exports the history as a file, oldest change first. The last sheet of a workbook says whether the
+	// file is complete and, if it is not, where to continue. CSV and JSON Lines contain rows and nothing
+	// else: the header Export-Summary says before the rows whether all can be sent, and a response that
+	// cannot be completed is cut off. Each line of JSON Lines is an entry of /api/audit/history, and all lines
+	// have the same keys: `skip` is null if the entry is not a skip. A cell of CSV that starts like a
+	// formula is prefixed with an apostrophe.
 	_ = auditAt(patternExport, "getAuditExport", does(audit.exportHistory).sending(ofExports, mediaCSV, mediaNDJSON, mediaXLSX))
 )
 

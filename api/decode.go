@@ -161,7 +161,8 @@ func (d *decoder) checkConditions(op Operation) {
 
 // input returns the input of an operation that is called in this process, see [Server.Call].
 func (s *Server) input(op Operation, given url.Values, change func(input any)) (any, error) {
-	d := &decoder{r: &http.Request{Header: http.Header{}}, now: s.deps.Now()}
+	// HTTP/1.1, because an error ends a file in this process: see [Export.check].
+	d := &decoder{r: &http.Request{ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}}, now: s.deps.Now()}
 	input := reflect.New(op.Input)
 	for _, p := range op.Parameters {
 		text := given.Get(p.Name)

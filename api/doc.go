@@ -29,8 +29,9 @@
 //   - A client user gets 403 for the closed dashboard of its own account, and 404 for any other
 //     dashboard that it may not open.
 //   - An audit read is recorded in the log after the query and before the response; if that fails,
-//     the response is 503. An export is recorded before its first entry, and its last line says
-//     whether it is complete. An error, a 404 and reads of /api/audit/reads are not recorded.
+//     the response is 503. An export is recorded before its first entry; a header, or the last sheet
+//     of a workbook, says whether it is complete. An error, a 404 and reads of /api/audit/reads are
+//     not recorded.
 //   - For ?at= and ?to=, a day means its end; for ?from=, its start. The start of a day is looked
 //     up, not computed: some days have no midnight, and some have two.
 //   - An operation is a function of a [Caller] and a struct with its input. The router and

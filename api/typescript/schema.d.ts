@@ -199,7 +199,7 @@ export interface paths {
         };
         /**
          * Exports who had access to any dashboard of the agency, as one file.
-         * @description The last line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it is not, where to continue. CSV contains rows and nothing else: the header Export-Summary says the same before the rows, and a response that cannot be completed is cut off. A cell of CSV that starts like a formula is prefixed with an apostrophe.
+         * @description The last sheet of a workbook says whether the file is complete and, if it is not, where to continue. CSV and JSON Lines contain rows and nothing else: the header Export-Summary says before the rows whether all can be sent, and a response that cannot be completed is cut off. Each line of JSON Lines is an entry of /api/audit/access, and all lines have the same keys. A cell of CSV that starts like a formula is prefixed with an apostrophe.
          */
         get: operations["getAuditAccessExport"];
         put?: never;
@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Exports the history as a file, oldest change first.
-         * @description The last line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it is not, where to continue. CSV contains rows and nothing else: the header Export-Summary says the same before the rows, and a response that cannot be completed is cut off. A cell of CSV that starts like a formula is prefixed with an apostrophe.
+         * @description The last sheet of a workbook says whether the file is complete and, if it is not, where to continue. CSV and JSON Lines contain rows and nothing else: the header Export-Summary says before the rows whether all can be sent, and a response that cannot be completed is cut off. Each line of JSON Lines is an entry of /api/audit/history, and all lines have the same keys: `skip` is null if the entry is not a skip. A cell of CSV that starts like a formula is prefixed with an apostrophe.
          */
         get: operations["getAuditExport"];
         put?: never;
@@ -7725,7 +7725,7 @@ export interface components {
         "Content-Disposition": string;
         /** @description Entity tag of the response. A request that sends it as If-None-Match returns 304 if the response has not changed. The entity tag of a dashboard is its version, for If-Match. */
         ETag: string;
-        /** @description What a file of CSV contains, as JSON: complete, and if it is false the reason; as_of, the version and time of the newest record; and the moment or range. */
+        /** @description What a file of CSV or JSON Lines contains, as JSON: complete, and if it is false the reason; as_of, the version and time of the newest record; and the moment or range. */
         "Export-Summary": string;
         /** @description true if this is the response to an earlier request with the same Idempotency-Key. */
         "Idempotency-Replayed": string;
@@ -16795,4 +16795,4 @@ export interface operations {
     };
 }
 
-// Generated from openapi.json, SHA-256 8d82f8695ee869620e55942ce9a38b9b678adf160831a24c5af05d83f081e924
+// Generated from openapi.json, SHA-256 62396e55f6fceeb8a5ce51409ab3fcd3989942b5927b7b0f65a76520d40b9d47

@@ -317,27 +317,11 @@ func (a accessCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	out := lastLine{out: std.Out}
-	header, err := at.download(ctx, http.MethodGet, "/api/audit/access/export", query, nil, &out)
+	header, err := at.download(ctx, http.MethodGet, "/api/audit/access/export", query, nil, std.Out)
 	if err == nil {
-		summary := header.Get("Export-Summary")
-		if a.Format == "json" {
-			summary = string(out.last)
-		}
-		err = wholeAccess(summary)
+		err = wholeAccess(header.Get("Export-Summary"))
 	}
 	return interruptedError(ctx, err, "the printed output is incomplete")
-}
-
-type lastLine struct {
-	out  io.Writer
-	last []byte
-}
-
-func (l *lastLine) Write(p []byte) (int, error) {
-	l.last = append(l.last, p...)
-	l.last = l.last[bytes.LastIndexByte(bytes.TrimRight(l.last, "\r\n"), '\n')+1:]
-	return l.out.Write(p)
 }
 
 // wholeAccess returns an error unless the summary of an export says that the export is complete.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -97,14 +99,9 @@ func TestIncompleteAccessExportFails(t *testing.T) {
 		for summary, want := range map[string]string{
 			`{"complete":true}`: "", `{"complete":false,"reason":"2 are parked"}`: "2 are parked", `{"user":{"id":"d1"}}`: "incomplete",
 		} {
-			body := summary + "\n"
-			if format == "csv" {
-				body = "user_id,from\n"
-			}
+			const body = "as sent\n"
 			at := remoteOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				if format == "csv" {
-					w.Header().Set("Export-Summary", summary)
-				}
+				w.Header().Set("Export-Summary", summary)
 				_, _ = io.WriteString(w, body)
 			}))
 			out, err := runCommand(t, accessCommand{remote: at, By: "user", Format: format})
@@ -120,6 +117,23 @@ func TestIncompleteAccessExportFails(t *testing.T) {
 	out, err := runCommand(t, accessCommand{remote: answering(t, http.StatusOK, "user_id,from\n"), By: "user", Format: "csv"})
 	require.ErrorIs(t, err, errIncomplete, "an absent header proves nothing")
 	require.Equal(t, "user_id,from\n", out)
+}
+
+// A program takes the columns of a list from its first elements.
+func TestListedElementsHaveTheSameKeys(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	head := func(operator.RecordedAction) string { return "" }
+	ended := operator.RecordedAction{
+		FinishedAt: new(time.Now()), Code: domain.CodeConflict, Rebuild: "posts.g2", RebuildState: operator.StateLive,
+		Reason: domain.Reason{Ticket: "T-1"}, Erasure: new(domain.ErasureOrder), Import: new(domain.DataImported),
+		Target: domain.OperatorTarget{Projection: "posts", Generation: 2},
+	}
+	require.NoError(t, printList(&out, true, []operator.RecordedAction{{}, ended}, "", head))
+	require.NoError(t, printList(&out, true, []operator.RecordedAction{}, "", head))
+	require.Contains(t, out.String(), `"rebuild_state":null`)
+	require.True(t, strings.HasSuffix(out.String(), "]\n[]\n"))
+	ledgertest.RequireSameKeys(t, out.String())
 }
 
 // A response that the service cuts off is an error, and no bundle is written.

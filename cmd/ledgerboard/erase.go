@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 )
 
 // eraseCommand erases a person from the directory (GDPR). Histories keep the person's id and can
@@ -136,9 +137,9 @@ if their partitions get new records; the embedded broker, which is for testing, 
 
 func (e eraseCommand) list(ctx context.Context, std streams) error {
 	print := func(lines []domain.ErasedID, err error) error {
-		out := json.NewEncoder(std.Out)
+		out := tabular.NewLines(std.Out)
 		for _, line := range lines {
-			err = cmp.Or(err, out.Encode(line))
+			err = cmp.Or(err, out.Row(line))
 		}
 		return err
 	}

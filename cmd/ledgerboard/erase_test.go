@@ -120,6 +120,7 @@ func TestErasePersonRemovesOnlyThatPerson(t *testing.T) {
 		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
 			"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, mustRun(t, command), "nothing is left to erase")
 		listed := mustRun(t, eraseCommand{installation: command.installation, List: true})
+		ledgertest.RequireSameKeys(t, listed)
 		require.Contains(t, listed, `{"kind":"user","id":"`+erased+`","agency":"`+eraseAgency+`"`)
 		require.Equal(t, mustRun(t, eraseCommand{installation: command.installation, List: true, Direct: true}), listed, "the service reads the same log")
 		direct := command

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 )
 
 type logCommand struct {
@@ -25,7 +26,9 @@ func (l logCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	if l.JSON {
-		return json.NewEncoder(std.Out).Encode(map[string]any{"topics": topics})
+		return tabular.NewLines(std.Out).Row(struct {
+			Topics []operator.Topic `json:"topics"`
+		}{topics})
 	}
 	return printTopics(std, topics)
 }
@@ -69,10 +72,11 @@ func show(out io.Writer, asJSON bool, value any, print func()) error {
 	return nil
 }
 
-// printList prints a JSON array or a table; tabs separate the cells of head and lines.
+// printList prints a JSON array, whose elements have the same keys (maps have their own), or a table; tabs
+// separate the cells of head and lines.
 func printList[T any](out io.Writer, asJSON bool, list []T, head string, line func(T) string) error {
 	if asJSON {
-		return json.NewEncoder(out).Encode(append([]T{}, list...))
+		return tabular.NewLines(out).Row(append([]T{}, list...))
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, head)

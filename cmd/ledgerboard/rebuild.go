@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 )
 
 type rebuildCommand struct {
@@ -199,7 +200,7 @@ func (b *build) read(stream io.Reader) (n int) {
 func (b *build) printResult() error {
 	g := b.g
 	if b.json {
-		if err := json.NewEncoder(b.Out).Encode(g); err != nil {
+		if err := tabular.NewLines(b.Out).Row(g); err != nil {
 			return err
 		}
 	}

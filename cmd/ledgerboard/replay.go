@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/app"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 )
 
 type replayCommand struct {
@@ -133,7 +134,7 @@ type replayPrinter struct {
 
 func (r *replayPrinter) change(c proof.Change) error {
 	if r.json {
-		return json.NewEncoder(r.out).Encode(c)
+		return tabular.NewLines(r.out).Row(c)
 	}
 	if !r.began {
 		r.began = true
@@ -184,8 +185,13 @@ func inWords(c proof.Change) string {
 	if c.Allow != nil {
 		parts = append(parts, fmt.Sprintf("allowed=%t", *c.Allow))
 	}
-	add("scopes", c.Scopes)
-	add("poc", c.MainPOC)
+	set := func(what string, list []string) {
+		if list != nil {
+			parts = append(parts, what+" "+cmp.Or(strings.Join(list, ","), "none"))
+		}
+	}
+	set("scopes", c.Scopes)
+	set("poc", c.MainPOC)
 	if c.OnBehalfOf != "" {
 		parts = append(parts, "on behalf of "+c.OnBehalfOf)
 	}

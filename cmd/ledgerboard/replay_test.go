@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -54,12 +55,15 @@ func TestReplayFormats(t *testing.T) {
 		{false, proof.Change{Version: 5, Skip: &skip}, 3, "version 2 was skipped, reason incident:OPS-77"},
 		{false, proof.Change{Version: 1, Actor: "\x1b[2Jx", UsersAdded: []string{"a\nb"}}, 3, "users added a"},
 		{true, proof.Change{Version: 5, Skip: &skip}, 2, `"skip":{"version":2,`},
+		{false, proof.Change{Version: 1, Scopes: []string{}, MainPOC: []string{}}, 3, "scopes none; poc none"},
+		{true, proof.Change{Version: 1, Scopes: []string{}}, 2, `"scopes":[],"main_poc":null`},
 	} {
 		said := printed(t, c.json, c.value, c.value)
 		require.Contains(t, said, c.want)
 		require.NotContains(t, said, "\x1b")
 		require.Equal(t, c.lines, strings.Count(said, "\n"), said)
 	}
+	ledgertest.RequireSameKeys(t, printed(t, true, change, proof.Change{Skip: &skip}, proof.Change{After: new(domain.Dashboard), Problem: "no"}))
 	require.Contains(t, printed(t, false, state), "users    u v")
 	require.Contains(t, printed(t, true, state), `"users":["u","v"]`)
 }

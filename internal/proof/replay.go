@@ -53,8 +53,8 @@ type Change struct {
 	UsersRemoved []string          `json:"users_removed,omitempty"`
 	LostAccess   []string          `json:"lost_access,omitempty"` // by the whole record, on any dashboard
 	Allow        *bool             `json:"allow_client_dashboard,omitempty"`
-	Scopes       []string          `json:"scopes,omitempty"`   // the new scopes, if they changed
-	MainPOC      []string          `json:"main_poc,omitempty"` // the new main POCs, if they changed
+	Scopes       []string          `json:"scopes"`   // the new scopes; nil if they did not change
+	MainPOC      []string          `json:"main_poc"` // the new main POCs; nil if they did not change
 	After        *domain.Dashboard `json:"after,omitempty"`
 
 	// Skip is the decision of an operator to leave out a record; only it and the envelope fields are
@@ -351,10 +351,10 @@ func (c Change) withDifference(rev *domain.DashboardRevision) Change {
 		c.Allow = &after.AllowClientDashboard
 	}
 	if !slices.Equal(before.Scopes, after.Scopes) {
-		c.Scopes = after.Scopes
+		c.Scopes = append([]string{}, after.Scopes...) // not nil
 	}
 	if !slices.Equal(before.MainPOC, after.MainPOC) {
-		c.MainPOC = after.MainPOC
+		c.MainPOC = append([]string{}, after.MainPOC...)
 	}
 	return c
 }

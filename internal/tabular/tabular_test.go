@@ -3,6 +3,7 @@ package tabular_test
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/tabular"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -156,6 +158,52 @@ func TestLibreOfficeKeepsColumnsOfCSV(t *testing.T) {
 		require.Equal(t, text, lines[i+1][name])
 		require.Equal(t, strconv.Itoa(i), lines[i+1][gain], text)
 	}
+}
+
+// All lines have the keys of all objects, so that programs that take the columns from the first lines
+// lose nothing. What JSON leaves out is null, a flag false, a list empty.
+func TestLinesHaveAllKeys(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Code   string `json:"code"`
+		Ticket string `json:"ticket,omitempty"`
+	}
+	type embedded struct {
+		Names []string `json:"names,omitempty"`
+	}
+	type entry struct {
+		embedded
+
+		ID      int64           `json:"id"`
+		Row     int64           `json:"row,omitempty"`
+		Count   int             `json:"count,omitzero"`
+		Flag    bool            `json:"flag,omitempty"`
+		At      time.Time       `json:"at"`
+		Since   time.Time       `json:"since,omitzero"`
+		To      *time.Time      `json:"to,omitempty"`
+		Inner   *inner          `json:"inner,omitempty"`
+		List    []inner         `json:"list"`
+		Unknown []string        `json:"unknown"` // null is not an empty list
+		Raw     json.RawMessage `json:"raw,omitempty"`
+		Hidden  string          `json:"-"`
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	full := entry{
+		embedded: embedded{[]string{"<a>"}}, ID: 1, Row: 2, Count: 3, Flag: true, At: at, Since: at, To: &at,
+		Inner: &inner{"x", "T-1"}, List: []inner{{Code: "y"}}, Unknown: []string{}, Raw: json.RawMessage(`{"k":1}`), Hidden: "hidden",
+	}
+	var out, as bytes.Buffer
+	lines := tabular.NewLines(&out)
+	require.NoError(t, lines.Row(entry{At: at}))
+	require.NoError(t, lines.Row(full))
+	require.NoError(t, lines.Row([]entry{}))
+	ledgertest.RequireSameKeys(t, out.String())
+	empty := `{"names":[],"id":0,"row":null,"count":0,"flag":false,"at":"2026-01-02T03:04:05Z","since":null,"to":null,"inner":null,` +
+		`"list":null,"unknown":null,"raw":null}`
+	full.List[0].Ticket = "T-2" // JSON omits nothing then
+	require.NoError(t, json.NewEncoder(&as).Encode(full))
+	require.Equal(t, empty+"\n"+strings.Replace(as.String(), `"T-2"`, "null", 1)+"[]\n", out.String())
+	require.Error(t, lines.Row([]struct{ F func() }{{func() {}}}))
 }
 
 // csvOf formats data as CSV and returns the names of its tables.

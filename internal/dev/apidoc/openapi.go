@@ -133,7 +133,7 @@ func responseHeaders() openapi3.Headers {
 		"Idempotency-Replayed": header("string", "true if this is the response to an earlier request with the same Idempotency-Key."),
 		"Retry-After":          header("integer", "Seconds to wait before retrying."),
 		"Content-Disposition":  header("string", "Name of the file."),
-		"Export-Summary":       header("string", "What a file of CSV contains, as JSON: complete, and if it is false the reason; as_of, the version and time of the newest record; and the moment or range."),
+		"Export-Summary":       header("string", "What a file of CSV or JSON Lines contains, as JSON: complete, and if it is false the reason; as_of, the version and time of the newest record; and the moment or range."),
 		"Link":                 header("string", "URL of the next page, as rel=next; absent on the last page."),
 		"RateLimit":            header("string", `Remaining requests (r) and seconds until the quota resets (t), for example "user";r=5999;t=60.`),
 		"RateLimit-Policy":     header("string", `Quota of a caller: requests (q) per window in seconds (w), for example "user";q=6000;w=60.`),
