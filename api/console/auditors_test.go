@@ -139,6 +139,12 @@ func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 		require.GreaterOrEqual(t, strings.Count(page.raw, fmt.Sprintf("Client &lt;%d&gt;", n)), 2, "as a board, and in the state")
 	}
 	require.Less(t, len(page.raw), 200_000)
+
+	// Between two times, they are one entry, too: a page would have only a part of them.
+	page = b.get("/console/history/difference?from=2026-10-04").says(http.StatusOK, "20 changed boards are on this page",
+		"boards</h2>", "<summary>Which boards</summary>", "<ins>Linked with each other</ins>", "More changed boards")
+	require.LessOrEqual(t, strings.Count(page.raw, `<section class="record">`), 3)
+	require.Less(t, len(page.raw), 100_000)
 }
 
 // unproven is the note on each auditor page with names.
@@ -214,11 +220,12 @@ func TestDifferencePageComparesTwoTimes(t *testing.T) {
 	r, b := newHistory(t)
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a time")
 	views := len(r.views())
-	page := b.get("/console/history/difference?from=2026-10-02&to=2026-10-03").says(http.StatusOK, unproven, "Made by 2 changes.", "Linked with", "Bakery &amp; Catering")
+	page := b.get("/console/history/difference?from=2026-10-02&to=2026-10-03").says(http.StatusOK, unproven, "Made by 2 changes.", "Linked with", "Bakery &amp; Catering", "2 changed boards are on this page")
 	requireInOrder(t, page.Body.String(), ">Bakery &amp; Catering<", ">Harbour Bakery<")
 	require.NotContains(t, page.Body.String(), "Ben Holm", "he was added and removed in between")
 	require.Len(t, r.views(), views+1, "one view is recorded, for any number of boards")
-	b.get("/console/history/difference?from=2026-10-02T10:00:00Z&dashboard="+bakery).says(http.StatusOK, "The boards now", "Removed from the list", "Ben Holm", "Made by 1 change.")
+	page = b.get("/console/history/difference?from=2026-10-02T10:00:00Z&dashboard="+bakery).says(http.StatusOK, "The boards now", "Removed from the list", "Ben Holm", "Made by 1 change.")
+	require.NotContains(t, page.Body.String(), "changed board", "one board was asked for")
 	const exact = "2026-10-02T10:00:00.25Z" // of a change, in a link; the form's time has no fraction
 	b.get("/console/history/difference?from="+exact).says(http.StatusOK, `name="from_time" value="10:00:00"`, `name="from_exact" value="`+exact)
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)

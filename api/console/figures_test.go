@@ -91,6 +91,23 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 	})
 }
 
+func TestAClosedBoardIsShownImmediately(t *testing.T) {
+	t.Parallel()
+	var notReady error
+	r := newReal(t, func(d *api.Deps) { d.Ready = func() error { return notReady } })
+	b := r.signedIn("client")
+	own := "/console/board/" + bakery
+	b.get(own).says(http.StatusOK, `data-board="`+own+`"`, "/console/assets/board.")
+	b.get(own + "/closed").leadsTo(own)
+	r.change(t, agency, domain.UpdateDashboard{Primary: bakery, AllowClientDashboard: new(false)})
+	b.get(own+"/closed").says(http.StatusOK, "closed it or removed you from its list while you were viewing it.", "Your account is not affected")
+	b.get(own).says(http.StatusForbidden, "You have no access to this dashboard.", "You cannot open any other board now")
+	notReady = domain.NewError(domain.CodeUnavailable, "Not now.")
+	b.get(own+"/closed").says(http.StatusServiceUnavailable, "Not now.")
+	notReady = nil
+	r.signedIn("agency").get("/console/stream/notices").says(http.StatusForbidden, "does not have access to this page")
+}
+
 // If the stream of a board's figures ends because the board was closed, it reports that.
 func TestBoardStreamReportsClosing(t *testing.T) {
 	t.Parallel()

@@ -78,21 +78,38 @@ type boardChange struct {
 // Changes returns what the record changed. If it changed many boards, those that it changed in the
 // same way are one element: a set of linked clients would be repeated for each of them.
 func (c change) Changes() (changes []boardChange) {
-	alike := map[string]int{}
-	for _, e := range c.Entries {
-		next := boardChange{e.Changes, []history.Named{*e.Dashboard}, false, *e.After}
-		if c.Many() {
-			next = next.shared()
-			key, err := json.Marshal([]any{next.Differences, next.Together, next.After})
-			if n, known := alike[string(key)]; known && err == nil {
-				changes[n].Boards = append(changes[n].Boards, *e.Dashboard)
-				continue
-			}
-			alike[string(key)] = len(changes)
+	of := func(e history.HistoryEntry) boardChange {
+		return boardChange{e.Changes, []history.Named{*e.Dashboard}, false, *e.After}
+	}
+	if !c.Many() {
+		for _, e := range c.Entries {
+			changes = append(changes, of(e))
+		}
+		return changes
+	}
+	for _, same := range alike(c.Entries, func(e history.HistoryEntry) any { return of(e).shared().key() }) {
+		next := of(same[0]).shared()
+		for _, e := range same[1:] {
+			next.Boards = append(next.Boards, *e.Dashboard)
 		}
 		changes = append(changes, next)
 	}
 	return changes
+}
+
+// alike groups elements whose keys have equal JSON. The groups are in the order of their first elements.
+func alike[T any](list []T, key func(T) any) (groups [][]T) {
+	known := map[string]int{}
+	for _, element := range list {
+		raw, err := json.Marshal(key(element))
+		n, found := known[string(raw)]
+		if !found || err != nil {
+			n = len(groups)
+			known[string(raw)], groups = n, append(groups, nil)
+		}
+		groups[n] = append(groups[n], element)
+	}
+	return groups
 }
 
 // Many reports whether the record changed so many boards that they are named on demand.
@@ -105,9 +122,21 @@ func (b boardChange) shared() boardChange {
 	if b.Together = len(others) > 0 && slices.Equal(distinctIDs(idsOf(others)), distinctIDs(idsOf(b.AccountsLinked))); b.Together {
 		b.AccountsLinked = nil
 	}
-	b.After.ID, b.After.SubAccountID, b.After.CreatedAt, b.After.UpdatedAt = "", "", time.Time{}, time.Time{}
+	b.After = sharedState(b.After)
 	return b
 }
+
+// sharedState returns a state without what differs between linked boards.
+func sharedState(s history.DashboardState) history.DashboardState {
+	if len(s.SubAccountIDs) == 1 {
+		s.SubAccountIDs = nil // only itself
+	}
+	s.ID, s.SubAccountID, s.CreatedAt, s.UpdatedAt = "", "", time.Time{}, time.Time{}
+	return s
+}
+
+// key is what boards that changed in the same way have in common.
+func (b boardChange) key() []any { return []any{b.Differences, b.Together, b.After} }
 
 const (
 	listedBoards  = 10  // boards of a record that are named one by one

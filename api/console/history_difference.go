@@ -24,7 +24,8 @@ type differenceView struct {
 	Dashboard string
 	Fault     string // why no board matches the name
 
-	Boards     []comparedBoard
+	Compared   []comparison
+	Boards     int // number of boards on this page
 	More       string
 	Incomplete string
 	LeftOut    int64
@@ -32,11 +33,51 @@ type differenceView struct {
 
 func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
 
-type comparedBoard struct {
-	history.DiffAnswer
+// comparison is one board at two times, or several that changed in the same way.
+type comparison struct {
+	boardChange
 
-	Same bool // the changes in between canceled each other out
+	Before  *history.DashboardState // nil: the boards did not exist
+	Records int64                   // changes in between, on each board
+	Same    bool                    // the changes in between canceled each other out
 }
+
+// Named reports whether the heading names the boards.
+func (c comparison) Named() bool { return len(c.Boards) <= listedBoards }
+
+// comparisons groups boards that changed in the same way: a set of linked clients would be repeated for
+// each of them.
+func comparisons(diffs []history.DiffAnswer) (list []comparison) {
+	of := func(d history.DiffAnswer) comparison {
+		return comparison{
+			boardChange{d.Changes, []history.Named{d.Dashboard}, false, d.After}, d.Before, d.Records, nothingDiffers(d.Changes),
+		}
+	}
+	slices.SortFunc(diffs, func(a, b history.DiffAnswer) int { return byName(a.Dashboard, b.Dashboard) })
+	for _, same := range alike(diffs, func(d history.DiffAnswer) any { return of(d).shared().key() }) {
+		next := of(same[0])
+		if len(same) > 1 {
+			next = next.shared()
+		}
+		for _, d := range same[1:] {
+			next.Boards = append(next.Boards, d.Dashboard)
+		}
+		list = append(list, next)
+	}
+	return list
+}
+
+// shared returns the comparison without what differs between boards that were linked with each other.
+func (c comparison) shared() comparison {
+	c.boardChange = c.boardChange.shared()
+	if c.Before != nil {
+		before := sharedState(*c.Before)
+		c.Before = &before
+	}
+	return c
+}
+
+func (c comparison) key() []any { return []any{c.boardChange.key(), c.Before, c.Records} }
 
 // openDifference compares two times. If From is a day, it means the start of the day; if To is a
 // day, it means the end of the day.
@@ -68,10 +109,7 @@ func openDifference(v *visit) (view, error) {
 		return nil, err
 	}
 	shown.Incomplete, shown.LeftOut = meta.Incomplete, meta.LeftOut
-	for _, diff := range diffs {
-		shown.Boards = append(shown.Boards, comparedBoard{diff, nothingDiffers(diff.Changes)})
-	}
-	slices.SortFunc(shown.Boards, func(a, b comparedBoard) int { return byName(a.Dashboard, b.Dashboard) })
+	shown.Compared, shown.Boards = comparisons(diffs), len(diffs)
 	shown.To.keep(given)
 	shown.More = nextPage(differencePath, given, meta.NextCursor)
 	return shown, nil
