@@ -178,12 +178,14 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 	t.Helper()
 	anchor := time.Date(2026, 10, 28, 12, 0, 0, 0, time.UTC) // the clocks of Berlin have changed three days ago
 	world := demo.New(demo.Config{Seed: 7, Anchor: anchor, Days: 24})
+	drafts, err := world.Drafts(t.Context())
+	require.NoError(t, err)
 	db := pgtest.New(t)
 	for _, p := range []fold.Projector{
 		projectors.Directory, projectors.AccountInsights, projectors.PostInsights, projectors.Contents,
 	} {
 		var events []fold.Event
-		for draft := range world.Drafts() {
+		for _, draft := range drafts {
 			if draft.Topic == p.Topic && (p.Types == nil || slices.Contains(p.Types, draft.Data.EventType())) {
 				recorded := domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}
 				events = append(events, fold.Event{Recorded: recorded})

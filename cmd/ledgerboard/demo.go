@@ -72,21 +72,23 @@ func (d *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	if err := d.validate(d.Addr); err != nil {
 		return err
 	}
+	showProgress := func(label string, total int) (func(int), func()) {
+		bar := newProgress(std.Err, label, total)
+		return bar.add, bar.end
+	}
+	seeder := &launch.Seeder{World: world, State: state, Progress: showProgress}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	seeder.Begin(ctx)
 	p, err := d.start(ctx, d.Addr, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	showProgress := func(label string, total int) (func(int), func()) {
-		bar := newProgress(std.Err, label, total)
-		return bar.add, bar.end
-	}
-	seeder := &launch.Seeder{Service: p.Service, World: world, State: state, Progress: showProgress}
+	seeder.Service = p.Service
 	if err := seeder.Facts(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	return p.run(ctx, func(ctx context.Context, base string) error {
 		// MayCommand fails if the log and the tables in the data directory do not belong together.
 		if err := p.Monitor.MayCommand(); err != nil {

@@ -49,10 +49,7 @@ func (a accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	if err != nil {
 		return result, err
 	}
-	err = errors.Join(Record(ctx, a.Log, a.Now(), domain.AccountRead{
-		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
-		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
-	})...)
+	err = errors.Join(Record(ctx, a.Log, a.Now(), AccountReading(f.ConnectedAccount, snapshot, at))...)
 	if err != nil {
 		return result, err
 	}
@@ -67,6 +64,14 @@ func (a accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 		return a.withHistory(ctx, f, at, result)
 	}
 	return result, nil
+}
+
+// AccountReading returns the record of a reading of an account.
+func AccountReading(account domain.ConnectedAccount, s platforms.AccountSnapshot, at time.Time) domain.AccountRead {
+	return domain.AccountRead{
+		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType, CapturedAt: at,
+		Figures: s.Figures, Missing: s.Missing, Demographics: s.Demographics,
+	}
 }
 
 func (a accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {

@@ -187,7 +187,7 @@ func (p *postRound) some(ctx context.Context, posts []platforms.Post) error {
 	for _, s := range snapshots {
 		if s.Err == nil {
 			p.read, p.f.answered = true, true
-			read, readings = append(read, s.Post), append(readings, p.reading(p.f.ConnectedAccount, s, at))
+			read, readings = append(read, s.Post), append(readings, PostReading(p.f.ConnectedAccount, s, at, p.GrowthWindow))
 			continue
 		}
 		p.skip(ctx, p.f, s.Post, s.Err.Reason, s.Err)
@@ -224,18 +224,20 @@ func (c posts) record(
 	return failed
 }
 
-// reading returns the reading of a post with the verdicts at capture: whether its growth counts,
-// and whether first figures are gains.
-func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
+// PostReading returns the record of a reading of a post with the verdicts at capture: whether its growth
+// counts, and whether first figures are gains.
+func PostReading(
+	account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time, growthWindow time.Duration,
+) domain.PostRead {
 	r := domain.PostRead{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: s.Post.ID, CapturedAt: at, Counts: s.Counts, Missing: s.Missing,
-		GrowthWindow:       c.GrowthWindow.String(),
+		GrowthWindow:       growthWindow.String(),
 		SubscriptionActive: account.SubscriptionActive, TrackedSince: account.TrackedSince,
 	}
 	if published := s.Post.PublishedAt; !published.IsZero() {
 		r.PublishedAt = &published
-		r.GrowthEligible = account.SubscriptionActive && at.Sub(published) <= c.GrowthWindow
+		r.GrowthEligible = account.SubscriptionActive && at.Sub(published) <= growthWindow
 		r.FromZero = domain.BeganAtZero(&published, account.TrackedSince)
 	}
 	return r

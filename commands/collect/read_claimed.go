@@ -197,7 +197,7 @@ func (r *round) flush(ctx context.Context) error {
 }
 
 // store requires the lock. It stores results even after the claim has expired, because the readings
-// are in the log.
+// are in the log; not those of a page that another round has claimed since.
 func (r *round) store(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	if err := r.Budget.Return(ctx, r.ended...); err != nil {

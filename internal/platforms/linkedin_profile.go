@@ -2,6 +2,8 @@ package platforms
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -145,15 +147,17 @@ func (l *liReading) profileDays(ctx context.Context) error {
 			continue
 		}
 		l.analyticsRead = true
-		for day, value := range reply.days(m.query) {
+		days := reply.days(m.query)
+		for _, day := range slices.Sorted(maps.Keys(days)) {
+			value := days[day]
 			l.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
 			if m.name == domain.MetricLikes || m.name == domain.MetricComments || m.name == domain.MetricShares {
 				engagement[day] = append(engagement[day], value)
 			}
 		}
 	}
-	for day, parts := range engagement {
-		if len(parts) == 3 {
+	for _, day := range slices.Sorted(maps.Keys(engagement)) {
+		if parts := engagement[day]; len(parts) == 3 {
 			l.add(domain.Figure{
 				Name: domain.MetricEngagement, Kind: domain.DayFlow, Value: parts[0] + parts[1] + parts[2],
 				Source: "REACTION+COMMENT+RESHARE", Day: day,

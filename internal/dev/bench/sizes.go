@@ -82,7 +82,11 @@ const sizeInLog = 2000 // readings that are appended
 func (b *bench) logSizes(ctx context.Context, print func(result) error) error {
 	var accounts, posts []domain.Draft
 	open := map[string][]domain.Draft{} // of posts, by key, until there are ten
-	for d := range demo.New(demo.Config{Seed: 1, Anchor: firstReading}).Drafts() {
+	drafts, err := demo.New(demo.Config{Seed: 1, Anchor: firstReading}).Drafts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range drafts {
 		switch d.Data.(type) {
 		case domain.AccountRead:
 			accounts = append(accounts, d)

@@ -114,8 +114,9 @@ func (w *World) subscriptions(p clientPlan) []subscription {
 	return []subscription{earlier, s}
 }
 
-// addMembers gives a client two members, of whom the first is a user and owns all accounts but the
-// third; a client without a third account has no second member. Every fourth client has a third member, who left and owns nothing.
+// addMembers gives a client two members, of whom the first is a user and owns all accounts but the third; a
+// client without a third account has no second member. Every fourth client has a third member, who left and
+// owns nothing.
 func (w *World) addMembers(a *agency, c *client, place int) {
 	id := a.plan.base + int64(place)*10
 	first := member{id: id + 1, user: c.users[0].id, name: c.users[0].plan.name}
@@ -163,8 +164,9 @@ func (w *World) newChannel(a *agency, c *client, owner member, id int64, plan ch
 	return ch
 }
 
-// Register adds every social account to a simulator, which then lists and counts the very posts of
-// this world, and people with pages that nobody connected yet. It fails when the simulator has another seed.
+// Register adds every social account to a simulator, which then lists and counts the very posts of this
+// world, and people with pages that nobody connected yet; and what goes wrong. It fails when the simulator
+// has another seed.
 func (w *World) Register(s *simulator.Server) error {
 	if s.Seed() != w.cfg.Seed {
 		return fmt.Errorf("register accounts: the simulator has seed %d, the demo has %d", s.Seed(), w.cfg.Seed)
@@ -175,6 +177,7 @@ func (w *World) Register(s *simulator.Server) error {
 		a.Caption = func(p simulator.Post) string { return w.caption(c, p) }
 		s.Add(c.platform, c.kind, a)
 	}
+	s.SetOutages(w.outages()...)
 	s.AddPeople(w.from())
 	return nil
 }

@@ -1,7 +1,7 @@
 package demo
 
 import (
-	"iter"
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -12,27 +12,34 @@ import (
 // Source is the CloudEvents source of seeded events.
 const Source = "/ledgerboard/demo"
 
-// Drafts are all events of the directory, of metrics and contents, and of connections, ready to be appended: the directory
-// first, then posts with what they say, readings, and which connections wait for a sign-in. Their ids do not change from run to
-// run ([EventID]). The changes of dashboards are not among them: those are commands ([World.Changes]).
-func (w *World) Drafts() iter.Seq[domain.Draft] {
-	return func(yield func(domain.Draft) bool) {
-		_ = each(slices.Values(w.entities), func(e domain.DirectoryEntity) bool { return yield(entityDraft(e, w.cfg.Anchor)) }) &&
-			each(w.Posts(), func(p Post) bool { return yield(postDraft(p.PostRegistered)) && yield(contentDraft(p)) }) &&
-			each(w.AccountReadings(), func(r domain.AccountRead) bool { return yield(accountReadDraft(r)) }) &&
-			each(w.PostReadings(), func(r domain.PostRead) bool { return yield(postReadDraft(r)) }) &&
-			each(slices.Values(w.States()), func(s domain.ConnectionStateChanged) bool { return yield(w.stateDraft(s)) })
+// Drafts are all events of the directory, of metrics and contents, and of connections, ready to be
+// appended: the directory first, then posts with what they say, readings, and which connections wait for a
+// sign-in. Their ids do not change from run to run ([EventID]). The changes of dashboards are not among
+// them: those are commands ([World.Changes]). The readings take seconds.
+func (w *World) Drafts(ctx context.Context) ([]domain.Draft, error) {
+	read, err := w.readHistory(ctx)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// each hands on until it has to stop, and tells whether it came to the end.
-func each[E any](elements iter.Seq[E], on func(E) bool) bool {
-	for e := range elements {
-		if !on(e) {
-			return false
+	drafts := make([]domain.Draft, 0, len(w.entities)+4*len(w.posts)+len(read.accounts)+len(read.posts)+len(read.states))
+	for _, e := range w.entities {
+		drafts = append(drafts, entityDraft(e, w.cfg.Anchor))
+	}
+	for _, p := range w.posts {
+		for _, r := range p.registrations() {
+			drafts = append(drafts, postDraft(r.PostRegistered), contentDraft(r))
 		}
 	}
-	return true
+	for _, r := range read.accounts {
+		drafts = append(drafts, accountReadDraft(r))
+	}
+	for _, r := range read.posts {
+		drafts = append(drafts, postReadDraft(r))
+	}
+	for _, s := range read.states {
+		drafts = append(drafts, w.stateDraft(s))
+	}
+	return drafts, nil
 }
 
 func entityDraft(e domain.DirectoryEntity, at time.Time) domain.Draft {
@@ -44,8 +51,8 @@ func postDraft(p domain.PostRegistered) domain.Draft {
 	return draft(domain.TopicMetrics, p.Key(), p, p.RegisteredAt, p.ExternalID, string(p.Origin), stamp(p.RegisteredAt))
 }
 
-func contentDraft(p Post) domain.Draft {
-	c := domain.PostContent{PostRef: domain.PostRefOf(p.PostRegistered), AccountID: p.AccountID, Origin: p.Origin, PostTexts: p.Texts}
+func contentDraft(p registration) domain.Draft {
+	c := domain.PostContent{PostRef: domain.PostRefOf(p.PostRegistered), AccountID: p.AccountID, Origin: p.Origin, PostTexts: p.texts}
 	return draft(domain.TopicContents, c.Key(), c, p.RegisteredAt, stamp(p.RegisteredAt))
 }
 
@@ -58,7 +65,9 @@ func postReadDraft(r domain.PostRead) domain.Draft {
 }
 
 func (w *World) stateDraft(s domain.ConnectionStateChanged) domain.Draft {
-	return draft(domain.TopicOperations, w.agencyOf(s.ConnectionID), s, s.At, strconv.FormatInt(s.ConnectionID, 10), stamp(s.At))
+	i := slices.IndexFunc(w.channels, func(c *channel) bool { return c.connection == s.ConnectionID })
+	agency := w.channels[i].ParentAccount
+	return draft(domain.TopicOperations, agency, s, s.At, strconv.FormatInt(s.ConnectionID, 10), stamp(s.At))
 }
 
 func draft(topic, key string, data domain.Data, at time.Time, parts ...string) domain.Draft {

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"iter"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -33,31 +32,19 @@ func (w *World) postsOf(c *channel, until time.Time) []post {
 	return out
 }
 
-// Posts are the registrations of all posts up to the anchor, oldest first: by the listing, except of
-// LinkedIn profiles, which cannot be listed; by the main application of those and of planned ones. A
-// planned post of a platform that can be listed comes both ways, as it does in life.
-func (w *World) Posts() iter.Seq[Post] {
-	return func(yield func(Post) bool) {
-		for _, p := range w.posts {
-			for _, r := range p.registrations() {
-				if !yield(r) {
-					return
-				}
-			}
-		}
-	}
-}
-
+// listable reports whether the platform lists the post: those of LinkedIn profiles cannot be listed.
 func (p post) listable() bool { return p.channel.kind != domain.LinkedInProfile }
 
-// Post is a registration, with what the post says.
-type Post struct {
+// registration tells of a post, and what it says.
+type registration struct {
 	domain.PostRegistered
-	Texts domain.PostTexts
+	texts domain.PostTexts
 }
 
-func (p post) registrations() []Post {
-	var out []Post
+// registrations are by the listing, and by the main application of what it has planned and of what cannot
+// be listed. A planned post that can be listed comes both ways, as it does in life.
+func (p post) registrations() []registration {
+	var out []registration
 	if p.category > 0 || !p.listable() {
 		out = append(out, p.fromMainApp())
 	}
@@ -67,25 +54,25 @@ func (p post) registrations() []Post {
 	return out
 }
 
-func (p post) registered(origin domain.PostOrigin) Post {
-	return Post{PostRegistered: domain.PostRegistered{
+func (p post) registered(origin domain.PostOrigin) registration {
+	return registration{PostRegistered: domain.PostRegistered{
 		Tenant: p.channel.Tenant, Platform: p.channel.platform, AccountType: p.channel.kind, ExternalID: p.ID,
 		Origin: origin, RegisteredAt: p.Created, PublishedAt: new(p.Created), PostType: string(p.Kind),
-	}, Texts: domain.PostTexts{Content: p.Text, Permalink: p.permalink()}}
+	}, texts: domain.PostTexts{Content: p.Text, Permalink: p.permalink()}}
 }
 
 // fromListing is what the platform's client makes of the simulator's listing.
-func (p post) fromListing() Post {
+func (p post) fromListing() registration {
 	r := p.registered(domain.OriginListing)
 	if p.channel.platform == domain.TikTok || p.channel.platform == domain.Instagram && p.Kind == simulator.KindReel {
-		r.Texts.MediaURL = p.picture()
+		r.texts.MediaURL = p.picture()
 	}
 	return r
 }
 
-func (p post) fromMainApp() Post {
+func (p post) fromMainApp() registration {
 	r := p.registered(domain.OriginMainApp)
-	r.Texts.MediaURL = p.picture()
+	r.texts.MediaURL = p.picture()
 	if p.category > 0 {
 		r.CategoryID = new(p.category)
 	}
@@ -103,12 +90,4 @@ func (p post) permalink() string {
 	default:
 		return "https://www.linkedin.com/feed/update/" + p.ID
 	}
-}
-
-// storyLife is how long Instagram lists a story and tells of it.
-const storyLife = 24 * time.Hour
-
-// readableAt reports whether the platform gives figures of the post at an instant.
-func (p post) readableAt(at time.Time) bool {
-	return p.Created.Before(at) && (p.Kind != simulator.KindStory || at.Before(p.Created.Add(storyLife)))
 }

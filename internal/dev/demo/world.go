@@ -95,7 +95,8 @@ func (w *World) Secrets() []Secret {
 		t := mint.Tokens(c.platform, c.externalID)
 		secret := Secret{Ref: domain.HandedOverRef(c.connection), AccessToken: t.Access, RefreshToken: t.Refresh, ExpiresAt: w.tokenEnds(c)}
 		if lost := w.lostAt(c); !lost.IsZero() {
-			secret.AccessToken, secret.RefreshToken, secret.TakenAt = w.lostToken(c), "", lost.Add(-tokenLife)
+			secret.AccessToken, secret.RefreshToken = mint.EndedToken(c.platform, c.externalID, lost), ""
+			secret.TakenAt = lost.Add(-tokenLife)
 		}
 		secrets = append(secrets, secret)
 	}

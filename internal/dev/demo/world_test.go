@@ -45,7 +45,7 @@ func TestDemoUsesReservedDomainsOnly(t *testing.T) {
 // envelope is complete, and the directory comes first.
 func TestDemoDraftsAreValidEvents(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, w *demo.World, cfg demo.Config) {
+	each(t, func(t *testing.T, drafts []domain.Draft, cfg demo.Config) {
 		registry := domain.NewRegistry()
 		ids := map[string]bool{}
 		inDirectory := true
@@ -53,7 +53,7 @@ func TestDemoDraftsAreValidEvents(t *testing.T) {
 			"metrics.post_registered.v1": 1, "contents.post.v1": 1, "metrics.account_read.v1": 2, "metrics.post_read.v1": 3,
 			"operations.connection_state_changed.v1": 4,
 		}
-		for d := range w.Drafts() {
+		for _, d := range drafts {
 			if d.Topic != domain.TopicDirectory {
 				inDirectory = false
 			}

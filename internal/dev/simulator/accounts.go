@@ -42,6 +42,9 @@ type account struct {
 	mu          sync.Mutex // guards Posts, Traps and what follows
 	calls       int
 	generations map[string]int // of refresh tokens, by the id within them: older ones are dead
+
+	generated      []Post // see [account.generatedBefore]
+	generatedUntil time.Time
 }
 
 func (a *account) trapped() Traps {

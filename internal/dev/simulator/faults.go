@@ -14,8 +14,8 @@ import (
 // FaultKind is one way in which a platform is unkind.
 type FaultKind string
 
-// The kinds of [Fault]. About names a post, a scope or a call where the comment says so; otherwise the fault is about
-// the account.
+// The kinds of [Fault]. About names a post, a scope or a call where the comment says so; otherwise the
+// fault is about the account.
 const (
 	BadObject                 FaultKind = "bad object"     // About a post: reading it is HTTP 500, for ever
 	NoInsights                FaultKind = "no insights"    // Meta, about a post: its node has no field insights
@@ -70,8 +70,8 @@ func (t Traps) fault(kind FaultKind, at time.Time, about ...string) (Fault, bool
 	return t.Faults[i], true
 }
 
-// graphWords are Meta's answers to a fault; [Fault.Variant] selects one of them. %[1]s is the id that was asked for, and
-// %[2]s the new one of a merged page.
+// graphWords are Meta's answers to a fault; [Fault.Variant] selects one of them. %[1]s is the id that was
+// asked for, and %[2]s the new one of a merged page.
 var graphWords = map[FaultKind][]struct {
 	status, code, subcode int
 	message               string
@@ -127,8 +127,7 @@ func (s *Server) graphFaulty(c *request) (rep reply, refused bool) {
 
 // namesOf are the ids that the post of an id has.
 func (s *Server) namesOf(c *request, id string) []string {
-	s.all(c)
-	if p, found := c.byID[id]; found {
+	if p, found := s.named(c, id); found {
 		return []string{p.ID}
 	}
 	return []string{id}
@@ -148,7 +147,8 @@ func (s *Server) withoutInsights(c *request, p Post, id, field string) *reply {
 	return &rep
 }
 
-// withhold puts items that are left out before each post of a list, newest first. Later lists leave out the same.
+// withhold puts items that are left out before each post of a list, newest first. Later lists leave out the
+// same.
 func (r *request) withhold(posts []Post) []Post {
 	f, hit := r.fault(Withheld)
 	if !hit {
@@ -172,8 +172,8 @@ func (r *request) settling(value int64, end time.Time) int64 {
 	return value
 }
 
-// unkindTo are the kinds that can be drawn for an account: those of single objects and figures, then at most one that
-// is about the whole account for some days.
+// unkindTo are the kinds that can be drawn for an account: those of single objects and figures, then at
+// most one that is about the whole account for some days.
 func unkindTo(p domain.Platform, kind domain.AccountType) (parts, wholes []FaultKind) {
 	switch p {
 	case domain.Facebook:
@@ -208,7 +208,8 @@ func refusable(p domain.Platform, kind domain.AccountType) []string {
 	}
 }
 
-// Unkind draws one to three faults of an account in a time, by a seed. They are about its generated and given posts.
+// Unkind draws one to three faults of an account in a time, by a seed. They are about its generated and
+// given posts.
 func (s *Server) Unkind(seed uint64, p domain.Platform, id string, from, until time.Time) []Fault {
 	a := s.account(p, id)
 	draw := rand.New(rand.NewPCG(seed, hash(seed, "unkind", p.String(), id)))

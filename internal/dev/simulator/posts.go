@@ -106,45 +106,59 @@ func generated(seed uint64, p domain.Platform, accountID, slot string, created t
 
 // postsOf are all posts of an account that exist at now, newest first.
 func (s *Server) postsOf(a *account, now time.Time) []Post {
-	posts := PostsOf(s.cfg.Seed, a.platform, a.ID, a.PostEvery, a.PostsFrom, now.Add(time.Second))
-	for i := range posts {
-		if a.Caption != nil {
-			posts[i].Text = a.Caption(posts[i])
-		}
-	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	posts := slices.Clone(a.generatedBefore(s.cfg.Seed, now.Add(time.Second)))
 	for _, p := range a.Posts {
 		if !p.Created.After(now) {
 			posts = append(posts, p)
 		}
 	}
-	a.mu.Unlock()
 	slices.SortStableFunc(posts, func(x, y Post) int { return y.Created.Compare(x.Created) })
 	return posts
 }
 
-// all are the account's posts, generated once per request.
-func (s *Server) all(c *request) []Post {
-	if c.posts == nil {
-		c.posts = s.postsOf(c.acc, c.now)
-		c.byID = make(map[string]Post, len(c.posts))
-		for _, p := range c.posts {
-			c.byID[p.ID] = p
-			for _, behind := range []string{p.VideoID, p.PhotoID} {
-				if behind != "" {
-					c.byID[behind] = p
-				}
+// generatedAhead is for how long posts are generated at once.
+const generatedAhead = 7 * 24 * time.Hour
+
+// generatedBefore are the generated posts before an instant, oldest first. It requires the lock. They are
+// kept, because each request needs them, and a later instant has the same ones and more.
+func (a *account) generatedBefore(seed uint64, until time.Time) []Post {
+	if until.After(a.generatedUntil) {
+		a.generatedUntil = until.Add(generatedAhead)
+		a.generated = PostsOf(seed, a.platform, a.ID, a.PostEvery, a.PostsFrom, a.generatedUntil)
+		for i, p := range a.generated {
+			if a.Caption != nil {
+				a.generated[i].Text = a.Caption(p)
 			}
 		}
 	}
+	n, _ := slices.BinarySearchFunc(a.generated, until, func(p Post, t time.Time) int { return p.Created.Compare(t) })
+	return a.generated[:n]
+}
+
+// all are the account's posts, put together once per request.
+func (s *Server) all(c *request) []Post {
+	if c.posts == nil {
+		c.posts = s.postsOf(c.acc, c.now)
+	}
 	return c.posts
+}
+
+// named is the post that has an id, or whose video or photo has it.
+func (s *Server) named(c *request, id string) (Post, bool) {
+	posts := s.all(c)
+	i := slices.IndexFunc(posts, func(p Post) bool { return id != "" && (p.ID == id || p.VideoID == id || p.PhotoID == id) })
+	if i < 0 {
+		return Post{}, false
+	}
+	return posts[i], true
 }
 
 // findPost looks an id up, by the post's id or its video's; dead ones and stories that are over are
 // not found.
 func (s *Server) findPost(c *request, id string) (Post, bool) {
-	s.all(c)
-	p, found := c.byID[id]
+	p, found := s.named(c, id)
 	over := p.Kind == KindStory && c.now.Sub(p.Created) >= storyLife
 	return p, found && !p.Dead && !over
 }

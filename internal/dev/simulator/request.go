@@ -27,7 +27,6 @@ type request struct {
 	person Person // LinkedIn: whose token it is, if it is a person's
 
 	posts []Post // of the account, see [Server.all]
-	byID  map[string]Post
 }
 
 // reply is an answer before the traps of §6.6 get at it.

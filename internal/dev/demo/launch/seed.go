@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -22,10 +23,21 @@ type Seeder struct {
 	State   *State
 	// Progress shows how far long work is.
 	Progress func(label string, total int) (add func(int), end func())
+
+	facts func() ([]domain.Draft, error) // set by Begin
 }
 
 // seedBatch is the number of events appended at a time.
 const seedBatch = 2000
+
+// Begin reads the history of a first start while the caller starts the service, until ctx ends.
+func (s *Seeder) Begin(ctx context.Context) {
+	if s.State.FactsDone {
+		return
+	}
+	s.facts = sync.OnceValues(func() ([]domain.Draft, error) { return s.World.Drafts(ctx) })
+	go s.facts() //nolint:errcheck // Facts gets the same error
+}
 
 // Facts appends the directory, posts and readings, and stores the tokens of the simulated platforms.
 func (s *Seeder) Facts(ctx context.Context) error {
@@ -35,7 +47,11 @@ func (s *Seeder) Facts(ctx context.Context) error {
 	if s.State.FactsDone {
 		return nil
 	}
-	drafts := slices.Collect(s.World.Drafts())
+	drafts, err := s.facts()
+	if err != nil {
+		return fmt.Errorf("read history: %w", err)
+	}
+	s.facts = nil // it holds all of them
 	add, end := s.Progress("seeding history", len(drafts))
 	for batch := range slices.Chunk(drafts, seedBatch) {
 		if err := s.Service.Log.AppendBulk(ctx, batch); err != nil {
