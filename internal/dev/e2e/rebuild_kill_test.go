@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
@@ -211,11 +210,8 @@ func TestKilledFetchersLoseTheirReadingsInFlight(t *testing.T) {
 		p.Stop()
 	}
 
-	within, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	require.NoError(t, f.stack.CatchUp(within))
-	ledger, err := soak.Read(t.Context(), f.stack.Log, f.world, f.sim)
-	require.NoError(t, err)
+	f.stack.CatchUp(t)
+	ledger := f.stack.Read(t)
 	require.Empty(t, ledger.Wrong)
 	require.Empty(t, ledger.Reconnects)
 	var letters int
@@ -246,17 +242,14 @@ func newFetchers(t *testing.T) *fetchers {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, postgres.Close()) })
 	f := &fetchers{t: t, world: soak.NewWorld(fetcherAccounts), sim: simulator.New(simulator.Config{Seed: 7})}
-	soak.Register(f.world.Accounts, f.sim, func(soak.Account, *simulator.Account) {})
-	f.stack, err = soak.Open(t.Context(), soak.Config{
-		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: ledgertest.Quiet,
-		Quotas: []domain.Quota{}, Collect: collect.Config{GrowthWindow: time.Hour},
+	f.stack = soak.Open(t, soak.Config{
+		DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: ledgertest.Quiet,
+		Connected: func(a soak.Account, _ *simulator.Account, tokens *commands.StoredTokens) {
+			tokens.VerifiedAs = a.ExternalID
+		},
 	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })
-	require.NoError(t, soak.StoreTokens(t.Context(), f.world.Accounts, f.sim, f.stack.Secrets, time.Now(),
-		func(a soak.Account) commands.StoredTokens { return commands.StoredTokens{VerifiedAs: a.ExternalID} }))
 	f.env = append(ledgertest.Environ(),
-		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(),
+		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL,
 		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_SECRETS_KEY="+f.stack.SecretsKey,
 		"LEDGERBOARD_PLATFORMS_URL="+ledgertest.Serve(t, f.sim), "LEDGERBOARD_LOG_LEVEL=error",
 		"LEDGERBOARD_QUOTAS=facebook:none,instagram:none,linkedin:none,tiktok:none",

@@ -3,8 +3,12 @@ package soak
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
@@ -19,39 +23,38 @@ type Ledger struct {
 	Reconnects map[int64]int // by connection
 	Recovered  map[int64]int
 	Wrong      []string // what must not be, at most a hundred
+
+	stack *Stack
+	seen  map[string]bool
 }
 
 const maxWrong = 100
 
 // Read scans the whole log and compares every reading with the world: whose it is, and whether the
 // figures are those of its account.
-func Read(ctx context.Context, log *eventlog.Log, world *World, sim *simulator.Server) (*Ledger, error) {
-	l := &Ledger{Readings: map[int64][]time.Time{}, Reconnects: map[int64]int{}, Recovered: map[int64]int{}}
+func (s *Stack) Read(t testing.TB) *Ledger {
+	t.Helper()
+	l := &Ledger{
+		Readings: map[int64][]time.Time{}, Reconnects: map[int64]int{}, Recovered: map[int64]int{},
+		stack: s, seen: map[string]bool{},
+	}
 	var mu sync.Mutex
-	ids := map[string]bool{}
-	captured := map[string]bool{}
 	for _, topic := range []string{domain.TopicMetrics, domain.TopicOperations} {
-		err := log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
+		require.NoError(t, s.Log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, r := range run.Records {
-				ev, err := log.Decode(r)
+				ev, err := s.Log.Decode(r)
 				if err != nil {
 					return fmt.Errorf("decode: %w", err)
 				}
-				if ids[ev.Envelope.ID] {
-					l.wrongf("event %s is there twice", ev.Envelope.ID)
-				}
-				ids[ev.Envelope.ID] = true
-				l.take(ev.Data, world, sim, captured)
+				l.once("event " + ev.Envelope.ID)
+				l.take(ev.Data)
 			}
 			return nil
-		}})
-		if err != nil {
-			return nil, err
-		}
+		}}))
 	}
-	return l, nil
+	return l
 }
 
 func (l *Ledger) wrongf(format string, args ...any) {
@@ -60,34 +63,42 @@ func (l *Ledger) wrongf(format string, args ...any) {
 	}
 }
 
-func (l *Ledger) take(data domain.Data, world *World, sim *simulator.Server, captured map[string]bool) {
-	once := func(what string, tenant domain.Tenant, at time.Time) {
-		key := fmt.Sprintf("%s %d %s", what, tenant.SocialAccount, at.Format(time.RFC3339Nano))
-		if captured[key] {
-			l.wrongf("%s is there twice", key)
-		}
-		captured[key] = true
-		if a := world.bySocial[tenant.SocialAccount]; a.Tenant != tenant {
-			l.wrongf("%s belongs to %+v, is recorded for %+v", key, a.Tenant, tenant)
-		}
+// once notes what may be there only once.
+func (l *Ledger) once(what string) {
+	if l.seen[what] {
+		l.wrongf("%s is there twice", what)
 	}
+	l.seen[what] = true
+}
+
+func (l *Ledger) owner(what string, of domain.Tenant) {
+	if a := l.stack.World.bySocial[of.SocialAccount]; a.Tenant != of {
+		l.wrongf("%s belongs to %+v, is recorded for %+v", what, a.Tenant, of)
+	}
+}
+
+func (l *Ledger) reading(what string, of domain.Tenant, at time.Time) {
+	what = fmt.Sprintf("%s %d at %s", what, of.SocialAccount, at.Format(time.RFC3339Nano))
+	l.once(what)
+	l.owner(what, of)
+}
+
+func (l *Ledger) take(data domain.Data) {
 	switch e := data.(type) {
 	case domain.AccountRead:
 		if e.Backfilled {
 			l.Backfilled++ // a day may be read twice, with one result
 			return
 		}
-		once("reading of account", e.Tenant, e.CapturedAt)
+		l.reading("reading of account", e.Tenant, e.CapturedAt)
 		l.Readings[e.SocialAccount] = append(l.Readings[e.SocialAccount], e.CapturedAt)
-		l.figures(e, world.bySocial[e.SocialAccount], sim)
+		l.figures(e)
 	case domain.PostRead:
-		once("reading of post "+e.ExternalID+" of", e.Tenant, e.CapturedAt)
+		l.reading("reading of post "+e.ExternalID+" of", e.Tenant, e.CapturedAt)
 		l.Posts++
 	case domain.PostRegistered:
 		// A listing before the read side shows it registers a post twice, with one result.
-		if a := world.bySocial[e.SocialAccount]; a.Tenant != e.Tenant {
-			l.wrongf("post %s belongs to %+v, is registered for %+v", e.ExternalID, a.Tenant, e.Tenant)
-		}
+		l.owner("post "+e.ExternalID, e.Tenant)
 	case domain.ConnectionStateChanged:
 		if e.Code != "" {
 			l.Reconnects[e.ConnectionID]++
@@ -101,13 +112,13 @@ func (l *Ledger) take(data domain.Data, world *World, sim *simulator.Server, cap
 const slack = 30 * time.Minute
 
 // figures compares the followers with the curve of the account around the capture time.
-func (l *Ledger) figures(e domain.AccountRead, a Account, sim *simulator.Server) {
+func (l *Ledger) figures(e domain.AccountRead) {
+	a, seed := l.stack.World.bySocial[e.SocialAccount], l.stack.Sim.Seed()
 	for _, f := range e.Figures {
 		if f.Name != domain.MetricFollowers || f.Kind != domain.Stock {
 			continue
 		}
-		before, after := simulator.FollowersAt(sim.Seed(), a.ExternalID, e.CapturedAt),
-			simulator.FollowersAt(sim.Seed(), a.ExternalID, e.CapturedAt.Add(slack))
+		before, after := simulator.FollowersAt(seed, a.ExternalID, e.CapturedAt), simulator.FollowersAt(seed, a.ExternalID, e.CapturedAt.Add(slack))
 		if f.Value < min(before, after)-1 || f.Value > max(before, after)+1 {
 			l.wrongf("account %d shows %d followers, has %d to %d", a.SocialAccount, f.Value, before, after)
 		}
@@ -115,11 +126,6 @@ func (l *Ledger) figures(e domain.AccountRead, a Account, sim *simulator.Server)
 }
 
 // Newest is an account's last reading; zero: none.
-func (l *Ledger) Newest(account int64) (newest time.Time) {
-	for _, at := range l.Readings[account] {
-		if at.After(newest) {
-			newest = at
-		}
-	}
-	return newest
+func (l *Ledger) Newest(account int64) time.Time {
+	return slices.MaxFunc(append([]time.Time{{}}, l.Readings[account]...), time.Time.Compare)
 }

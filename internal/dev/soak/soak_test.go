@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -114,8 +113,8 @@ func TestSoak(t *testing.T) {
 // slowest is the least compression that is tried on a machine that is slow or busy.
 const slowest = 7
 
-// keptUp tells whether the machine did the claims' work in their time, once the first round was through: claims that
-// were cut on platforms without a quota for the whole app say nothing about the fetchers.
+// keptUp tells whether the machine did the claims' work in their time, once the first round was through:
+// claims that were cut on platforms without a quota for the whole app say nothing about the fetchers.
 func (r *run) keptUp() bool {
 	now := r.claims()
 	missed, all := now.missed-r.warmedUp.missed, now.all-r.warmedUp.all
@@ -130,38 +129,25 @@ type claims struct {
 }
 
 func (r *run) claims() (n claims) {
-	for _, counts := range r.stack.Counts {
-		families, err := counts.Gather()
-		require.NoError(r, err)
+	for i, counts := range r.stack.Counts {
 		n.done = append(n.done, 0)
-		for _, family := range families {
-			if family.GetName() == "ledgerboard_fetch_claims_total" {
-				n.take(family)
+		for name, value := range ledgertest.Metrics(r, counts) {
+			var kind, outcome, platform string
+			if read, _ := fmt.Sscanf(name, "ledgerboard_fetch_claims_total %s %s %s", &kind, &outcome, &platform); read < 3 {
+				continue
+			}
+			n.all += value
+			switch free := platform == "facebook" || platform == "instagram"; {
+			case outcome == "done":
+				n.done[i] += value
+			case outcome == "failed":
+				n.failed += value
+			case outcome == "cut" && free:
+				n.missed += value
 			}
 		}
 	}
 	return n
-}
-
-func (c *claims) take(family *dto.MetricFamily) {
-	for _, metric := range family.GetMetric() {
-		labels := map[string]string{}
-		for _, pair := range metric.GetLabel() {
-			labels[pair.GetName()] = pair.GetValue()
-		}
-		value := metric.GetCounter().GetValue()
-		c.all += value
-		switch labels["outcome"] {
-		case "done":
-			c.done[len(c.done)-1] += value
-		case "failed":
-			c.failed += value
-		}
-		free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
-		if labels["outcome"] == "cut" && free {
-			c.missed += value
-		}
-	}
 }
 
 // missable: one in so many claims may be missed by the machine.
@@ -178,7 +164,6 @@ type run struct {
 	world *soak.World
 	sim   *simulator.Server
 	stack *soak.Stack
-	made  time.Time // when the world began
 	begin time.Time
 
 	warmedUp claims
@@ -195,72 +180,89 @@ func newRun(t *testing.T, what size, speed float64) *run {
 		Seed: 7, Clock: r.clock.Now, MetaPerDay: limit(domain.Instagram),
 		LinkedInPerDay: limit(domain.LinkedIn), TikTokPerMinute: limit(domain.TikTok),
 	})
-	r.made = r.clock.Now()
-	r.register(r.world.Accounts)
-	var err error
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	r.stack, err = soak.Open(t.Context(), soak.Config{
-		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
-		Quotas: what.limits, Share: what.share, BreakerOpen: 2 * time.Second, Fetchers: 2,
-		Collect: collect.Config{GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2, Backfill: 7 * 24 * time.Hour},
-		Every: map[string]time.Duration{
-			domain.FetchAccounts: r.clock.Wall(tick), domain.FetchPosts: r.clock.Wall(tick), domain.FetchTokens: r.clock.Wall(5 * time.Minute),
+	made := r.clock.Now()
+	r.stack = soak.Open(t, soak.Config{
+		DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Fetchers: 2,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Connected: func(a soak.Account, account *simulator.Account, tokens *commands.StoredTokens) {
+			account.PostsFrom, account.PostEvery = made.Add(-48*time.Hour), 24*time.Hour
+			if a.Platform == domain.TikTok { // all of its tokens, a quarter of all, end at once; the others' outlive the run
+				account.AccessExpires = made.Add(time.Hour).Truncate(time.Second)
+				tokens.ExpiresAt = account.AccessExpires
+			}
+		},
+		Quota: collect.GateConfig{Limits: what.limits, Share: what.share, BreakerOpen: 2 * time.Second},
+		Collect: collect.Config{
+			GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2, Backfill: 7 * 24 * time.Hour,
+			Schedule: collect.Schedule{Every: map[string]time.Duration{
+				domain.FetchAccounts: r.clock.Wall(tick), domain.FetchPosts: r.clock.Wall(tick), domain.FetchTokens: r.clock.Wall(5 * time.Minute),
+			}},
 		},
 	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, r.stack.Close()) })
-	r.storeTokens(r.world.Accounts)
 	return r
 }
 
-func (r *run) register(accounts []soak.Account) {
-	soak.Register(accounts, r.sim, func(a soak.Account, s *simulator.Account) {
-		s.PostsFrom, s.PostEvery = r.made.Add(-48*time.Hour), 24*time.Hour
-		s.AccessExpires = expiry(a, r.made)
-	})
-}
-
-func (r *run) storeTokens(accounts []soak.Account) {
-	err := soak.StoreTokens(r.Context(), accounts, r.sim, r.stack.Secrets, r.clock.Now(), func(a soak.Account) commands.StoredTokens {
-		return commands.StoredTokens{ExpiresAt: expiry(a, r.made)}
-	})
-	require.NoError(r, err)
-}
-
-// expiry has all of TikTok's tokens, which are a quarter of all, end at once; the others' outlive the run.
-func expiry(a soak.Account, began time.Time) time.Time {
-	if a.Platform != domain.TikTok {
-		return time.Time{}
-	}
-	return began.Add(time.Hour).Truncate(time.Second)
-}
+// at is the instant after a part of the run.
+func (r *run) at(part float64) time.Time { return r.begin.Add(time.Duration(part * float64(r.lasts))) }
 
 // fetch runs the schedule, with faults, for the given compressed time.
 func (r *run) fetch() {
 	r.begin = r.clock.Now()
-	faults := soak.Faults{Sim: r.sim, World: r.world, Clock: r.clock, Begin: r.begin, For: r.lasts, Down: domain.Instagram}
-	faults.Plan()
+	r.end = r.at(1)
+	r.sim.SetOutages(simulator.Outage{Platform: domain.Instagram, From: r.at(0.40), Until: r.at(0.55)})
 	ctx, stop := context.WithTimeout(r.Context(), r.clock.Wall(r.lasts))
 	var running sync.WaitGroup
 	defer running.Wait() // also where the stack fails
 	defer stop()
-	running.Go(func() { faults.Run(ctx) })
+	running.Go(func() { r.faults(ctx) })
 	running.Go(func() {
 		time.Sleep(time.Duration(warmUp * float64(r.clock.Wall(r.lasts))))
 		r.warmedUp = r.claims()
 	})
 	require.NoError(r, r.stack.Run(ctx))
 	running.Wait()
-	r.end = r.begin.Add(r.lasts)
-	within, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
-	defer cancel()
-	require.NoError(r, r.stack.CatchUp(within))
+	r.stack.CatchUp(r)
+}
+
+// Parts of the world that faults concern: one in so many connections.
+const (
+	failEvery    = 20 // calls: 5 % answer 502 with HTML
+	throttledOne = 40 // connections that are throttled for a while
+	dyingOne     = 50 // connections whose token dies for good
+)
+
+// throttleMinutes is what a throttled connection must wait.
+const throttleMinutes = 5
+
+// dies tells whether an account's token dies in the course of the run.
+func dies(a soak.Account) bool { return a.SocialAccount%dyingOne == 7 }
+
+// faults makes things go wrong, by the parts of the run: from a quarter on some connections are throttled
+// for a quarter; at half time some tokens die. Errors are on all the time.
+func (r *run) faults(ctx context.Context) {
+	for _, part := range []float64{0, 0.25, 0.50} {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(r.clock.Wall(r.at(part).Sub(r.clock.Now()))):
+		}
+		for _, a := range r.world.Accounts {
+			traps := simulator.Traps{FailEvery: failEvery}
+			wholeApp := a.Platform == domain.LinkedIn || a.Platform == domain.TikTok // throttling would hold the whole app
+			if part == 0.25 && a.SocialAccount%throttledOne == 3 && !wholeApp {
+				traps.Throttle = &simulator.Throttle{Code: 80001, Minutes: throttleMinutes}
+			}
+			if part == 0.50 && dies(a) {
+				traps.TokenError = 460
+			}
+			r.sim.SetTraps(a.Platform, a.ExternalID, traps)
+		}
+	}
 }
 
 // judge asserts what must hold, and prints what was measured.
 func (r *run) judge() {
-	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
-	require.NoError(r, err)
+	ledger := r.stack.Read(r)
 	require.Empty(r, ledger.Wrong)
 	counts := r.claims()
 	for _, done := range counts.done {
@@ -297,9 +299,9 @@ func (r *run) states(ledger *soak.Ledger) {
 	dead := 0
 	for _, a := range r.world.Accounts {
 		marked := ledger.Reconnects[a.Connection]
-		if !soak.Dies(a) {
+		if !dies(a) {
 			// A page that two agencies connect has one account in the simulator.
-			if !slices.ContainsFunc(r.world.Accounts, func(b soak.Account) bool { return b.ExternalID == a.ExternalID && soak.Dies(b) }) {
+			if !slices.ContainsFunc(r.world.Accounts, func(b soak.Account) bool { return b.ExternalID == a.ExternalID && dies(b) }) {
 				require.Zero(r, marked, "connection %d of %s", a.Connection, a.Platform)
 			}
 			continue
@@ -326,21 +328,18 @@ func (r *run) tables(ledger *soak.Ledger) {
 
 // pauses are the pauses that a connection's failures have asked for up to now.
 type pauses struct {
+	ID        int64
 	Failures  int
 	NotBefore *time.Time
 }
 
 func (r *run) pauses() map[int64]pauses {
-	type row struct {
-		ID int64
-		pauses
-	}
-	out := map[int64]pauses{}
-	for _, p := range ledgertest.Rows[row](r, r.stack.Pool, `
+	byID := map[int64]pauses{}
+	for _, p := range ledgertest.Rows[pauses](r, r.stack.Pool, `
 		select social_account_id, failures, greatest(due_at, not_before) from kept.fetch_state where kind = $1 and reason is not null`, domain.FetchAccounts) {
-		out[p.ID] = p.pauses
+		byID[p.ID] = p
 	}
-	return out
+	return byID
 }
 
 // starved names the connections of a platform that were read too long ago.
@@ -390,7 +389,7 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 // fair compares the longest interval between readings of each connection that shares a bucket with
 // the median of all of them, after the warm-up, and measures the use of the bucket.
 func (r *run) fair(p domain.Platform, ledger *soak.Ledger, calls int64) {
-	begin := r.begin.Add(time.Duration(warmUp * float64(r.lasts)))
+	begin := r.at(warmUp)
 	var all, longest []time.Duration
 	for _, a := range r.world.Of(p) {
 		if ledger.Reconnects[a.Connection] > 0 {
@@ -430,23 +429,13 @@ func (r *run) fair(p domain.Platform, ledger *soak.Ledger, calls int64) {
 // newcomers connects pages while all others are overdue: their first readings begin within 10 s. The
 // budgets of single accounts and what is kept of LinkedIn's have room; TikTok's may be used up.
 func (r *run) newcomers() {
-	kept := ledgertest.OpenFetching(r, r.stack.DatabaseURL())
+	kept := ledgertest.OpenFetching(r, r.stack.DatabaseURL)
 	ledgertest.Exec(r, kept, `
 		update fetch_state set due_at = due_at - interval '1 day', not_before = null where kind = $1`, domain.FetchAccounts)
-	ctx, stop := context.WithCancel(r.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := r.stack.Run(ctx); err != nil {
-			r.Error(err)
-		}
-	})
-	defer running.Wait()
-	defer stop()
+	stop := ledgertest.Run(r, r.stack.Run)
 	r.await("a claim", `select exists (select from kept.fetch_state where kind = $1 and claimed_until > now())`, domain.FetchAccounts)
 	added := r.world.Grow(8)
-	r.register(added)
-	r.storeTokens(added)
-	require.NoError(r, r.stack.Log.AppendBulk(r.Context(), soak.Directory(added, r.clock.Now())))
+	r.stack.Connect(r, added)
 	var ids []int64
 	for _, a := range added {
 		ids = append(ids, a.SocialAccount)
@@ -461,10 +450,8 @@ func (r *run) newcomers() {
 	r.await("first readings", `select count(*) = $2 from kept.fetch_state where kind = $3 and social_account_id = any($1) and read_at is not null`,
 		ids, len(ids), domain.FetchAccounts)
 	stop()
-	running.Wait()
 	r.withinLimits()
-	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
-	require.NoError(r, err)
+	ledger := r.stack.Read(r)
 	for _, a := range added {
 		waited := r.clock.Wall(ledger.Readings[a.SocialAccount][0].Sub(shown))
 		r.Logf("%s: a new page waited %s while %d connections were overdue", a.Platform, waited.Round(time.Millisecond), overdue)
@@ -476,9 +463,11 @@ func (r *run) newcomers() {
 
 // await waits until a query returns true.
 func (r *run) await(what, query string, args ...any) {
-	for deadline := time.Now().Add(5 * time.Minute); !ledgertest.Value[bool](r, r.stack.Pool, query, args...); time.Sleep(50 * time.Millisecond) {
-		require.True(r, time.Now().Before(deadline), "gave up waiting for %s", what)
-	}
+	r.Logf("waiting for %s", what)
+	ledgertest.Await(r, func(ctx context.Context) (came bool, err error) {
+		err = r.stack.Pool.QueryRow(ctx, query, args...).Scan(&came)
+		return came, err
+	}, func(came bool) bool { return came })
 }
 
 // unused is granted for what a budget cannot be used for: the time from a claim to its first

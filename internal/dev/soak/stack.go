@@ -2,214 +2,153 @@ package soak
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/app"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
+// Clock is time that runs faster than the wall's.
+type Clock struct {
+	from  time.Time // of both
+	base  time.Time
+	speed float64
+}
+
+// NewClock starts at base.
+func NewClock(base time.Time, speed float64) *Clock { return &Clock{time.Now(), base, speed} }
+
+// Now is the compressed time.
+func (c *Clock) Now() time.Time {
+	return c.base.Add(time.Duration(float64(time.Since(c.from)) * c.speed)).UTC()
+}
+
+// Wall is how long so much compressed time takes.
+func (c *Clock) Wall(d time.Duration) time.Duration { return time.Duration(float64(d) / c.speed) }
+
 // Config says what a [Stack] is made of.
 type Config struct {
-	Dir         string // of the embedded broker
 	DatabaseURL string // an empty database
 	Clock       *Clock
 	Sim         *simulator.Server
-	World       *World
+	World       *World // its accounts are connected
 	Logger      *slog.Logger
+	// Connected says what is special about an account that is connected, and about its tokens.
+	Connected func(Account, *simulator.Account, *commands.StoredTokens)
 
-	Quotas      []domain.Quota
-	Share       float64
-	BreakerOpen time.Duration
-	Collect     collect.Config           // its limits; the parts are filled in
-	Every       map[string]time.Duration // real time
-	Fetchers    int                      // processes that fetch; 0: one
+	Fetchers int                // processes that fetch
+	Quota    collect.GateConfig // its limits; the rest is filled in
+	Collect  collect.Config     // its intervals, in real time; likewise
 }
 
-// Stack is the ingestion put together as the program does, by its parts.
+// Stack is the ingestion put together as the program does, by its parts. It ends with the test.
 type Stack struct {
-	Log     *eventlog.Log
-	Pool    *pgxpool.Pool // read models
-	Secrets *vault.Secrets
-	Counts  []*prometheus.Registry // of each process that fetches
+	Config
 
+	Log        *eventlog.Log
+	Pool       *pgxpool.Pool          // read models
+	Counts     []*prometheus.Registry // of each process that fetches
 	Brokers    []string
 	SecretsKey string // that sealed the tokens
 
-	cfg       Config
-	parts     *app.Parts
+	secrets   *vault.Secrets
 	processes []*app.Parts // that fetch
 	fetchers  []*collect.Collector
 	engines   []*projections.Engine
 }
 
-// Open starts the parts and feeds the directory; nothing is fetched yet. Close ends them.
-func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
-	s := &Stack{cfg: cfg, SecretsKey: newKey()}
-	s.parts = app.NewParts(s.config(app.Config{Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}}))
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
+// Open starts the parts and connects the accounts of the world; nothing is fetched yet.
+func Open(t testing.TB, c Config) *Stack {
+	t.Helper()
+	s := &Stack{Config: c, SecretsKey: ledgertest.Key}
+	own := s.process(t, app.Config{Embedded: embedded.Directory{Path: t.TempDir(), Logger: c.Logger}}, prometheus.NewRegistry())
+	require.NoError(t, own.Migrate(t.Context()))
+	require.NoError(t, own.OpenDatabase(t.Context()))
+	require.NoError(t, own.OpenLog(t.Context()))
+	s.Log, s.Brokers, s.Pool = own.Log, own.Brokers(), own.ReadPool
+	var err error
+	s.secrets, err = own.Secrets(t.Context())
+	require.NoError(t, err)
+	s.engines, err = own.Engines(t.Context())
+	require.NoError(t, err)
+	if c.Fetchers > 0 {
+		platforms := ledgertest.Serve(t, c.Sim)
+		for range c.Fetchers {
+			s.addFetcher(t, platforms)
 		}
-	}()
-	for _, step := range []func(context.Context) error{s.openTables, s.openLog, s.openFetching} {
-		if err := step(ctx); err != nil {
-			return nil, err
-		}
 	}
-	if err := s.Log.AppendBulk(ctx, Directory(cfg.World.Accounts, cfg.Clock.Now())); err != nil {
-		return nil, fmt.Errorf("feed the directory: %w", err)
+	var folding []func(context.Context) error
+	for _, engine := range s.engines {
+		folding = append(folding, engine.Run)
 	}
-	return s, s.startEngines(ctx)
+	ledgertest.Run(t, folding...)
+	s.Connect(t, c.World.Accounts)
+	s.CatchUp(t)
+	return s
 }
 
-// config completes that of one process, which counts for itself.
-func (s *Stack) config(at app.Config) app.Config {
-	counted := prometheus.NewRegistry()
-	s.Counts = append(s.Counts, counted)
-	at.DatabaseURL, at.SecretsKey = s.cfg.DatabaseURL, s.SecretsKey
-	at.Logger, at.Registerer = s.cfg.Logger, counted
-	return at
+// process returns the parts of one process, which counts for itself.
+func (s *Stack) process(t testing.TB, at app.Config, counts *prometheus.Registry) *app.Parts {
+	t.Helper()
+	at.DatabaseURL, at.SecretsKey, at.Logger, at.Registerer = s.DatabaseURL, s.SecretsKey, s.Logger, counts
+	parts := app.NewParts(at)
+	t.Cleanup(func() { require.NoError(t, parts.Close()) })
+	return parts
 }
 
-func newKey() string {
-	raw := make([]byte, vault.KeySize)
-	_, _ = rand.Read(raw) // never fails
-	return hex.EncodeToString(raw)
+// addFetcher puts a fetcher together that shares with others what the database holds, and nothing else.
+func (s *Stack) addFetcher(t testing.TB, platforms string) {
+	t.Helper()
+	counts := prometheus.NewRegistry()
+	parts := s.process(t, app.Config{Storage: app.Storage{KafkaBrokers: s.Brokers}}, counts)
+	_, err := parts.Secrets(t.Context())
+	require.NoError(t, err)
+	c := app.FetchConfig{Quota: s.Quota, Platforms: ledgertest.At(platforms, "", ""), Collect: s.Collect, Now: s.Clock.Now}
+	c.Quota.Now, c.Quota.Speed = s.Clock.Now, s.Clock.speed
+	c.Platforms.HTTPClient = &http.Client{Transport: &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096}}
+	fetcher, err := parts.NewFetcher(t.Context(), c)
+	require.NoError(t, err)
+	s.Counts, s.processes, s.fetchers = append(s.Counts, counts), append(s.processes, parts), append(s.fetchers, fetcher)
 }
 
-// DatabaseURL is where the tables are.
-func (s *Stack) DatabaseURL() string { return s.cfg.DatabaseURL }
-
-// Close ends everything, last first.
-func (s *Stack) Close() error { return s.parts.Close() }
-
-func (s *Stack) openTables(ctx context.Context) (err error) {
-	if err := s.parts.Migrate(ctx); err != nil {
-		return err
+// Connect adds accounts to the simulator, stores their tokens, and records what the main application would
+// have sent of them.
+func (s *Stack) Connect(t testing.TB, accounts []Account) {
+	t.Helper()
+	now := s.Clock.Now()
+	for _, a := range accounts {
+		account, tokens := simulator.Account{ID: a.ExternalID}, commands.StoredTokens{}
+		s.Connected(a, &account, &tokens)
+		account = s.Sim.Add(a.Platform, a.Type, account)
+		tokens.AccessToken, tokens.RefreshToken = account.AccessToken, account.RefreshToken
+		encoded, err := commands.EncodeTokens(tokens)
+		require.NoError(t, err)
+		require.NoError(t, s.secrets.Put(t.Context(), a.Secret, encoded, domain.SecretTimes{Taken: now, Expires: tokens.ExpiresAt}))
 	}
-	if err := s.parts.OpenDatabase(ctx); err != nil {
-		return err
-	}
-	s.Pool = s.parts.ReadPool
-	s.Secrets, err = s.parts.Secrets(ctx)
-	return err
-}
-
-func (s *Stack) openLog(ctx context.Context) (err error) {
-	if err := s.parts.OpenLog(ctx); err != nil {
-		return err
-	}
-	s.Log, s.Brokers = s.parts.Log, s.parts.Brokers()
-	s.engines, err = s.parts.Engines(ctx)
-	return err
-}
-
-func (s *Stack) openFetching(ctx context.Context) error {
-	base, err := s.serveSimulator(ctx)
-	if err != nil {
-		return err
-	}
-	for n := range max(s.cfg.Fetchers, 1) {
-		parts := s.parts
-		if n > 0 {
-			parts = app.NewParts(s.config(app.Config{Storage: app.Storage{KafkaBrokers: s.Brokers}}))
-			s.parts.Add(parts.Close)
-			if _, err := parts.Secrets(ctx); err != nil {
-				return err
-			}
-		}
-		fetcher, err := s.newFetcher(ctx, parts, base)
-		if err != nil {
-			return err
-		}
-		s.processes, s.fetchers = append(s.processes, parts), append(s.fetchers, fetcher)
-	}
-	return nil
-}
-
-// newFetcher puts a fetcher together that shares with others what the database holds, and nothing else.
-func (s *Stack) newFetcher(ctx context.Context, parts *app.Parts, base string) (*collect.Collector, error) {
-	config := s.cfg.Collect
-	config.Every = s.cfg.Every
-	return parts.NewFetcher(ctx, app.FetchConfig{
-		Quota: collect.GateConfig{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
-		Platforms: platforms.Config{
-			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
-			Instagram:  platforms.Endpoint{BaseURL: base + simulator.PathInstagram},
-			LinkedIn:   platforms.Endpoint{BaseURL: base + simulator.PathLinkedIn},
-			TikTok:     platforms.Endpoint{BaseURL: base + simulator.PathTikTok},
-			HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096}},
-			Logger:     slog.New(slog.DiscardHandler),
-		},
-		Collect: config,
-		Now:     s.cfg.Clock.Now,
-	})
-}
-
-// serveSimulator serves the simulator over HTTP.
-func (s *Stack) serveSimulator(ctx context.Context) (base string, err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	server := &http.Server{Handler: s.cfg.Sim, ReadHeaderTimeout: time.Minute}
-	go server.Serve(listener) //nolint:errcheck // ends with Close
-	s.parts.Add(server.Close)
-	return "http://" + listener.Addr().String(), nil
-}
-
-// startEngines starts folding and waits until the directory is there.
-func (s *Stack) startEngines(ctx context.Context) error {
-	folding, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
-	for _, e := range s.engines {
-		running.Go(func() { _ = e.Run(folding) })
-	}
-	s.parts.Add(func() error { stop(); running.Wait(); return nil })
-	return s.CatchUp(ctx)
+	require.NoError(t, s.Log.AppendBulk(t.Context(), directory(accounts, now)))
 }
 
 // CatchUp waits until the tables show all that is in the log.
-func (s *Stack) CatchUp(ctx context.Context) error {
-	for {
-		behind := int64(0)
-		for _, e := range s.engines {
-			status, err := e.Status(ctx)
-			if err != nil {
-				return err
-			}
-			behind += status.Lag
-			if !status.Live() {
-				behind++
-			}
-		}
-		if behind == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d events are not folded: %w", behind, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
+func (s *Stack) CatchUp(t testing.TB) {
+	t.Helper()
+	for _, engine := range s.engines {
+		ledgertest.CaughtUp(t, engine)
 	}
 }
 

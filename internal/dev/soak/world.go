@@ -1,15 +1,12 @@
 package soak
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // perAgency is how many connections an agency has, and perClient each of its clients.
@@ -80,16 +77,13 @@ func (w *World) Of(p domain.Platform) (accounts []Account) {
 	return accounts
 }
 
-// Directory is what the main application would have sent of accounts.
-func Directory(accounts []Account, at time.Time) (drafts []domain.Draft) {
+// directory is what the main application would have sent of accounts.
+func directory(accounts []Account, at time.Time) (drafts []domain.Draft) {
 	put := func(e domain.DirectoryEntity) { drafts = append(drafts, commands.EntityDraft(e, at)) }
 	seen := map[string]bool{}
 	first := func(id string) bool {
-		if seen[id] {
-			return false
-		}
-		seen[id] = true
-		return true
+		defer func() { seen[id] = true }()
+		return !seen[id]
 	}
 	for _, a := range accounts {
 		if first(a.ParentAccount) {
@@ -107,39 +101,4 @@ func Directory(accounts []Account, at time.Time) (drafts []domain.Draft) {
 		})
 	}
 	return drafts
-}
-
-// Register adds accounts to a simulator, as change says.
-func Register(accounts []Account, sim *simulator.Server, change func(Account, *simulator.Account)) {
-	for _, a := range accounts {
-		account := simulator.Account{ID: a.ExternalID}
-		change(a, &account)
-		sim.Add(a.Platform, a.Type, account)
-	}
-}
-
-// StoreTokens seals the tokens of accounts that the simulator takes; tokens says what else is stored of
-// each.
-func StoreTokens(
-	ctx context.Context, accounts []Account, sim *simulator.Server, secrets *vault.Secrets, at time.Time,
-	tokens func(Account) commands.StoredTokens,
-) error {
-	for _, a := range accounts {
-		stored := tokens(a)
-		generated := sim.Tokens(a.Platform, a.ExternalID)
-		if stored.AccessToken == "" {
-			stored.AccessToken = generated.Access
-		}
-		if stored.RefreshToken == "" {
-			stored.RefreshToken = generated.Refresh
-		}
-		sealed, err := commands.EncodeTokens(stored)
-		if err != nil {
-			return err
-		}
-		if err := secrets.Put(ctx, a.Secret, sealed, domain.SecretTimes{Taken: at, Expires: stored.ExpiresAt}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
