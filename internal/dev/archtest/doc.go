@@ -1,8 +1,9 @@
 // Package archtest fails the tests when the module breaks a rule of its own structure.
 //
-// It checks the imports that the design forbids, what may lie at the root, how wide types are,
-// and which interfaces have one implementation. It reads every file that
-// is not a test, whatever its build tags; tests may import anything.
+// It checks the imports that the design forbids, what may lie at the root, how wide types are, which
+// interfaces have one implementation, that no code reads sentences of its own, and that names in documents
+// exist. It reads every file, whatever its build tags; tests may import anything. What golangci-lint can
+// check is in .golangci.yml; depguard knows only direct imports.
 //
 // # Non-obvious
 //

@@ -28,7 +28,8 @@ const (
 func hiding() []string { return []string{"readmodels", "internal/signin", "internal/eventlog"} }
 
 // pureStandard is what the domain may import of the standard library: nothing that reads a clock, a file,
-// the network or the environment, and nothing that logs. The JSON decoder becomes part of it as encoding/json/v2.
+// the network or the environment, and nothing that logs. The JSON decoder becomes part of it as
+// encoding/json/v2.
 func pureStandard() []string {
 	return []string{
 		"bytes", "cmp", "crypto/sha256", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math",
@@ -100,11 +101,7 @@ func Rules() []Rule {
 		},
 		{
 			Package: app, Forbid: []string{"cmd", "api/mount", "internal/dev/simulator", "internal/dev/demo", "internal/embedded"},
-			Because: "a main application links what it opens: no broker, no database and nothing of the demo",
-		},
-		{
-			Package: app, Forbid: []string{"cmd", "api/mount"}, Direct: true,
-			Because: "it puts a process together; settings and what is mounted are its users'",
+			Because: "a main application links what it opens: no broker, no database and nothing of the demo; settings are its users'",
 		},
 		{
 			Package: "api/mount", Direct: true,
@@ -137,8 +134,8 @@ func TestSupport() []string {
 	}
 }
 
-// Boundaries are the interfaces with one implementation that a rule, a type of another module, or a test of faults forces, and why. Any other
-// interface has two implementations, or is the type itself.
+// Boundaries are the interfaces with one implementation that a rule, a type of another module, or a test of
+// faults forces, and why. Any other interface has two implementations, or is the type itself.
 func Boundaries() map[string]string {
 	const (
 		tables = "commands may import neither readmodels nor pgx"

@@ -1,10 +1,10 @@
-package archtest_test
+package archtest
 
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
 	"go/token"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,22 +114,18 @@ func nameIn(arg ast.Expr) string {
 // person reads them.
 func TestNoCodeComparesOwnSentences(t *testing.T) {
 	t.Parallel()
-	unused := map[string]bool{}
-	for name := range foreignTexts {
-		unused[name] = true
-	}
+	unused := maps.Clone(foreignTexts)
 	for _, file := range files(t) {
-		if strings.HasPrefix(file.Name, "internal/dev/") {
+		if strings.HasPrefix(file.name, "internal/dev/") || file.isTest() {
 			continue
 		}
-		for _, call := range textReaders(file.Syntax) {
+		for _, call := range textReaders(file.syntax) {
 			function, _, _ := strings.Cut(call, ":")
-			place := file.Name + " " + function
-			if _, allowed := foreignTexts[place]; allowed {
-				delete(unused, place)
-				continue
+			place := file.name + " " + function
+			if foreignTexts[place] == "" {
+				t.Errorf("%s: %s: use a code, or list it with the source of the text", file.name, call)
 			}
-			t.Errorf("%s: %s: use a code, or list it with the source of the text", file.Name, call)
+			delete(unused, place)
 		}
 	}
 	require.Empty(t, unused, "these no longer read a text")
@@ -137,7 +133,7 @@ func TestNoCodeComparesOwnSentences(t *testing.T) {
 
 func TestPlantedSentenceComparisonIsFound(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "planted.go", `package planted
+	planted := plant(t, map[string]string{"x.go": `
 func f(s Source, reason string) bool {
 	switch reason {
 	case "paused", "no one signed in":
@@ -145,10 +141,9 @@ func f(s Source, reason string) bool {
 	_ = "select 1 where f.reason ->> 'text' like 'x%' or split_part(s.state, ':', 1) = s.name"
 	return strings.HasSuffix(string(s.Reason), "erased") || strings.Contains(strings.ToLower(reason), "x") || strings.Contains(s.Name, "y") ||
 		ended.MatchString(s.Text) || s.Text == "It was erased." || len(strings.Fields(reason)) > 1 || s.Text == "" || strings.TrimSpace(reason) == "x"
-}`, 0)
-	require.NoError(t, err)
+}`})
 	require.ElementsMatch(t, []string{
 		"f: HasSuffix(Reason)", "f: Contains(reason)", "f: MatchString(Text)", "f: Fields(reason)",
 		`f: compares with "It was erased."`, `f: compares with "no one signed in"`, "f: SQL text' like ", "f: SQL split_part(s.state",
-	}, textReaders(file))
+	}, textReaders(planted[0].syntax))
 }
