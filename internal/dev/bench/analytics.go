@@ -1,21 +1,19 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -23,9 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
-
-// figureRequests is how often each endpoint is asked, and its SQL run, if -requests does not say.
-const figureRequests = 500
 
 // paths are the 22 endpoints for the staff of one agency: the last days in a time zone, limit=50.
 func (f figureWorld) paths() []string {
@@ -71,140 +66,62 @@ func (f figureWorld) names() []string {
 	return names
 }
 
-// figures measures the analytics over HTTP next to their bare SQL, in a database of so many agencies: p50 and p99 of
-// each endpoint, and finally the slowest p50 next to that of the median endpoint.
-func (b *bench) figures(ctx context.Context, w figureWorld, agencies int, asked func(name string) bool, print func(result) error) error {
-	if w.agencies > 0 {
-		agencies = w.agencies
+// measure measures the analytics over HTTP next to their bare SQL, one in turn with the other: p50 and p99
+// of each endpoint, and finally the slowest p50 next to that of the median endpoint.
+func (f figureWorld) measure(b *bench) {
+	agencies := b.agencies
+	if f.agencies > 0 {
+		agencies = f.agencies
 	}
-	url, err := b.filled(ctx, w, agencies)
-	if err != nil {
-		return err
-	}
-	server, statements, stop, err := figureServer(ctx, url, w.now)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	conn, err := connectTables(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	size := fmt.Sprintf("%.1fm", float64(agencies*w.readings())/1_000_000)
+	pool := b.database(8)
+	f.fillTables(b, pool, agencies)
+	server, statements := serveFigures(b, pool.Config().ConnString(), f.now)
+	conn := connectTables(b, pool.Config().ConnString(), nil)
+	size := fmt.Sprintf("%.1fm", float64(agencies*f.readings())/1_000_000)
 	var medians []float64
-	for i, path := range w.paths() {
-		if !asked(w.names()[i]) {
+	for i, path := range f.paths() {
+		name := f.names()[i]
+		if !b.chosen.MatchString(f.name) && !b.chosen.MatchString(name) {
 			continue
 		}
-		name := w.names()[i] + "_" + size
+		ask := func() time.Duration {
+			began := time.Now()
+			ledgertest.Send(http.DefaultClient, http.MethodGet, server+path, "").Says(b, http.StatusOK)
+			return time.Since(began)
+		}
 		statements.Take()
-		if err := get(ctx, server, path); err != nil {
-			return err
+		ask()
+		sent := statements.Take()
+		var overHTTP, bare []time.Duration
+		for range b.requests {
+			overHTTP, bare = append(overHTTP, ask()), append(bare, runBare(b, conn, sent))
 		}
-		overHTTP, bare, err := b.inTurns(ctx, server, path, conn, statements.Take())
-		if err != nil {
-			return err
-		}
-		for _, p := range []float64{0.50, 0.99} {
-			if err := print(against(fmt.Sprintf("%s_p%.0f", name, p*100), "ms", percentile(overHTTP, p), percentile(bare, p))); err != nil {
-				return err
-			}
-		}
+		b.comparePercentiles(name+"_"+size, overHTTP, bare)
 		medians = append(medians, percentile(overHTTP, 0.50))
 	}
-	if len(medians) == 0 {
-		return nil
+	if len(medians) > 0 {
+		b.compare(f.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians))
 	}
-	return print(against(w.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians)))
 }
 
-// filled makes a database with the readings of so many agencies and returns its URL.
-func (b *bench) filled(ctx context.Context, w figureWorld, agencies int) (string, error) {
-	pool, err := b.database(ctx, 8)
-	if err != nil {
-		return "", err
-	}
-	defer pool.Close()
-	if err := w.fill(ctx, pool, agencies); err != nil {
-		return "", err
-	}
-	// What a checkpoint would write meanwhile is written before anything is measured.
-	if _, err := pool.Exec(ctx, "checkpoint"); err != nil {
-		return "", fmt.Errorf("checkpoint: %w", err)
-	}
-	return pool.Config().ConnString(), nil
-}
-
-// connectTables connects to a database whose tables are found by their names alone.
-func connectTables(ctx context.Context, url string) (*pgx.Conn, error) {
-	config, err := tablesConfig(url)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	return conn, nil
-}
-
-func tablesConfig(url string) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(url)
-	if err != nil {
-		return nil, fmt.Errorf("parse URL: %w", err)
-	}
-	config.RuntimeParams["search_path"] = pg.SearchPath(tables.Schemas()...)
-	return config, nil
-}
-
-// inTurns asks over HTTP and with the bare statements, so that what else the machine does hits both, and says how long each took.
-func (b *bench) inTurns(
-	ctx context.Context, server *httptest.Server, path string, conn *pgx.Conn, sent []pgtest.Statement,
-) (overHTTP, bare []time.Duration, err error) {
-	for range b.requests {
-		began := time.Now()
-		if err := get(ctx, server, path); err != nil {
-			return nil, nil, err
-		}
-		overHTTP = append(overHTTP, time.Since(began))
-		took, err := runBare(ctx, conn, sent)
-		if err != nil {
-			return nil, nil, err
-		}
-		bare = append(bare, took)
-	}
-	return overHTTP, bare, nil
-}
-
-// figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.
-func figureServer(ctx context.Context, url string, now func() time.Time) (*httptest.Server, *pgtest.Statements, func(), error) {
-	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Views(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	config := base.Config()
-	base.Close()
-	noted := &pgtest.Statements{}
-	config.ConnConfig.Tracer = noted
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("open pool: %w", err)
-	}
+// serveFigures serves the analytics to the staff of agency 0, and notes the statements of a request.
+func serveFigures(b *bench, databaseURL string, now func() time.Time) (base string, statements *pgtest.Statements) {
+	opened, err := pg.Open(b.ctx, pg.Config{URL: databaseURL, SearchPath: tables.Views(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
+	require.NoError(b, err)
+	opened.Close() // only its configuration is used
+	pool, statements := pgtest.Traced(b, opened)
 	handler, err := api.Handler(api.Deps{
 		Config: api.Config{AnalyticsAtRoot: true},
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil
 		}),
-		People: directory.People{Pool: pool}, UnknownUsers: true, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
+		People: directory.People{Pool: pool}, UnknownUsers: true, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount,
+		Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
 		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Logger: slog.New(slog.DiscardHandler), Now: now,
 	})
-	if err != nil {
-		return nil, nil, nil, errors.Join(err)
-	}
-	server := httptest.NewServer(handler)
-	return server, noted, func() { server.Close(); pool.Close() }, nil
+	require.NoError(b, err)
+	return ledgertest.Serve(b, handler), statements
 }
 
 // noDashboards is what the analytics do not need.
@@ -213,38 +130,25 @@ type noDashboards struct {
 	api.DashboardCommands
 }
 
-func get(ctx context.Context, server *httptest.Server, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
-	if err != nil {
-		return fmt.Errorf("make request: %w", err)
-	}
-	response, err := server.Client().Do(request)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w", path, err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return fmt.Errorf("read answer of %s: %w", path, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask %s: %s: %s", path, response.Status, body)
-	}
-	return nil
+// connectTables connects to a database whose tables are found by their names alone. notice may be nil.
+func connectTables(b *bench, databaseURL string, notice pgconn.NoticeHandler) *pgx.Conn {
+	config, err := pgx.ParseConfig(databaseURL)
+	require.NoError(b, err)
+	config.RuntimeParams["search_path"], config.OnNotice = pg.SearchPath(tables.Schemas()...), notice
+	conn, err := pgx.ConnectConfig(b.ctx, config)
+	require.NoError(b, err)
+	b.Cleanup(func() { conn.Close(b.ctx) })
+	return conn
 }
 
 // runBare runs the statements of a request one after the other and throws the rows away undecoded.
-func runBare(ctx context.Context, conn *pgx.Conn, asked []pgtest.Statement) (time.Duration, error) {
+func runBare(b *bench, conn *pgx.Conn, asked []pgtest.Statement) time.Duration {
 	began := time.Now()
 	for _, s := range asked {
-		rows, err := conn.Query(ctx, s.SQL, s.Args...)
-		if err != nil {
-			return 0, fmt.Errorf("run bare: %w", err)
-		}
+		rows, err := conn.Query(b.ctx, s.SQL, s.Args...)
+		require.NoError(b, err, s.SQL)
 		rows.Close() // reads to the end
-		if err := rows.Err(); err != nil {
-			return 0, fmt.Errorf("run bare: %w", err)
-		}
+		require.NoError(b, rows.Err(), s.SQL)
 	}
-	return time.Since(began), nil
+	return time.Since(began)
 }

@@ -7,14 +7,20 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
+
+// firstReading is when the measured readings begin.
+var firstReading = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 
 // The worlds that the analytics are measured in: agencies that are like each other.
 const (
@@ -24,7 +30,8 @@ const (
 	figureEvery   = 12 * time.Hour // of accounts; of posts by their world
 )
 
-// figureWorld is what an agency has: about 200,000 readings of posts, and readings of its accounts every 12 hours.
+// figureWorld is what an agency has: about 200,000 readings of posts, and readings of its accounts every 12
+// hours.
 type figureWorld struct {
 	name  string // of its measurements
 	posts int    // of an agency
@@ -38,8 +45,8 @@ type figureWorld struct {
 	zone string // of their days
 }
 
-// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, that of an agency that
-// uses the service with its defaults for a year, and one with rankings of very many posts.
+// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, that of an agency
+// that uses the service with its defaults for a year, and one with rankings of very many posts.
 func figureWorlds(days int, zone string) []figureWorld {
 	worlds := []figureWorld{
 		crowded(),
@@ -62,8 +69,8 @@ func (f figureWorld) now() time.Time {
 	return firstReading.Add(time.Duration(f.slots)*figureEvery - 6*time.Hour)
 }
 
-// published spreads the posts over the time of the readings, by the ladder, or over the 50 days before them. Posts of an
-// account are evenly apart.
+// published spreads the posts over the time of the readings, by the ladder, or over the 50 days before
+// them. Posts of an account are evenly apart.
 func (f figureWorld) published(post int) time.Time {
 	if !f.ladder {
 		return firstReading.Add(-time.Duration(post%600+1) * 2 * time.Hour)
@@ -81,19 +88,11 @@ func (f figureWorld) readIn(post int) (slots []int) {
 	last := -1
 	for slot := first; slot < f.slots; slot++ {
 		age := time.Duration(slot)*figureEvery - f.published(post).Sub(firstReading)
-		if last < 0 || time.Duration(slot-last)*figureEvery >= f.interval(age) {
+		if last < 0 || !f.ladder || time.Duration(slot-last)*figureEvery >= collect.ReadAgainAfter(age, figureWindow) {
 			slots, last = append(slots, slot), slot
 		}
 	}
 	return slots
-}
-
-// interval is how long after a reading a post of an age is read again.
-func (f figureWorld) interval(age time.Duration) time.Duration {
-	if !f.ladder {
-		return 0
-	}
-	return collect.ReadAgainAfter(age, figureWindow)
 }
 
 // readings are those of an agency's posts.
@@ -115,8 +114,8 @@ func (f figureWorld) plan() [][]int {
 	return plan
 }
 
-// counted is how far a post's counters have come in a slot: in the crowded world they never rest, else most comes in
-// the first weeks.
+// counted is how far a post's counters have come in a slot: in the crowded world they never rest, else most
+// comes in the first weeks.
 func (f figureWorld) counted(post, slot int) int64 {
 	if !f.ladder {
 		return int64(slot)
@@ -137,8 +136,9 @@ func figureTenant(n, social int) domain.Tenant {
 	}
 }
 
-// fill folds so many agencies with the projectors' own folds, slot by slot, as the fetchers' readings come.
-func (f figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
+// fillTables folds so many agencies with the projectors' own folds, slot by slot, as the fetchers' readings
+// come.
+func (f figureWorld) fillTables(b *bench, pool *pgxpool.Pool, agencies int) {
 	const workers = 2
 	var group errgroup.Group
 	for worker := range workers {
@@ -146,15 +146,11 @@ func (f figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, agencies int)
 		for n := worker; n < agencies; n += workers {
 			mine = append(mine, n)
 		}
-		group.Go(func() error { return f.fold(ctx, pool, mine, worker == 0) })
+		group.Go(func() error { return f.fold(b.ctx, pool, mine, worker == 0) })
 	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("fill readings: %w", err)
-	}
-	if _, err := pool.Exec(ctx, "vacuum analyze"); err != nil {
-		return fmt.Errorf("vacuum: %w", err)
-	}
-	return nil
+	require.NoError(b, group.Wait())
+	ledgertest.Exec(b, pool, "vacuum analyze")
+	b.checkpoint(pool)
 }
 
 func (f figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
@@ -188,6 +184,47 @@ func (f figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 	return nil
 }
 
+// livePosts is about the number of posts of [ledger.fill]; each is read 6 or 7 times.
+const livePosts = 8_000
+
+// fill appends registrations and readings of about livePosts posts to so many partitions, and returns them
+// by partition.
+func (l *ledger) fill(b *bench, partitions int32, left int) [][]fold.Event {
+	all := l.partitions(domain.TopicMetrics)
+	world, byPartition := crowded(), make([][]fold.Event, partitions)
+	agencies := livePosts / world.posts * int(all) / int(partitions) // posts of other partitions are left out
+	partitionOf := func(n, post int) int32 {
+		return eventlog.PartitionOf([]byte(figureTenant(n, post%figureSocials).Key()), all)
+	}
+	put := func(n int, posts []int, events []fold.Event) {
+		for i, post := range posts {
+			if p := partitionOf(n, post); left > 0 {
+				byPartition[p] = append(byPartition[p], events[i])
+				left--
+			}
+		}
+	}
+	plans := make([][]int, agencies) // the posts of each agency
+	for n := range plans {
+		var registrations []fold.Event
+		for post, event := range world.registrations(n) {
+			if partitionOf(n, post) < partitions {
+				plans[n], registrations = append(plans[n], post), append(registrations, event)
+			}
+		}
+		put(n, plans[n], registrations)
+	}
+	for slot := 0; left > 0; slot++ {
+		for n, plan := range plans {
+			put(n, plan, world.postReads(n, slot, plan, firstReading.Add(time.Duration(slot)*figureEvery)))
+		}
+	}
+	for _, events := range byPartition {
+		require.NoError(b, l.appendFacts(b.ctx, events...))
+	}
+	return byPartition
+}
+
 func figureEvent(id string, data domain.Data) fold.Event {
 	return fold.Event{Recorded: domain.Recorded{Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data}}
 }
@@ -195,13 +232,15 @@ func figureEvent(id string, data domain.Data) fold.Event {
 // figureID is the id of an event, as long as real ones are.
 func figureID(n, slot, i int) string { return fmt.Sprintf("%08x-0000-7000-8000-%06x%06x", slot, n, i) }
 
+func entity(e domain.DirectoryEntity) fold.Event {
+	ev := figureEvent(e.EntityID(), e)
+	ev.Key = domain.EntityKey(e)
+	return ev
+}
+
 func figureDirectory(n int) []fold.Event {
 	var events []fold.Event
-	put := func(e domain.DirectoryEntity) {
-		ev := figureEvent(e.EntityID(), e)
-		ev.Key = domain.EntityKey(e)
-		events = append(events, ev)
-	}
+	put := func(e domain.DirectoryEntity) { events = append(events, entity(e)) }
 	put(domain.DirectoryAccount{ID: figureAgency(n), RowID: int64(1_000_000 + n), Name: fmt.Sprint("Agency ", n), Active: true})
 	for i := range figureClients {
 		id := figureClient(n, i)

@@ -8,7 +8,8 @@
 //
 //   - PUTs: the same records appended by as many callers; nothing loaded, decided, projected or awaited.
 //   - append to readable: the time until a plain consumer of the same log has the record.
-//   - verify, replay: a plain consumer that reads the same records.
+//   - replay, and a stream that is folded again: a plain consumer that reads the same records. The time for
+//     which the stream's partition is locked has no limit.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
 //     Three worlds: each post read every 12 hours for 50 days, an agency's year with the fetcher's
 //     intervals, and 100,000 posts. -days 365 -tz Asia/Kolkata asks for other ranges.
@@ -21,17 +22,20 @@
 //     -run '^rebuild_' -rebuild-scale 1 rebuilds two million readings.
 //   - live projection: the rows that it copies and the batched upserts that it sends, prepared
 //     beforehand and sent again on a connection for each partition.
-//   - a stream that is folded again: a plain consumer of its records. The time for which its
-//     partition is locked has no limit.
-//   - idle_listeners: memory of each of 10,000 idle streams of notices, next to a handler of net/http that sends
-//     only comments; transactions of the database for all, without a limit.
+//
+// Without a limit:
+//
 //   - peers: -run '^peers$' measures a watermill consumer and hallgren/eventsourcing with the readings of
-//     the live projection, without a limit. Their module says how.
+//     the live projection. Their module says how.
 //   - build_memory: the largest resident set and the processor time of a process that only builds, or
-//     checks, the tables of post readings, without a limit. -rebuild-scale 0.5 builds a million.
-//   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
+//     checks, the tables of post readings. -rebuild-scale 0.5 builds a million.
+//   - size_…: bytes of a reading: on a broker for the demo's readings, in each table
 //     and its indexes for readings whose values change all the time, with the rate at which they are folded.
+//   - idle_listeners: resident memory of each of 10,000 idle streams of notices, and the transactions of the
+//     database for all of them.
 //
 // All writers, ours and the limits', commit asynchronously, as the projections do. Garbage is collected
 // as often as in the program, unless GOGC is set. The broker fsyncs every append, as in demo.
+//
+// A measurement is a benchmark of package testing, so that it shares the fixtures of tests; see bench.
 package main

@@ -9,9 +9,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -21,110 +22,35 @@ import (
 
 const (
 	liveEvents = 60_000 // of a round
-	livePosts  = 8_000  // about; each is read 6 or 7 times
 	// liveBatch is the number of events of a transaction of the limit, as of the projection.
 	liveBatch = 5000
 )
 
-// live measures how fast the live projection of post readings catches up with so many partitions. Its limit is the
-// batches that write the same rows, prepared beforehand and sent on a connection for each partition.
-func (b *bench) live(partitions int32) func(context.Context, func(result) error) error {
-	return func(ctx context.Context, print func(result) error) error {
-		log, topics, stop, err := b.eventLog(ctx)
-		if err != nil {
-			return err
-		}
-		defer stop() //nolint:errcheck // a temporary broker
-		byPartition := readingsOn(partitions, topics, liveEvents)
-		for _, events := range byPartition {
-			if err := appendAs(ctx, log, events); err != nil {
-				return fmt.Errorf("fill the log: %w", err)
-			}
-		}
-		prepared, err := b.prepareBatches(ctx, byPartition)
-		if err != nil {
-			return err
-		}
-		var ours, limits []float64
-		for range b.rounds {
-			took, err := b.catchUp(ctx, log, topics)
-			if err != nil {
-				return err
-			}
-			ours = append(ours, liveEvents/took.Seconds())
-			if took, err = b.sendPrepared(ctx, prepared); err != nil {
-				return err
-			}
-			limits = append(limits, liveEvents/took.Seconds())
-		}
-		name := fmt.Sprintf("live_post_insights_%dp_vs_batched_upserts", partitions)
-		return print(against(name, "events/s", median(ours), median(limits)))
+// live measures how fast the live projection of post readings catches up with so many partitions. Its limit
+// is the batches that write the same rows, prepared beforehand and sent on a connection for each partition.
+func live(partitions int32) func(*bench) {
+	return func(b *bench) {
+		log := b.ledger()
+		byPartition := log.fill(b, partitions, liveEvents)
+		prepared := prepareBatches(b, byPartition)
+		ours, limit := b.inTurns(
+			func() float64 { return liveEvents / catchUp(b, log).Seconds() },
+			func() float64 { return liveEvents / sendPrepared(b, prepared).Seconds() },
+		)
+		b.compare(fmt.Sprintf("live_post_insights_%dp_vs_batched_upserts", partitions), "events/s", ours, limit)
 	}
 }
 
-// readingsOn returns so many registrations and readings of about livePosts posts, by partition of the topic.
-func readingsOn(partitions int32, topics []eventlog.TopicSpec, left int) [][]fold.Event {
-	var all int32 // partitions of the topic
-	for _, topic := range topics {
-		if topic.Name == domain.TopicMetrics {
-			all = topic.Partitions
-		}
-	}
-	world, byPartition := crowded(), make([][]fold.Event, partitions)
-	agencies := livePosts / world.posts * int(all) / int(partitions) // posts of other partitions are left out
-	partitionOf := func(n, post int) int32 {
-		return eventlog.PartitionOf([]byte(figureTenant(n, post%figureSocials).Key()), all)
-	}
-	put := func(n int, posts []int, events []fold.Event) {
-		for i, post := range posts {
-			if p := partitionOf(n, post); left > 0 {
-				byPartition[p] = append(byPartition[p], events[i])
-				left--
-			}
-		}
-	}
-	plans := make([][]int, agencies) // the posts of each agency
-	for n := range plans {
-		var registrations []fold.Event
-		for post, event := range world.registrations(n) {
-			if partitionOf(n, post) < partitions {
-				plans[n], registrations = append(plans[n], post), append(registrations, event)
-			}
-		}
-		put(n, plans[n], registrations)
-	}
-	for slot := 0; left > 0; slot++ {
-		for n, plan := range plans {
-			put(n, plan, world.postReads(n, slot, plan, firstReading.Add(time.Duration(slot)*figureEvery)))
-		}
-	}
-	return byPartition
-}
-
-// catchUp returns how long an engine folds the log into new tables, from the first poll that returned records. Joining
-// the group is not part of it, because the limit joins nothing.
-func (b *bench) catchUp(ctx context.Context, log *eventlog.Log, topics []eventlog.TopicSpec) (time.Duration, error) {
-	pool, err := b.database(ctx, 8)
-	if err != nil {
-		return 0, err
-	}
+// catchUp returns how long an engine folds the log into new tables, from the first poll that returned
+// records. Joining the group is not part of it, because the limit joins nothing.
+func catchUp(b *bench, log *ledger) time.Duration {
+	pool := b.database(8)
 	defer pool.Close()
-	timed := &timedLog{Log: log, left: liveEvents, done: make(chan struct{})}
-	engine, err := b.engine(projectors.PostInsights, timed, topics, pool, nil)
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- engine.Run(ctx) }()
-	select {
-	case err := <-ended:
-		return 0, fmt.Errorf("engine ended early: %w", err)
-	case <-timed.done:
-	}
-	cancel()
-	return timed.last.Sub(timed.first), <-ended
+	timed := &timedLog{Log: log.Log, left: liveEvents, done: make(chan struct{})}
+	stop := ledgertest.Run(b, newEngine(b, log.topics, timed, projectors.PostInsights, pool, nil).Run)
+	ledgertest.Receive(b, timed.done)
+	stop()
+	return timed.last.Sub(timed.first)
 }
 
 // timedLog notes when its follower got the first records, and when all of them were folded.
@@ -167,74 +93,55 @@ func (t *timedFollower) Done(batch eventlog.Batch) {
 	t.Follower.Done(batch)
 }
 
-// preparedBatch is what a transaction of the projection writes: the rows that it copies, by table and encoded, and its
-// statements.
+// preparedBatch is what a transaction of the projection writes: the rows that it copies, by table and
+// encoded, and its statements.
 type preparedBatch struct {
 	copies     map[string][]byte
 	statements []*pgx.QueuedQuery
 }
 
 // prepareBatches folds the events once and returns the batches of each partition.
-func (b *bench) prepareBatches(ctx context.Context, byPartition [][]fold.Event) ([][]preparedBatch, error) {
-	pool, err := b.database(ctx, 2)
-	if err != nil {
-		return nil, err
-	}
+func prepareBatches(b *bench, byPartition [][]fold.Event) [][]preparedBatch {
+	pool := b.database(2)
 	defer pool.Close()
 	prepared := make([][]preparedBatch, len(byPartition))
 	for partition, rest := range byPartition {
 		for len(rest) > 0 {
 			n := min(len(rest), liveBatch)
-			one, err := prepareBatch(ctx, pool, rest[:n])
-			if err != nil {
-				return nil, fmt.Errorf("prepare batches: %w", err)
-			}
-			prepared[partition], rest = append(prepared[partition], one), rest[n:]
+			prepared[partition], rest = append(prepared[partition], prepareBatch(b, pool, rest[:n])), rest[n:]
 		}
 	}
-	return prepared, nil
+	return prepared
 }
 
-func prepareBatch(ctx context.Context, pool *pgxpool.Pool, events []fold.Event) (one preparedBatch, err error) {
-	one.copies = map[string][]byte{}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+func prepareBatch(b *bench, pool *pgxpool.Pool, events []fold.Event) preparedBatch {
+	one := preparedBatch{copies: map[string][]byte{}}
+	require.NoError(b, pgx.BeginFunc(b.ctx, pool, func(tx pgx.Tx) error {
 		state := projectors.PostInsights.Begin(1)
-		if err := tables.Load(ctx, tx, state, events); err != nil {
-			return err
-		}
+		require.NoError(b, tables.Load(b.ctx, tx, state, events))
 		for _, ev := range events {
-			if err := state.Apply(ev); err != nil {
-				return err
-			}
+			require.NoError(b, state.Apply(ev))
 		}
 		var last pgx.Batch
-		err := write.Upsert(ctx, tx, &last, func(into write.Sink) error { return state.Write(into, true) })
-		if err != nil {
-			return err
-		}
+		require.NoError(b, write.Upsert(b.ctx, tx, &last, func(into write.Sink) error { return state.Write(into, true) }))
 		for _, table := range projectors.PostInsights.Tables { // only copied rows are written yet
 			var rows bytes.Buffer
 			sql := "copy (select * from " + table + " where xmin = pg_current_xact_id()::xid) to stdout (format binary)"
-			tag, err := tx.Conn().PgConn().CopyTo(ctx, &rows, sql)
-			if err != nil {
-				return fmt.Errorf("read copied rows of %s: %w", table, err)
-			}
+			tag, err := tx.Conn().PgConn().CopyTo(b.ctx, &rows, sql)
+			require.NoError(b, err)
 			if tag.RowsAffected() > 0 {
 				one.copies[table] = rows.Bytes()
 			}
 		}
 		one.statements = last.QueuedQueries
-		return write.Send(ctx, tx, &last)
-	})
-	return one, err
+		return write.Send(b.ctx, tx, &last)
+	}))
+	return one
 }
 
 // sendPrepared returns how long it takes to send the batches to new tables.
-func (b *bench) sendPrepared(ctx context.Context, prepared [][]preparedBatch) (time.Duration, error) {
-	pool, err := b.database(ctx, int32(len(prepared)))
-	if err != nil {
-		return 0, err
-	}
+func sendPrepared(b *bench, prepared [][]preparedBatch) time.Duration {
+	pool := b.database(int32(len(prepared)))
 	defer pool.Close()
 	var connected sync.WaitGroup // the projection is connected too when it gets its first records
 	connected.Add(len(prepared))
@@ -243,7 +150,7 @@ func (b *bench) sendPrepared(ctx context.Context, prepared [][]preparedBatch) (t
 	var group errgroup.Group
 	for _, batches := range prepared {
 		group.Go(func() error {
-			conn, err := pool.Acquire(ctx)
+			conn, err := pool.Acquire(b.ctx)
 			connected.Done()
 			if err != nil {
 				return fmt.Errorf("connect: %w", err)
@@ -252,15 +159,15 @@ func (b *bench) sendPrepared(ctx context.Context, prepared [][]preparedBatch) (t
 			connected.Wait()
 			begin()
 			for _, one := range batches {
-				if err := one.send(ctx, conn); err != nil {
+				if err := one.send(b.ctx, conn); err != nil {
 					return fmt.Errorf("send prepared batch: %w", err)
 				}
 			}
 			return nil
 		})
 	}
-	err = group.Wait()
-	return time.Since(began), err
+	require.NoError(b, group.Wait())
+	return time.Since(began)
 }
 
 func (p preparedBatch) send(ctx context.Context, conn *pgxpool.Conn) error {

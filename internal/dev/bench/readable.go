@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -10,12 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -30,34 +30,16 @@ const (
 // readable measures, at 500 readings per second and with both projections of the topic running, the
 // time from before an append until a query returns the row. Its limit is the time until a plain
 // consumer of the same log has the same record.
-func (b *bench) readable(ctx context.Context, print func(result) error) error {
-	log, topics, stop, err := b.eventLog(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop() //nolint:errcheck // a temporary broker
-	pool, err := b.database(ctx, 24)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	running, ctx := errgroup.WithContext(ctx)
-	progress := pg.NewProgress()
-	for _, projector := range []fold.Projector{projectors.PostInsights, projectors.AccountInsights} {
-		engine, err := b.engine(projector, log, topics, pool, progress)
-		if err != nil {
-			return err
-		}
-		running.Go(func() error { return engine.Run(ctx) })
-	}
+func readable(b *bench) {
+	log, pool, progress := b.ledger(), b.database(24), pg.NewProgress()
+	follow(b, pool, progress, log.engine(b, projectors.PostInsights, pool, progress), log.engine(b, projectors.AccountInsights, pool, progress))
 	p := &probes{byID: map[string]*probe{}}
-	running.Go(func() error { progress.Listen(ctx, pool.Config().ConnString(), b.logger); return nil })
-	running.Go(func() error { return p.watch(ctx, pool, progress) })
-	running.Go(func() error { return p.consume(ctx, b.brokers) })
+	stop := ledgertest.Run(b,
+		func(ctx context.Context) error { return p.watch(ctx, pool, progress) },
+		func(ctx context.Context) error { return p.consume(ctx, log.brokers) },
+	)
 	world, began := crowded(), time.Now()
-	appending, appendCtx := errgroup.WithContext(ctx)
+	var appending errgroup.Group
 	for i := 0; time.Since(began) < readableFor; i++ {
 		time.Sleep(time.Until(began.Add(time.Duration(i) * readableEvery)))
 		event := world.postReads(i%probeAgencies, 1, []int{i % world.posts}, firstReading.Add(time.Since(began)))[0]
@@ -67,36 +49,23 @@ func (b *bench) readable(ctx context.Context, print func(result) error) error {
 			event.Data = read
 			p.send(read.SocialAccount, read.ExternalID)
 		}
-		appending.Go(func() error { return appendAs(appendCtx, log, []fold.Event{event}) })
+		appending.Go(func() error { return log.appendFacts(b.ctx, event) })
 	}
-	if err := appending.Wait(); err != nil {
-		return err
-	}
+	require.NoError(b, appending.Wait())
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if _, ids := p.pending(); len(ids) == 0 {
 			break
 		}
-		if time.Now().After(end) {
-			return errors.New("readings are not readable after 10 s")
-		}
+		require.True(b, time.Now().Before(end), "readings are not readable after 10 s")
 	}
-	cancel()
-	if err := running.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
+	stop()
 	var bare, read []time.Duration
 	for _, probe := range p.byID {
 		if probe.sent.Sub(began) > readableWarm {
 			bare, read = append(bare, probe.consumed.Sub(probe.sent)), append(read, probe.read.Sub(probe.sent))
 		}
 	}
-	for _, q := range []float64{0.50, 0.99} {
-		name := fmt.Sprintf("append_to_readable_500ps_p%.0f", q*100)
-		if err := print(against(name, "ms", percentile(read, q), percentile(bare, q))); err != nil {
-			return err
-		}
-	}
-	return nil
+	b.comparePercentiles("append_to_readable_500ps", read, bare)
 }
 
 // probe is a reading whose way is timed.

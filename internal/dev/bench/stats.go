@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +11,8 @@ import (
 	"strconv"
 	"text/tabwriter"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // result is one printed line. Limit and ratio are nil where there is nothing to compare with.
@@ -45,27 +45,6 @@ func (t *table) row(r result) *tableRow {
 	return t.rows[r.Name]
 }
 
-// add returns a function that adds results and prints them as JSON lines.
-func (t *table) add(out io.Writer) func(result) error {
-	return func(r result) error {
-		row := t.row(r)
-		row.values = append(row.values, r.Value)
-		if r.Limit != nil {
-			row.limits, row.ratios = append(row.limits, *r.Limit), append(row.ratios, *r.Ratio)
-		}
-		if err := json.NewEncoder(out).Encode(r); err != nil {
-			return fmt.Errorf("print result: %w", err)
-		}
-		return nil
-	}
-}
-
-func (t *table) addBefore(r result) error {
-	row := t.row(r)
-	row.before = append(row.before, r.Value)
-	return nil
-}
-
 func (t *table) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "name\tunit\tours\tlimit\tratio\tbefore\tours/before\t")
@@ -88,42 +67,67 @@ func cell(values []float64) string {
 	return strconv.FormatFloat(round(median(values)), 'f', -1, 64)
 }
 
-// runBefore runs what matches a pattern in an older checkout, with the flags of this run.
-func runBefore(ctx context.Context, dir, pattern string, add func(result) error) error {
-	args := []string{"run", "./internal/dev/bench"}
-	flag.Visit(func(f *flag.Flag) {
-		if f.Name != "before" && f.Name != "pairs" {
-			args = append(args, "-"+f.Name+"="+f.Value.String())
-		}
-	})
-	command := exec.CommandContext(ctx, "go", append(args, "-run="+pattern)...) // of two, the last one counts
-	command.Dir = dir
-	return results(command, add)
+// print prints a result as a line of JSON, and adds it to the table.
+func (b *bench) print(r result) {
+	row := b.shown.row(r)
+	row.values = append(row.values, r.Value)
+	if r.Limit != nil {
+		row.limits, row.ratios = append(row.limits, *r.Limit), append(row.ratios, *r.Ratio)
+	}
+	require.NoError(b, json.NewEncoder(os.Stdout).Encode(r))
 }
 
-// results runs a command that prints results, and adds them.
-func results(command *exec.Cmd, add func(result) error) error {
+// report prints a result that has no limit.
+func (b *bench) report(name, unit string, value float64) {
+	b.print(result{Name: name, Value: round(value), Unit: unit})
+}
+
+// compare prints a result with its limit; the ratio is value/limit.
+func (b *bench) compare(name, unit string, value, limit float64) {
+	b.print(result{Name: name, Value: round(value), Unit: unit, Limit: new(round(limit)), Ratio: new(round(value / limit))})
+}
+
+// comparePercentiles prints the median and the 99th percentile.
+func (b *bench) comparePercentiles(name string, values, limits []time.Duration) {
+	for _, p := range []float64{0.50, 0.99} {
+		b.compare(fmt.Sprintf("%s_p%.0f", name, p*100), "ms", percentile(values, p), percentile(limits, p))
+	}
+}
+
+// inTurns measures ours and the limit in turn, so that other load on the machine affects both equally, and
+// returns the medians.
+func (b *bench) inTurns(ours, limit func() float64) (value, bound float64) {
+	var values, limits []float64
+	for range b.rounds {
+		values, limits = append(values, ours()), append(limits, limit())
+	}
+	return median(values), median(limits)
+}
+
+// results runs a command that prints results, and returns them.
+func results(command *exec.Cmd) (printed []result, err error) {
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
-		return fmt.Errorf("run %s: %w", command, err)
+		return nil, fmt.Errorf("run %s: %w", command, err)
 	}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); decoder.More(); {
 		var r result
 		if err := decoder.Decode(&r); err != nil {
-			return fmt.Errorf("read result: %w", err)
+			return nil, fmt.Errorf("read result: %w", err)
 		}
-		if err := add(r); err != nil {
-			return err
-		}
+		printed = append(printed, r)
 	}
-	return nil
+	return printed, nil
 }
 
-// against makes a result with its limit; the ratio is value/limit.
-func against(name, unit string, value, limit float64) result {
-	ratio := value / limit
-	return result{Name: name, Value: round(value), Unit: unit, Limit: new(round(limit)), Ratio: new(round(ratio))}
+// printResultsOf runs a command that prints results, and prints them.
+func (b *bench) printResultsOf(command *exec.Cmd) {
+	printed, err := results(command)
+	require.NoError(b, err)
+	for _, r := range printed {
+		b.print(r)
+	}
 }
 
 func round(v float64) float64 {
