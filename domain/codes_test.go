@@ -2,6 +2,8 @@ package domain_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -118,4 +120,24 @@ func TestFirstStatusReasonIsActionable(t *testing.T) {
 		}
 		require.Equal(t, c.want, s.Remedy(), c)
 	}
+}
+
+func TestErrorCodes(t *testing.T) {
+	t.Parallel()
+	wrapped := fmt.Errorf("load: %w", domain.ErrDashboardNotFound)
+	require.ErrorIs(t, wrapped, domain.ErrDashboardNotFound)
+	require.NotErrorIs(t, wrapped, domain.ErrMainAccount)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(wrapped))
+	require.Equal(t, domain.CodeInternal, domain.CodeOf(errors.New("other")))
+	require.Equal(t, domain.CodeInternal, domain.CodeOf(nil))
+	require.True(t, domain.AccessRefused(wrapped))
+	require.True(t, domain.AccessRefused(domain.ErrMainAccount))
+	require.False(t, domain.AccessRefused(errors.New("the database is away")), "a passing fault cuts nobody")
+	require.False(t, domain.AccessRefused(nil))
+
+	first := domain.ErrMainAccount.WithField("a", "1")
+	second, third := first.WithField("b", "2"), first.WithField("c", "3")
+	require.Equal(t, []string{"a", "b"}, fieldsOf(second))
+	require.Equal(t, []string{"a", "c"}, fieldsOf(third), "copies share nothing")
+	require.Empty(t, domain.ErrMainAccount.Fields, "a sentinel is never changed")
 }
