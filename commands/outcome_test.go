@@ -46,7 +46,7 @@ func open(t *testing.T, err error) string {
 
 // Without a definite answer of the log, the command returns the outcome before the deadline, or a
 // 503.
-func TestTimedOutAppendIsResolvedFromTables(t *testing.T) {
+func TestPutWithTimedOutAppendIsResolvedFromTables(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
@@ -60,7 +60,7 @@ func TestTimedOutAppendIsResolvedFromTables(t *testing.T) {
 }
 
 // A record that arrives after the deadline is found by its command id and is the only one.
-func TestRetryAfterTimedOutAppendDoesNotDuplicate(t *testing.T) {
+func TestPutRepeatedAfterTimedOutAppendIsNotMadeTwice(t *testing.T) {
 	t.Parallel()
 	for _, own := range []string{"", "caller's key"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -135,7 +135,7 @@ func TestLargeChangeSetNamesOnlyAccounts(t *testing.T) {
 	})
 }
 
-func TestStreamAccessIsRecheckedOnDashboardChange(t *testing.T) {
+func TestFiguresStreamEndsAtOnceAfterBoardIsClosed(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
