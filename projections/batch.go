@@ -33,13 +33,8 @@ func (s *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
 	}
-	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		if pause(folding, s.every.finish) == nil {
-			cancel()
-		}
-	})()
+	folding, end := s.every.finishing(ctx)
+	defer end()
 	workers := 1
 	if recordsOf(batch.Runs) > splitAbove {
 		workers = min(foldWorkers, len(batch.Runs))

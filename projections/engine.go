@@ -61,7 +61,7 @@ type intervals struct {
 	caughtUp time.Duration // between stamps of checkpoints that are at the end of the log
 	tidy     time.Duration // between checks of the views of schema lb and of superseded generations
 	reports  time.Duration // limit of the wait of a switch for older snapshots
-	finish   time.Duration // limit for folding the current poll during shutdown
+	finish   time.Duration // limit for completing the current poll or switch during shutdown
 	// retry is how long a batch is retried before the session gives up its partitions. If another
 	// process can reach the database, commands wait no longer than this.
 	retry time.Duration

@@ -47,6 +47,18 @@ func (l loops) run(
 	}
 }
 
+// finishing returns a context for a step that is completed during shutdown: it ends [intervals.finish]
+// later than ctx.
+func (i intervals) finishing(ctx context.Context) (_ context.Context, end func()) {
+	going, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	keep := context.AfterFunc(ctx, func() {
+		if pause(going, i.finish) == nil {
+			cancel()
+		}
+	})
+	return going, func() { keep(); cancel() }
+}
+
 // pause waits, or returns the context's cause if it is canceled first.
 func pause(ctx context.Context, d time.Duration) error {
 	select {

@@ -73,6 +73,10 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, sessions
 			return operator.WaitsReports, sessions, nil
 		}
 	}
+	// Who waits for the switch, such as `ledgerboard prepare`, hears of it before the answer to the commit is
+	// here, and may end the process then.
+	ctx, end := b.every.finishing(ctx)
+	defer end()
 	err = lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) error {
 		g, err := b.owned(ctx, tx)
 		if err != nil {
@@ -90,9 +94,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, sessions
 	}
 	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live.Number)
 	b.warnLate(late)
-	publishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.every.finish) // a build may end its process
-	defer cancel()
-	b.publish(publishing)
+	b.publish(ctx)
 	return "", "", nil
 }
 

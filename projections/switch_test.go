@@ -229,6 +229,25 @@ func (o onMessage) WithAttrs([]slog.Attr) slog.Handler { return o }
 
 func (o onMessage) WithGroup(string) slog.Handler { return o }
 
+// The views for people are updated, even if the process is told to stop by somebody who hears of the switch
+// before it does.
+func TestSwitchIsCompletedDuringShutdown(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 20)
+	proxy, pool := b.proxied()
+	request := b.request(tally)
+	live := func() bool { return b.state("tally", request.Generation) == string(operator.StateLive) }
+	ctx, stop := context.WithCancel(t.Context())
+	proxy.Committed.Store(new(func() {
+		if live() {
+			stop()
+		}
+	}))
+	require.NoError(t, b.engine(tally, func(c *projections.Config) { c.Pool = pool }).Run(ctx))
+	require.True(t, live())
+	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
+}
+
 // Earlier versions are kept for a day.
 func TestOldGenerationsAreDropped(t *testing.T) {
 	t.Parallel()

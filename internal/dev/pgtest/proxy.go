@@ -17,6 +17,8 @@ type Proxy struct {
 	// LoseCommits is the number of commits whose answers are lost, and Lost of those that were: the server
 	// commits, but the client sees its connection end.
 	LoseCommits, Lost atomic.Int32
+	// Committed, if set, is called after each commit, before its answer is passed on.
+	Committed atomic.Pointer[func()]
 
 	listener net.Listener
 	leads    atomic.Value // address of the server; "": connections are refused
@@ -88,9 +90,14 @@ func (p *Proxy) carry(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) && p.LoseCommits.Add(-1) >= 0 { // the server has committed
-			p.Lost.Add(1)
-			return
+		if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) { // the server has committed
+			if p.LoseCommits.Add(-1) >= 0 {
+				p.Lost.Add(1)
+				return
+			}
+			if f := p.Committed.Load(); f != nil {
+				(*f)()
+			}
 		}
 		if _, err := client.Write(buffer[:n]); err != nil {
 			return
