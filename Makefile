@@ -10,9 +10,10 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 demo: ## run everything in one process, with a sample agency
 	go run ./cmd/ledgerboard demo
 
-# RERUN=1 runs each failed test once more and lists it at the end, as CI does.
+# RERUN=1 runs each failed test once more and lists it at the end, as CI does. Tests wait for servers about half of
+# the time, so more of them run at a time than there are processors.
 test: ## run all tests; the last line lists tests that were skipped because a program is missing
-	.ci/temporary $(if $(RERUN),.ci/rerun,go test) -p 2 -timeout 40m ./...
+	.ci/temporary $(if $(RERUN),.ci/rerun,go test) -p 3 -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN))) -timeout 40m ./...
 	@.ci/left-out
 
 build: ## build bin/ledgerboard
