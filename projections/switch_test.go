@@ -229,8 +229,8 @@ func (o onMessage) WithAttrs([]slog.Attr) slog.Handler { return o }
 
 func (o onMessage) WithGroup(string) slog.Handler { return o }
 
-// The views for people are updated, even if the process is told to stop by somebody who hears of the switch
-// before it does.
+// The views for people are updated, even if somebody who hears of the switch stops the process before it has
+// the answer to its commit.
 func TestSwitchIsCompletedDuringShutdown(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 20)
