@@ -115,16 +115,16 @@ func TestTablesIdleLongerThanTombstonesAreRebuilt(t *testing.T) {
 	b.append(category(1, "a"))
 	b.run(b.engine(projectors.Directory).Looking(often, often, often))
 	b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
-	idle := func(days int) {
-		b.exec("update checkpoints set caught_up_at = now() - interval '1 day' * $1 where partition = 0", days)
+	idle := func(generation, days int) {
+		b.exec("update checkpoints set caught_up_at = now() - interval '1 day' * $2 where partition = 0 and generation = $1", generation, days)
 	}
-	idle(29)
+	idle(1, 29)
 	e := b.engine(projectors.Directory).Looking(often, often, often)
 	stop := b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation, "a day before the limit it is resumed")
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"))
 	stop()
-	idle(31)
+	idle(1, 31)
 	e = b.engine(projectors.Directory).Looking(often, often, often)
 	b.start(e)
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.Generation == 2 })
@@ -133,7 +133,7 @@ func TestTablesIdleLongerThanTombstonesAreRebuilt(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from tDefaultCategories where id = 77"))
 	require.Equal(t, 1, b.count("select count(*) from generations where state = 'failed'"))
 	b.awaitStatus(e, func(s operator.Projection) bool { // a note of the engine may come in between
-		idle(31)
+		idle(2, 31)
 		return s.Generation == 3
 	})
 	b.caughtUp(e)
