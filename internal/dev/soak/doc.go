@@ -22,7 +22,7 @@
 // at the same second. LEDGERBOARD_SOAK_SPEED sets the compression.
 //
 // TestReadingsSurvivePlatformFaults needs no variable: it reads small worlds for two weeks on a clock that jumps, with faults that are drawn by
-// a seed, and compares them with the same weeks without faults. `make worlds` draws a thousand.
+// a seed, and compares them with the same weeks without faults. `make unkind` draws a thousand.
 //
 // # Non-obvious
 //

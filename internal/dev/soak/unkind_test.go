@@ -23,9 +23,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
+// worldSeeds has one of each kind of account; CI also draws new ones.
 func worldSeeds(t *testing.T) []uint64 {
 	t.Helper()
-	return draws.Worlds(t, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
+	return draws.Worlds(t, 1, 2, 3, 4, 5)
 }
 
 // The times of a world.
