@@ -83,7 +83,7 @@ const day = 24 * time.Hour
 // passes lets LinkedIn be read for so long.
 func (f *fetchStage) passes(d time.Duration) {
 	f.t.Helper()
-	const step = 10 * time.Minute
+	const step = 20 * time.Minute
 	for range d / step {
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 			f.round(kind, domain.LinkedIn)
@@ -191,7 +191,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 			limit := domain.Quota{Platform: domain.LinkedIn, Scope: scope, Calls: 100, Window: 24 * time.Hour}
 			s.collect = s.processWithin([]domain.Quota{limit}, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
 			profile := s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile)
-			const step, days = 10 * time.Minute, 10
+			const step, days = 20 * time.Minute, 10
 			var made []int
 			for range days * 24 * time.Hour / step {
 				s.round(domain.FetchAccounts, domain.LinkedIn)
@@ -276,12 +276,12 @@ func TestRefusedHistoryDoesNotStopOtherReadings(t *testing.T) {
 
 // Forty profiles share one app, and each reading of posts takes 35 calls: all are read in turn, the
 // app's quota is used, and a person who signs in meanwhile never waits.
-func TestFortyProfilesAreReadWithinOneAppQuota(t *testing.T) {
+func TestProfilesAreReadInTurnWithinOneAppQuota(t *testing.T) {
 	t.Parallel()
 	for _, calls := range []int{100, 500} { // a bucket of 10, of 25
 		t.Run(strconv.Itoa(calls), func(t *testing.T) {
 			t.Parallel()
-			const profiles = 40
+			const profiles = 20
 			s := newFetchStage(t)
 			limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: calls, Window: day}
 			s.collect = s.processWithin([]domain.Quota{limit})
