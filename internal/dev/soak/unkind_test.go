@@ -23,10 +23,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// worldSeeds has one of each kind of account; CI also draws new ones.
+// worldSeeds has one of each kind of account, and a second page, which refuses parts of posts; CI draws new ones.
 func worldSeeds(t *testing.T) []uint64 {
 	t.Helper()
-	return draws.Worlds(t, 1, 2, 3, 4, 5)
+	return draws.Worlds(t, 1, 2, 3, 4, 5, 10)
 }
 
 // The times of a world.
